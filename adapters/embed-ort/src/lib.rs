@@ -1,0 +1,1 @@
+//! Sentence embeddings through ONNX Runtime

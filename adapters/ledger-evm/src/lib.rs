@@ -1,0 +1,1 @@
+//! Any EVM chain as ledger

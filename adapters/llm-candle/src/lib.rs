@@ -1,0 +1,1 @@
+//! A local language model as a mesh node

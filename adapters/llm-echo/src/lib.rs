@@ -1,0 +1,1 @@
+//! A model that answers with its prompt: the smallest adapter

@@ -1,0 +1,1 @@
+//! WebSockets: canvas sync, token streams, live analytics

@@ -1,0 +1,1 @@
+//! Signed webhooks of e-mail platforms

@@ -1,0 +1,1 @@
+//! Predicts and recommends with honest confidence

@@ -1,0 +1,1 @@
+//! Many people edit one campaign canvas at once

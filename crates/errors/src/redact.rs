@@ -1,0 +1,101 @@
+//! Values that may be shown, and values that never are.
+
+use std::fmt;
+
+/// A value that may reach a response.
+///
+/// # Examples
+///
+/// ```
+/// use maily_errors::{Code, Error, Public};
+///
+/// let err = Error::new(Code::PromptTooLarge, "prompt is too long").with_context("limit_bytes", Public(4096));
+/// assert_eq!(err.public_context().next(), Some(("limit_bytes", "4096")));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Public<T>(pub T);
+
+/// A value that reaches neither a response, nor `Debug`, nor a span.
+///
+/// It has no `Display`, so it cannot become the context of an error:
+///
+/// ```compile_fail
+/// use maily_errors::{Code, Error, Secret};
+///
+/// let key = Secret::new("hunter2".to_owned());
+/// let _ = Error::from(Code::Unauthorized).with_context("key", key);
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use maily_errors::Secret;
+///
+/// let key = Secret::new("hunter2");
+/// assert_eq!(format!("{key:?}"), "[secret]");
+/// assert_eq!(*key.expose(), "hunter2");
+/// ```
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Secret<T>(T);
+
+impl<T> Secret<T> {
+    /// Creates a secret.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// Returns the value. Each call is a place to look at in a review.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl<T> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Secret<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self)
+    }
+}
+
+/// A value that can be the context of an error.
+///
+/// Anything that can be displayed is context for the log; only what is wrapped in [`Public`] reaches a response.
+pub trait IntoContext {
+    /// Returns the text, and whether a response may show it.
+    fn into_context(self) -> (String, bool);
+}
+
+impl<T: fmt::Display> IntoContext for Public<T> {
+    fn into_context(self) -> (String, bool) {
+        (self.0.to_string(), true)
+    }
+}
+
+macro_rules! log_only {
+    ($($kind:ty),*) => {$(
+        impl IntoContext for $kind {
+            fn into_context(self) -> (String, bool) {
+                (self.to_string(), false)
+            }
+        }
+    )*};
+}
+
+log_only!(&str, &String, String, bool, char, f64, i32, i64, u16, u32, u64, usize);
+
+impl IntoContext for std::path::Display<'_> {
+    fn into_context(self) -> (String, bool) {
+        (self.to_string(), false)
+    }
+}

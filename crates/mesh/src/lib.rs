@@ -1,0 +1,1 @@
+//! Routes prompts over language-model nodes

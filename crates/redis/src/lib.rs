@@ -1,0 +1,1 @@
+//! Redis, the same embedded and on a server
