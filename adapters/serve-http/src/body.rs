@@ -1,0 +1,109 @@
+//! Bodies in: JSON with errors that name the field.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use maily_errors::{Code, Error, Public};
+use serde::de::DeserializeOwned;
+
+use crate::reply::Problem;
+
+/// A JSON body of at most the router's body limit (2 MiB unless a `DefaultBodyLimit` says otherwise).
+///
+/// The content type is not required: what counts is whether the bytes are the JSON that the route expects.
+/// If they are not, the answer is a problem document of [`Code::BodyInvalid`] whose `errors` name the field
+/// by JSON Pointer.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T, S> FromRequest<S> for Json<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let bytes = Raw::from_request(request, state).await?.0;
+        decode(&bytes).map(Self).map_err(|err| Problem::from(err).into_response())
+    }
+}
+
+/// A raw body, with the same limit; one that is too large is answered with [`Code::TooLarge`].
+#[derive(Clone, Debug)]
+pub struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let read = Bytes::from_request(request, state).await;
+        read.map(Self).map_err(|rejection| Problem::from(unread(&rejection)).into_response())
+    }
+}
+
+/// Decodes JSON, and says by JSON Pointer what is wrong with it.
+///
+/// # Errors
+///
+/// [`Code::BodyInvalid`] with one violation.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut json)
+        .map_err(|err| invalid(&pointer(err.path()), &err.into_inner()))
+        .and_then(|value| json.end().map(|()| value).map_err(|err| invalid("", &err)))
+}
+
+fn invalid(pointer: &str, err: &serde_json::Error) -> Error {
+    Error::new(Code::BodyInvalid, "the body is not the JSON that this route expects")
+        .with_operation("serve_http::body")
+        .with_violation(pointer, err.to_string())
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { .. } | Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+fn unread(rejection: &BytesRejection) -> Error {
+    let status = rejection.status();
+    if status == http::StatusCode::PAYLOAD_TOO_LARGE {
+        return Error::new(Code::TooLarge, "the body is over the limit of this route")
+            .with_operation("serve_http::body");
+    }
+    Error::new(Code::BodyInvalid, "the body could not be read")
+        .with_operation("serve_http::body")
+        .with_context("status", Public(status.as_u16()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Order {
+        #[expect(dead_code, reason = "only its decoding matters")]
+        lines: Vec<u8>,
+    }
+
+    #[test]
+    fn wrong_field_is_named_by_pointer() {
+        let err = decode::<Order>(br#"{"lines":[1,"two"]}"#).unwrap_err();
+
+        assert_eq!(err.code(), Code::BodyInvalid);
+        assert_eq!(err.violations()[0].pointer, "/lines/1");
+    }
+
+    #[test]
+    fn bytes_after_the_value_are_refused() {
+        assert_eq!(decode::<u8>(b"1 2").unwrap_err().code(), Code::BodyInvalid);
+    }
+}
