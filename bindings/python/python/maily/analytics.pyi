@@ -1,0 +1,3 @@
+"""The core `analytics`."""
+
+__all__: list[str] = []

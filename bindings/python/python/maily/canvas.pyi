@@ -1,0 +1,3 @@
+"""The core `canvas`."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The core `mesh`."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The core `redis`."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The core `trust`."""
+
+__all__: list[str] = []

@@ -1,0 +1,34 @@
+//! Errors become the exceptions of `maily.errors`.
+
+use maily_errors::{Error, Violation};
+use pyo3::PyErr;
+use pyo3::prelude::*;
+
+/// Turns an error into the exception of its kind.
+///
+/// Fits `map_err`. If the exceptions cannot be imported, the import's own error is what the caller sees.
+#[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
+pub(crate) fn to_py(err: Error) -> PyErr {
+    Python::attach(|py| match exception(py, &err) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(failed) => failed,
+    })
+}
+
+fn exception<'py>(py: Python<'py>, err: &Error) -> PyResult<Bound<'py, PyAny>> {
+    let context: Vec<(&str, &str)> = err.context().collect();
+    let violations: Vec<(&str, &str)> = err
+        .violations()
+        .iter()
+        .map(|Violation { pointer, detail, .. }| (pointer.as_str(), detail.as_str()))
+        .collect();
+    py.import("maily.errors")?.getattr("_from_native")?.call1((
+        err.code().name(),
+        err.message(),
+        err.operation(),
+        err.is_temporary(),
+        err.retry_after().map(|delay| delay.as_secs_f64()),
+        context,
+        violations,
+    ))
+}
