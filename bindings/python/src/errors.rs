@@ -1,8 +1,27 @@
 //! Errors become the exceptions of `maily.errors`.
 
-use maily_errors::{Error, Violation};
+use maily_errors::{Code, Error, Problem, Violation};
 use pyo3::PyErr;
 use pyo3::prelude::*;
+
+/// Fills `maily._maily.errors`.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(codes, module)?)?;
+    module.add_function(wrap_pyfunction!(from_problem, module)?)
+}
+
+/// Returns number and name of every code, by number.
+#[pyfunction]
+fn codes() -> Vec<(u16, &'static str)> {
+    Code::all().map(|code| (code.number(), code.name())).collect()
+}
+
+/// Reads a problem document (RFC 9457) into the exception of its kind.
+#[pyfunction]
+fn from_problem<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let err = Problem::from_json(text).map_or_else(|malformed| malformed, Error::from);
+    exception(py, &err)
+}
 
 /// Turns an error into the exception of its kind.
 ///

@@ -69,6 +69,7 @@ fn outputs(root: &Path) -> Result<Vec<Output>, String> {
     Ok(vec![
         Output { path: "crates/errors/src/code.rs".into(), text: rust(codes) },
         Output { path: "docs/errors.md".into(), text: markdown(codes) },
+        Output { path: "bindings/python/python/maily/errors.py".into(), text: python(codes) },
     ])
 }
 
@@ -90,8 +91,20 @@ fn rust(codes: &[Entry]) -> String {
             "    Entry {{ code: Code::{}, number: {}, name: {:?}, domain: {:?}, kind: Kind::{}, http_status: {}, \
              grpc_status: {}, class: Class::{}, retryable: {}, safe_when: SafeWhen::{}, backoff_ms: {}, title: {:?}, \
              cause: {:?}, fix: {:?} }},",
-            pascal(&e.name), e.number, e.name, e.domain, pascal(&e.kind), e.http, e.grpc, pascal(&e.class),
-            e.retryable, pascal(&e.safe_when), e.backoff_ms, e.title, e.cause, e.fix,
+            pascal(&e.name),
+            e.number,
+            e.name,
+            e.domain,
+            pascal(&e.kind),
+            e.http,
+            e.grpc,
+            pascal(&e.class),
+            e.retryable,
+            pascal(&e.safe_when),
+            e.backoff_ms,
+            e.title,
+            e.cause,
+            e.fix,
         );
     }
     out.push_str("];\n");
@@ -122,6 +135,47 @@ fn markdown(codes: &[Entry]) -> String {
     }
     out
 }
+
+/// The exceptions of the Python package: the classes come from the catalogue, the rest is `errors.py.in`.
+fn python(codes: &[Entry]) -> String {
+    let mut members = String::new();
+    for e in codes {
+        let retryable = if e.retryable { "True" } else { "False" };
+        let _ = writeln!(
+            members,
+            "    {} = ({:?}, {}, {:?}, {}, {retryable})\n    \"\"\"{}.\"\"\"",
+            e.name.replace('-', "_").to_uppercase(),
+            e.name,
+            e.number,
+            e.kind,
+            e.http,
+            e.title,
+        );
+    }
+    // The code that says no more than its kind has the same name.
+    let kinds: Vec<&Entry> = codes.iter().filter(|e| e.name.replace('-', "_") == e.kind).collect();
+    let mut classes = String::new();
+    for e in &kinds {
+        let _ = write!(classes, "\n\nclass {}(MailyError):\n    \"\"\"{}.\"\"\"\n", pascal(&e.kind), e.title);
+    }
+    let mut names: Vec<String> = kinds.iter().map(|e| pascal(&e.kind)).collect();
+    names.extend([
+        "Code".to_owned(),
+        "MailyError".to_owned(),
+        "Violation".to_owned(),
+        "from_problem".to_owned(),
+    ]);
+    names.sort_unstable();
+    let all: String = names.iter().map(|name| format!("    {name:?},\n")).collect();
+    let table: String = kinds.iter().map(|e| format!("    {:?}: {},\n", e.kind, pascal(&e.kind))).collect();
+    PYTHON
+        .replace("{{all}}", all.trim_end())
+        .replace("{{members}}", members.trim_end())
+        .replace("{{classes}}", classes.trim())
+        .replace("{{table}}", table.trim_end())
+}
+
+const PYTHON: &str = include_str!("errors.py.in");
 
 fn pascal(name: &str) -> String {
     name.split(['-', '_'])

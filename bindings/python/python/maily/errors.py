@@ -8,13 +8,17 @@ Generated from `crates/errors/catalogue.toml` by `cargo xtask generate`; do not 
     (True, 'timeout', True)
     >>> str(error)
     'the model is slow (timeout) at mesh::complete'
+    >>> from_problem(b'{"status": 429, "code": "throttled", "retry_after_ms": 1500}').retry_after
+    1.5
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, cast
+
+from maily import _maily
 
 __all__ = [
     "Canceled",
@@ -33,6 +37,7 @@ __all__ = [
     "Unexpected",
     "Unsupported",
     "Violation",
+    "from_problem",
 ]
 
 
@@ -368,6 +373,14 @@ _CLASSES: dict[str, type[MailyError]] = {
     "too_large": TooLarge,
     "unexpected": Unexpected,
 }
+
+
+def from_problem(text: bytes) -> MailyError:
+    """Reads a problem document (RFC 9457) into the exception of its kind. Never raises.
+
+    A body that is not one gives the code `malformed-problem`.
+    """
+    return cast(MailyError, _maily.errors.from_problem(text))
 
 
 def _from_native(
