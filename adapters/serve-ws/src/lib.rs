@@ -1,1 +1,6 @@
-//! WebSockets: canvas sync, token streams, live analytics
+#![doc = include_str!("../README.md")]
+
+pub mod canvas;
+pub mod sockets;
+
+pub use self::sockets::{Message, Socket, Sockets, SocketsConfig};

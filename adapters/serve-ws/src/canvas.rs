@@ -1,0 +1,1 @@
+//! Canvas documents over WebSocket.

@@ -1,0 +1,388 @@
+//! One WebSocket, as a handler sees it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::extract::ws::{self, CloseFrame, Utf8Bytes};
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use maily_errors::{Code, Error, Problem, Public};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::SocketsConfig;
+
+/// A message of a peer. Pings, pongs and closes stay inside the manager.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Message {
+    /// Bytes.
+    Binary(Bytes),
+    /// UTF-8 text.
+    Text(Utf8Bytes),
+}
+
+impl Message {
+    /// Returns the length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Binary(bytes) => bytes.len(),
+            Self::Text(text) => text.len(),
+        }
+    }
+
+    /// Returns whether there is no byte in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a connection runs on: a WebSocket, or two channels in a test.
+pub(crate) trait Wire:
+    Stream<Item = Result<ws::Message, axum::Error>> + Sink<ws::Message, Error = axum::Error> + Send + Unpin
+{
+}
+
+impl<T> Wire for T where
+    T: Stream<Item = Result<ws::Message, axum::Error>>
+        + Sink<ws::Message, Error = axum::Error>
+        + Send
+        + Unpin
+{
+}
+
+/// What is left of a socket when its handler has ended: the manager closes it.
+pub(crate) struct Remains {
+    pub(crate) wire: Box<dyn Wire>,
+    /// `None` when the peer has closed, or the connection is broken.
+    pub(crate) close: Option<(u16, &'static str)>,
+}
+
+/// One open WebSocket.
+///
+/// Dropping it closes the connection in order: the manager sends the close frame.
+pub struct Socket {
+    /// `None` only while it is dropped.
+    wire: Option<Box<dyn Wire>>,
+    remains: Option<oneshot::Sender<Remains>>,
+    close: Option<(u16, &'static str)>,
+    ended: bool,
+    nonsense: u32,
+    heard: Instant,
+    ping: Interval,
+    config: SocketsConfig,
+    drain: CancellationToken,
+    name: &'static str,
+}
+
+impl Socket {
+    pub(crate) fn new(
+        wire: Box<dyn Wire>,
+        name: &'static str,
+        config: SocketsConfig,
+        drain: CancellationToken,
+        remains: oneshot::Sender<Remains>,
+    ) -> Self {
+        let period = Duration::from_millis(config.ping_interval_ms.max(1));
+        let mut ping = tokio::time::interval_at(Instant::now() + period, period);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            wire: Some(wire),
+            remains: Some(remains),
+            close: Some((1000, "")),
+            ended: false,
+            nonsense: 0,
+            heard: Instant::now(),
+            ping,
+            config,
+            drain,
+            name,
+        }
+    }
+
+    /// Waits for the next message; `None` when the connection has ended or the server drains.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::FrameTooLarge`] when a message is over the limit; the connection ends after it.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses no message.
+    pub async fn recv(&mut self) -> Option<Result<Message, Error>> {
+        while !self.ended {
+            let Self { wire, ping, drain, .. } = self;
+            let wire = wire.as_mut()?;
+            tokio::select! {
+                frame = wire.next() => match self.heard(frame)? {
+                    None => {}
+                    Some(message) => return Some(message),
+                },
+                () = drain.cancelled() => {
+                    self.end(Some((1001, "the server is shutting down")));
+                }
+                _ = ping.tick() => {
+                    if self.heard.elapsed() >= self.idle_timeout() {
+                        tracing::debug!("peer is silent");
+                        self.end(Some((1001, "idle")));
+                    } else if self.write(ws::Message::Ping(Bytes::new())).await.is_err() {
+                        self.end(None);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Waits for the next message and reads it as JSON; `None` when the connection has ended.
+    ///
+    /// A message that cannot be read is answered with [`Code::SocketMessage`] and skipped: the socket stays open.
+    /// After [`max_nonsense`](SocketsConfig::max_nonsense) of them it is closed with 1008.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses no message.
+    pub async fn recv_json<T: DeserializeOwned>(&mut self) -> Option<T> {
+        loop {
+            let err = match self.recv().await? {
+                Err(err) => err,
+                Ok(message) => match decode(&message) {
+                    Ok(value) => return Some(value),
+                    Err(err) => err,
+                },
+            };
+            if self.send_error(&err).await.is_err() {
+                return None;
+            }
+        }
+    }
+
+    /// Sends a message, and waits until the connection has taken it.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::FrameTooLarge`] when it is over [`max_outbound_bytes`](SocketsConfig::max_outbound_bytes).
+    /// - [`Code::Canceled`] when the peer is gone, or takes nothing for the idle timeout.
+    pub async fn send(&mut self, message: Message) -> Result<(), Error> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Takes a message without flushing: several small ones then leave in one system call.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn feed(&mut self, message: Message) -> Result<(), Error> {
+        let len = message.len();
+        if len > self.config.max_outbound_bytes {
+            return Err(Error::new(Code::FrameTooLarge, "the message to send is too large")
+                .with_operation("socket::send")
+                .with_context("bytes", len)
+                .with_context("limit_bytes", self.config.max_outbound_bytes));
+        }
+        metrics::counter!("maily_socket_sent_bytes_total", "socket" => self.name).increment(len as u64);
+        metrics::counter!("maily_socket_sent_total", "socket" => self.name).increment(1);
+        let message = match message {
+            Message::Binary(bytes) => ws::Message::Binary(bytes),
+            Message::Text(text) => ws::Message::Text(text),
+        };
+        self.put(message).await
+    }
+
+    /// Waits until the connection has taken what was fed.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::Canceled`] when the peer is gone, or takes nothing for the idle timeout.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let timeout = self.idle_timeout();
+        let wire = self.wire.as_mut().ok_or_else(gone)?;
+        let flushed = tokio::time::timeout(timeout, wire.flush()).await;
+        self.checked(flushed)
+    }
+
+    /// Sends a value as one JSON text message.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_json<T: Serialize + Sync>(&mut self, value: &T) -> Result<(), Error> {
+        let text = serde_json::to_string(value).map_err(|err| {
+            Error::new(Code::Unexpected, "the message cannot be written as json")
+                .with_operation("socket::send_json")
+                .with_source(err)
+        })?;
+        self.send(Message::Text(text.into())).await
+    }
+
+    /// Answers with `{"type":"error","problem":{..}}`; after too many of them it closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_error(&mut self, err: &Error) -> Result<(), Error> {
+        self.nonsense += 1;
+        if self.nonsense > self.config.max_nonsense {
+            self.end(Some((1008, "too many messages that cannot be read")));
+            return Err(gone());
+        }
+        metrics::counter!("maily_socket_errors_total", "socket" => self.name, "code" => err.code().name())
+            .increment(1);
+        tracing::debug!(%err, "answered with an error");
+        self.send_json(&serde_json::json!({ "type": "error", "problem": Problem::from(err) })).await
+    }
+
+    /// Ends the connection with this close code; later messages are not read.
+    pub fn close(&mut self, code: u16, reason: &'static str) {
+        self.end(Some((code, reason)));
+    }
+
+    /// Returns the token that is cancelled when the server drains.
+    #[must_use]
+    pub const fn draining(&self) -> &CancellationToken {
+        &self.drain
+    }
+
+    fn heard(
+        &mut self,
+        frame: Option<Result<ws::Message, axum::Error>>,
+    ) -> Option<Option<Result<Message, Error>>> {
+        self.heard = Instant::now();
+        let message = match frame {
+            Some(Ok(ws::Message::Binary(bytes))) => Message::Binary(bytes),
+            Some(Ok(ws::Message::Text(text))) => Message::Text(text),
+            Some(Ok(ws::Message::Ping(_) | ws::Message::Pong(_))) => return Some(None),
+            Some(Ok(ws::Message::Close(_))) | None => {
+                self.end(None);
+                return None;
+            }
+            Some(Err(err)) if is_too_large(&err) => {
+                self.end(Some((1009, "the message is too large")));
+                return Some(Some(Err(Error::new(Code::FrameTooLarge, "the message is too large")
+                    .with_operation("socket::recv")
+                    .with_context("limit_bytes", Public(self.config.max_frame_bytes)))));
+            }
+            Some(Err(err)) => {
+                tracing::debug!(%err, "connection broke");
+                self.end(None);
+                return None;
+            }
+        };
+        metrics::counter!("maily_socket_received_bytes_total", "socket" => self.name)
+            .increment(message.len() as u64);
+        metrics::counter!("maily_socket_received_total", "socket" => self.name).increment(1);
+        Some(Some(Ok(message)))
+    }
+
+    async fn write(&mut self, message: ws::Message) -> Result<(), Error> {
+        self.put(message).await?;
+        self.flush().await
+    }
+
+    async fn put(&mut self, message: ws::Message) -> Result<(), Error> {
+        if self.ended {
+            return Err(gone());
+        }
+        let timeout = self.idle_timeout();
+        let wire = self.wire.as_mut().ok_or_else(gone)?;
+        let ready = tokio::time::timeout(timeout, poll_fn(|cx| Pin::new(&mut *wire).poll_ready(cx))).await;
+        self.checked(ready)?;
+        let wire = self.wire.as_mut().ok_or_else(gone)?;
+        let sent = Pin::new(wire).start_send(message);
+        self.checked(Ok(sent))
+    }
+
+    fn checked(
+        &mut self,
+        done: Result<Result<(), axum::Error>, tokio::time::error::Elapsed>,
+    ) -> Result<(), Error> {
+        match done {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(err)) => {
+                self.end(None);
+                Err(gone().with_source(err))
+            }
+            Err(_) => {
+                self.end(None);
+                Err(gone().with_context("waited_ms", self.config.idle_timeout_ms))
+            }
+        }
+    }
+
+    const fn end(&mut self, close: Option<(u16, &'static str)>) {
+        if !self.ended {
+            self.ended = true;
+            self.close = close;
+        }
+    }
+
+    const fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.idle_timeout_ms)
+    }
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket").field("name", &self.name).field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let (Some(wire), Some(remains)) = (self.wire.take(), self.remains.take()) {
+            // The manager may be gone already: then there is nobody to close it, and dropping it is enough.
+            let _ = remains.send(Remains { wire, close: self.close });
+        }
+    }
+}
+
+/// Says goodbye; gives up when the peer takes nothing.
+pub(crate) async fn close(mut remains: Remains, timeout: Duration) {
+    if let Some((code, reason)) = remains.close {
+        let frame = ws::Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
+        let farewell = async {
+            remains.wire.send(frame).await?;
+            // The peer's own close frame, so that it has read ours before the connection goes away.
+            while let Some(Ok(_)) = remains.wire.next().await {}
+            Ok::<_, axum::Error>(())
+        };
+        let _ = tokio::time::timeout(timeout, farewell).await;
+    }
+}
+
+fn decode<T: DeserializeOwned>(message: &Message) -> Result<T, Error> {
+    let bytes = match message {
+        Message::Text(text) => text.as_str().as_bytes(),
+        Message::Binary(bytes) => bytes,
+    };
+    serde_json::from_slice(bytes).map_err(|err| {
+        Error::new(Code::SocketMessage, "the message is not the json that this socket expects")
+            .with_operation("socket::recv_json")
+            .with_context("line", Public(err.line()))
+            .with_context("column", Public(err.column()))
+            .with_source(err)
+    })
+}
+
+fn gone() -> Error {
+    Error::new(Code::Canceled, "the peer is gone").with_operation("socket::send")
+}
+
+fn is_too_large(err: &axum::Error) -> bool {
+    use tokio_tungstenite::tungstenite::Error as WireError;
+
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(err);
+    while let Some(err) = source {
+        if let Some(wire) = err.downcast_ref::<WireError>() {
+            return matches!(wire, WireError::Capacity(_));
+        }
+        source = err.source();
+    }
+    false
+}
