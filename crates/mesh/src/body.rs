@@ -1,0 +1,141 @@
+//! The bytes of an answer, as they arrive.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+use maily_errors::{Error, Result};
+
+/// The body of an answer: a stream of raw bytes, in the OpenAI wire format.
+///
+/// There is no task and no channel behind it: polling the body polls the node. Dropping it drops
+/// everything down to the connection, which cancels the work. After an error it ends.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::TryStreamExt;
+/// use maily_mesh::Body;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let body = Body::full("{}");
+/// let chunks: Vec<_> = body.try_collect().await?;
+/// assert_eq!(chunks, ["{}"]);
+/// # Ok::<(), maily_errors::Error>(()) }).unwrap();
+/// ```
+pub struct Body {
+    source: Source,
+    peeked: Option<Bytes>,
+    watchers: Vec<Box<dyn Watch>>,
+}
+
+enum Source {
+    Ended,
+    Full(Bytes),
+    Stream(BoxStream<'static, Result<Bytes>>),
+}
+
+/// Somebody who sees a body pass, and changes nothing.
+///
+/// Dropped with the body: a watcher that was dropped before [`end`](Self::end) saw a cancellation.
+pub trait Watch: Send {
+    /// Sees a chunk before the reader gets it.
+    fn chunk(&mut self, chunk: &Bytes);
+
+    /// Sees the end: cleanly, or with the error that the reader gets.
+    fn end(&mut self, error: Option<&Error>);
+}
+
+impl Body {
+    /// Creates a body that is already there.
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        Self::of(Source::Full(bytes.into()))
+    }
+
+    /// Creates a body of a stream. Allocates once.
+    pub fn stream(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self::of(Source::Stream(Box::pin(stream)))
+    }
+
+    const fn of(source: Source) -> Self {
+        Self { source, peeked: None, watchers: Vec::new() }
+    }
+
+    /// Adds somebody who sees the body pass.
+    #[must_use]
+    pub fn watched(mut self, watcher: impl Watch + 'static) -> Self {
+        self.watchers.push(Box::new(watcher));
+        self
+    }
+
+    /// Waits for the first chunk without taking it: an error before it is still one before the answer.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the source fails with.
+    pub fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.peeked.is_none() {
+            match ready!(self.poll_source(cx)) {
+                Some(Ok(chunk)) => self.peeked = Some(chunk),
+                Some(Err(err)) => {
+                    self.finish(Some(&err));
+                    return Poll::Ready(Err(err));
+                }
+                None => {}
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        match &mut self.source {
+            Source::Ended => Poll::Ready(None),
+            Source::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.source = Source::Ended;
+                Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
+            }
+            Source::Stream(stream) => {
+                let item = ready!(stream.as_mut().poll_next(cx));
+                if !matches!(item, Some(Ok(_))) {
+                    // The connection goes back, or away, now; not when the reader drops the body.
+                    self.source = Source::Ended;
+                }
+                Poll::Ready(item)
+            }
+        }
+    }
+
+    fn finish(&mut self, error: Option<&Error>) {
+        for mut watcher in self.watchers.drain(..) {
+            watcher.end(error);
+        }
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let item = match this.peeked.take() {
+            Some(chunk) => Some(Ok(chunk)),
+            None => ready!(this.poll_source(cx)),
+        };
+        match &item {
+            Some(Ok(chunk)) => this.watchers.iter_mut().for_each(|watcher| watcher.chunk(chunk)),
+            Some(Err(err)) => this.finish(Some(err)),
+            None => this.finish(None),
+        }
+        Poll::Ready(item)
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("watchers", &self.watchers.len()).finish_non_exhaustive()
+    }
+}

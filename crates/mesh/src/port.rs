@@ -1,0 +1,99 @@
+//! What the mesh needs from outside: models, embedders, memories, nodes.
+
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use maily_errors::{Error, Result};
+use tower::util::BoxCloneSyncService;
+use tower_service::Service;
+
+use crate::model::{
+    Completion, Embedding, Memory, MemoryId, MemoryQuery, NodeName, Prompt, Recalled, Tenant, Texts,
+};
+
+/// A language model, as the mesh sees it.
+///
+/// # Contract
+///
+/// - `poll_ready` says whether the node takes one more prompt.
+/// - The body of the answer is in the OpenAI wire format, streamed if the head of the prompt says so.
+/// - Dropping the future, or the body, cancels the work at the node.
+/// - A body that ends cleanly is whole; one that breaks off ends with an error.
+/// - A temporary failure answers with an error whose [`is_temporary`](Error::is_temporary) is true.
+/// - Fields of the body that the node does not know are ignored or passed on, never refused by the adapter.
+pub trait Llm: Service<Prompt, Response = Completion, Error = Error, Future: Send> + Clone + Send {}
+
+impl<S> Llm for S where S: Service<Prompt, Response = Completion, Error = Error, Future: Send> + Clone + Send {}
+
+/// Any language model, behind one pointer: what a mesh is made of.
+pub type AnyLlm = BoxCloneSyncService<Prompt, Completion, Error>;
+
+/// An embedder, as the mesh sees it.
+///
+/// # Contract
+///
+/// - One vector for each text, in the order of the texts.
+/// - All vectors have one dimension and length 1; a text that says nothing may have length 0.
+/// - The same text gives the same vector, alone or in a batch, up to 0.001 in each value.
+pub trait Embed:
+    Service<Texts, Response = Vec<Embedding>, Error = Error, Future: Send> + Clone + Send
+{
+}
+
+impl<S> Embed for S where
+    S: Service<Texts, Response = Vec<Embedding>, Error = Error, Future: Send> + Clone + Send
+{
+}
+
+/// Any embedder, behind one pointer.
+pub type AnyEmbed = BoxCloneSyncService<Texts, Vec<Embedding>, Error>;
+
+/// Memories that can be searched by meaning.
+///
+/// The futures are boxed, because an operator chooses the implementation at run time.
+///
+/// # Contract
+///
+/// - What `store` acknowledged, `search` finds, at once.
+/// - A tenant sees only its own memories.
+/// - Answers come best first, at most as many as asked for.
+pub trait Recall: Send + Sync {
+    /// Remembers a text and returns its name.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::Invalid`](maily_errors::Code::Invalid) for an empty text.
+    /// - [`Code::RecallFull`](maily_errors::Code::RecallFull) when the tenant has as many as it may.
+    fn store(&self, memory: Memory) -> BoxFuture<'_, Result<MemoryId>>;
+
+    /// Finds the memories that fit a text best.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Invalid`](maily_errors::Code::Invalid) for an empty text or a limit that is not 1 to 100.
+    fn search(&self, query: MemoryQuery) -> BoxFuture<'_, Result<Vec<Recalled>>>;
+
+    /// Forgets a memory; returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store behind fails with.
+    fn forget<'a>(&'a self, tenant: &'a Tenant, id: &'a MemoryId) -> BoxFuture<'a, Result<bool>>;
+}
+
+/// A change of the set of nodes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NodeChange<N> {
+    /// A node is there, or has changed.
+    Insert(N),
+    /// A node is gone.
+    Remove(NodeName),
+}
+
+/// Where nodes come and go: a list, a gossip, a cluster.
+///
+/// The stream first inserts what is there, then says what changes; it ends when nothing will change
+/// any more.
+pub trait NodeSource<N>: Stream<Item = Result<NodeChange<N>>> + Send {}
+
+impl<N, S> NodeSource<N> for S where S: Stream<Item = Result<NodeChange<N>>> + Send {}
