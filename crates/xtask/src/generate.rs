@@ -68,6 +68,7 @@ fn outputs(root: &Path) -> Result<Vec<Output>, String> {
     let codes = &catalogue.code;
     Ok(vec![
         Output { path: "crates/errors/src/code.rs".into(), text: rust(codes) },
+        Output { path: LOCK.into(), text: lock(root, codes)? },
         Output { path: "docs/errors.md".into(), text: markdown(codes) },
         Output { path: "bindings/python/python/maily/errors.py".into(), text: python(codes) },
     ])
@@ -135,6 +136,20 @@ fn markdown(codes: &[Entry]) -> String {
     }
     out
 }
+
+/// Appends codes that are new to the lock file. What it already holds is never changed here: a published code that
+/// was altered must fail `crates/errors/tests/lock.rs`, and only a person can mark one as retired.
+fn lock(root: &Path, codes: &[Entry]) -> Result<String, String> {
+    let path = root.join(LOCK);
+    let mut text = fs::read_to_string(&path).map_err(|err| format!("{}: {err}", path.display()))?;
+    let published: Vec<String> = text.lines().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect();
+    for e in codes.iter().filter(|e| !published.contains(&e.number.to_string())) {
+        let _ = writeln!(text, "live {} {} {} {} {}", e.number, e.name, e.kind, e.http, e.grpc);
+    }
+    Ok(text)
+}
+
+const LOCK: &str = "crates/errors/catalogue.lock";
 
 /// The exceptions of the Python package: the classes come from the catalogue, the rest is `errors.py.in`.
 fn python(codes: &[Entry]) -> String {

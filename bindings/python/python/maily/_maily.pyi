@@ -6,6 +6,7 @@ __version__: str
 
 analytics: ModuleType
 canvas: ModuleType
+errors: ModuleType
 mesh: ModuleType
 redis: ModuleType
 trust: ModuleType
