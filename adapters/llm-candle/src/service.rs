@@ -1,0 +1,118 @@
+//! The engine as a mesh node.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use maily_errors::{Error, Result};
+use maily_mesh::{Completion, Prompt, PromptHead, wire};
+use tokio::sync::oneshot;
+use tower_service::Service;
+
+use crate::config::LlmCandleConfig;
+use crate::engine::{Answer, Engine, Work};
+use crate::error;
+use crate::generate::Writer;
+use crate::gguf::Gguf;
+use crate::network::Network;
+use crate::request::Request;
+use crate::vocabulary::Vocabulary;
+
+/// A local model as a mesh node: an [`Llm`](maily_mesh::Llm).
+///
+/// Clones share one model and one queue. Answers are written one after the other, on a thread of the
+/// model, never on the runtime's.
+///
+/// # Cancellation
+///
+/// Dropping the future takes the prompt out of the queue; dropping the answer stops the writing at the
+/// next token, or the reading of the prompt within 64 tokens.
+#[derive(Clone, Debug)]
+pub struct LlmCandle {
+    engine: Engine,
+    config: Arc<LlmCandleConfig>,
+}
+
+impl LlmCandleConfig {
+    /// Loads the model and starts its thread.
+    ///
+    /// Takes about half a second and blocks meanwhile: call it before the runtime has work, or inside
+    /// `spawn_blocking`. Memory: 250 MB for SmolLM2-135M, and up to 94 MB for 2048 tokens of context.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::ModelMissing`](maily_errors::Code::ModelMissing) when there is no such file.
+    /// - [`Code::ModelBroken`](maily_errors::Code::ModelBroken) when the file is damaged, or no SmolLM2.
+    /// - [`Code::ConfigInvalid`](maily_errors::Code::ConfigInvalid) when a setting is out of its range.
+    pub fn build(self) -> Result<LlmCandle> {
+        self.check()?;
+        let mut file = Gguf::open(&self.path)?;
+        let vocabulary = Vocabulary::load(&file)?;
+        let mut network = Network::load(&mut file, self.context_tokens)?;
+        // One token through the network shows whether all its parts fit together.
+        let scores = network.forward(&[vocabulary.begin]).map_err(|source| file.broken(source))?;
+        if scores.len() != vocabulary.len() || scores.iter().any(|score| !score.is_finite()) {
+            return Err(file.broken("the network does not answer with a score for each token"));
+        }
+        network.truncate(0);
+        tracing::debug!(path = %file.path().display(), model = %self.model, "local model loaded");
+        let writer = Writer::new(network, vocabulary, self.context_tokens);
+        let engine = Engine::start(writer, self.waiting)?;
+        Ok(LlmCandle { engine, config: Arc::new(self) })
+    }
+}
+
+impl LlmCandle {
+    /// Returns the name that clients ask for.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.config.model
+    }
+
+    /// Returns what the model has done since it was loaded.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.engine.work()
+    }
+}
+
+impl Service<Prompt> for LlmCandle {
+    type Response = Completion;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    /// Ready while the model runs. A full queue refuses the call instead, so that a balancer which polls
+    /// many nodes holds no place in a queue that it does not use.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(if self.engine.is_running() { Ok(()) } else { Err(error::stopped()) })
+    }
+
+    fn call(&mut self, prompt: Prompt) -> Self::Future {
+        let answer = Request::read(&prompt, &self.config).and_then(|request| self.engine.submit(request));
+        ResponseFuture { state: answer.map_err(Some), head: Some(prompt.head) }
+    }
+}
+
+/// Waits for the model's turn.
+#[derive(Debug)]
+pub struct ResponseFuture {
+    state: Result<oneshot::Receiver<Result<Answer>>, Option<Error>>,
+    head: Option<PromptHead>,
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Completion>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = match &mut self.state {
+            Ok(turn) => ready!(Pin::new(turn).poll(cx)).unwrap_or_else(|_| Err(error::stopped())),
+            Err(err) => Err(err.take().unwrap_or_else(error::stopped)),
+        };
+        let head = self.head.take();
+        Poll::Ready(answer.and_then(|answer| {
+            let head = head.ok_or_else(error::stopped)?;
+            Ok(wire::answer(&head, answer))
+        }))
+    }
+}
