@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+pub mod layer;
+pub mod memory;
 mod model;
 mod port;
 mod trace_context;

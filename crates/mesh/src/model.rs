@@ -204,6 +204,12 @@ impl Prompt {
         wire::read_chat(&self.body)
     }
 
+    /// Returns the last text that the person says, if there is any.
+    #[must_use]
+    pub fn last_user_text(&self) -> Option<String> {
+        wire::last_user_text(&self.body[self.head.messages_span.clone()])
+    }
+
     /// Replaces the model, in the head and in the body. Copies the body once if the name differs.
     #[must_use]
     pub fn with_model(mut self, model: impl Into<ModelName>) -> Self {

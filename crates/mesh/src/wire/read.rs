@@ -172,6 +172,29 @@ impl RawMessage<'_> {
     }
 }
 
+/// Reads the last message of the person, pictures left out; `None` when it says nothing.
+pub(crate) fn last_user_text(messages: &[u8]) -> Option<String> {
+    let list: Vec<&RawValue> = serde_json::from_slice(messages).ok()?;
+    let read = |raw: &RawValue| serde_json::from_str::<RawMessage<'_>>(raw.get()).ok().map(text_of);
+    let text = list
+        .into_iter()
+        .rev()
+        .filter_map(read)
+        .find_map(|(role, text)| (role == Role::User).then_some(text))?;
+    (!text.trim().is_empty()).then_some(text)
+}
+
+fn text_of(message: RawMessage<'_>) -> (Role, String) {
+    let text = match message.content {
+        Some(Content::Text(text)) => text.into_owned(),
+        Some(Content::Parts(parts)) => {
+            parts.into_iter().filter_map(|part| part.text).collect::<Vec<_>>().join("\n")
+        }
+        None => String::new(),
+    };
+    (message.role, text)
+}
+
 fn join(parts: Vec<Part<'_>>) -> Option<String> {
     let texts: Option<Vec<_>> = parts.into_iter().map(|part| part.text).collect();
     Some(texts?.join("\n"))

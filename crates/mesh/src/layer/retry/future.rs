@@ -1,0 +1,126 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use maily_errors::{Error, Result};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep};
+use tower_service::Service;
+
+use super::{Budget, Policy};
+use crate::model::{Completion, Prompt};
+
+pin_project! {
+    /// The future of [`Retry`](super::Retry).
+    pub struct ResponseFuture<S>
+    where
+        S: Service<Prompt>,
+    {
+        inner: S,
+        prompt: Prompt,
+        policy: Policy,
+        budget: Budget,
+        attempt: u32,
+        #[pin]
+        state: State<S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F> {
+        Called { #[pin] future: F },
+        Peeking { answer: Option<Completion> },
+        Waiting { #[pin] sleep: Sleep },
+        Ready,
+    }
+}
+
+impl<S> ResponseFuture<S>
+where
+    S: Service<Prompt, Response = Completion, Error = Error>,
+{
+    pub(super) fn new(mut inner: S, prompt: Prompt, policy: Policy, budget: Budget) -> Self {
+        let state = State::Called { future: inner.call(prompt.clone()) };
+        Self { inner, prompt, policy, budget, attempt: 1, state }
+    }
+}
+
+impl<S> Future for ResponseFuture<S>
+where
+    S: Service<Prompt, Response = Completion, Error = Error>,
+{
+    type Output = Result<Completion>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let failed = match this.state.as_mut().project() {
+                StateProjection::Called { future } => match ready!(future.poll(cx)) {
+                    Ok(answer) => {
+                        this.state.set(State::Peeking { answer: Some(answer) });
+                        continue;
+                    }
+                    Err(err) => err,
+                },
+                StateProjection::Peeking { answer } => {
+                    let body = &mut answer.as_mut().expect("polled after it was ready").body;
+                    match ready!(body.poll_peek(cx)) {
+                        Ok(()) => return Poll::Ready(Ok(answer.take().expect("just looked at"))),
+                        Err(err) => err,
+                    }
+                }
+                StateProjection::Waiting { sleep } => {
+                    ready!(sleep.poll(cx));
+                    this.state.set(State::Ready);
+                    continue;
+                }
+                StateProjection::Ready => match ready!(this.inner.poll_ready(cx)) {
+                    Ok(()) => {
+                        *this.attempt += 1;
+                        let future = this.inner.call(this.prompt.clone());
+                        this.state.set(State::Called { future });
+                        continue;
+                    }
+                    Err(err) => err,
+                },
+            };
+            match wait(&failed, *this.attempt, this.policy, this.prompt.head.deadline) {
+                Some(delay) if this.budget.take() => {
+                    tracing::debug!(
+                        attempt = *this.attempt,
+                        code = failed.code().name(),
+                        "repeats the prompt"
+                    );
+                    this.state.set(State::Waiting { sleep: sleep(delay) });
+                }
+                _ => return Poll::Ready(Err(failed.into_persistent())),
+            }
+        }
+    }
+}
+
+impl<S: Service<Prompt>> fmt::Debug for ResponseFuture<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").field("attempt", &self.attempt).finish_non_exhaustive()
+    }
+}
+
+/// How long to wait before the next attempt; `None` for no attempt.
+fn wait(err: &Error, attempt: u32, policy: &Policy, deadline: Option<Instant>) -> Option<Duration> {
+    if !err.is_temporary() || attempt >= policy.attempts {
+        return None;
+    }
+    let delay = match err.retry_after() {
+        Some(asked) => asked,
+        // Full jitter over a range that doubles: clients that failed together do not come back together.
+        None => {
+            let range = err.code().backoff().saturating_mul(1 << (attempt - 1).min(16)).min(policy.max_wait);
+            range.mul_f64(rand::random())
+        }
+    };
+    let in_time = deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
+    (delay <= policy.max_wait && in_time).then_some(delay)
+}

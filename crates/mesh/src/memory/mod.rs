@@ -1,0 +1,19 @@
+//! Every port in memory: for documents, tests and the first five minutes.
+
+mod embedder;
+mod index;
+mod scripted;
+
+pub use self::embedder::HashEmbedder;
+pub use self::index::ExactIndex;
+pub use self::scripted::{Scripted, Step};
+
+use crate::port::{NodeChange, NodeSource};
+
+/// A node source that never changes.
+pub fn nodes<N: Send>(nodes: impl IntoIterator<Item = N, IntoIter: Send>) -> impl NodeSource<N> {
+    futures_util::stream::iter(nodes.into_iter().map(|node| Ok(NodeChange::Insert(node))))
+}
+
+#[cfg(test)]
+mod tests;
