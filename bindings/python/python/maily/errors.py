@@ -109,6 +109,8 @@ class Code(str, Enum):
     """The key or value is over its limit."""
     REDIS_NOT_A_NUMBER = ("redis-not-a-number", 106, "invalid", 409, False)
     """The value is not a counter."""
+    REDIS_STORE_FULL = ("redis-store-full", 107, "too_large", 507, False)
+    """The store is full."""
     PROMPT_INVALID = ("prompt-invalid", 200, "invalid", 400, False)
     """The prompt cannot be read."""
     PROMPT_TOO_LARGE = ("prompt-too-large", 201, "too_large", 413, False)

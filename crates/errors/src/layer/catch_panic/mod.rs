@@ -3,7 +3,7 @@
 //! # Differences from `tower_http::catch_panic`
 //!
 //! It fits any service, not only HTTP ones, and the error is a [`maily_errors::Error`](crate::Error) of code
-//! [`Code::Panicked`](crate::Code::Panicked). The text of the panic is its source: it reaches the log, never a
+//! [`Code::Panicked`]. The text of the panic is its source: it reaches the log, never a
 //! response. Build with unwinding panics (the default), else there is nothing to catch.
 //!
 //! # Examples
