@@ -1,17 +1,26 @@
 #![doc = include_str!("../README.md")]
 
+pub mod balance;
 mod body;
+mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod layer;
 pub mod memory;
 mod model;
 mod port;
+mod registry;
+mod service;
 mod trace_context;
 pub mod wire;
 
 pub use self::body::{Body, Watch};
+pub use self::config::{DeadlineConfig, MeshConfig, NodeConfig, RecallConfig, RetryConfig};
 pub use self::model::{
     Chat, Completion, CompletionHead, Delta, Embedding, FinishReason, Memory, MemoryId, MemoryQuery, Message,
     ModelName, NodeName, Prompt, PromptHead, Recalled, Role, Tenant, Texts, Usage,
 };
 pub use self::port::{AnyEmbed, AnyLlm, Embed, Llm, NodeChange, NodeSource, Recall};
+pub use self::registry::Registry;
+pub use self::service::{Mesh, ResponseFuture};
 pub use self::trace_context::TraceContext;

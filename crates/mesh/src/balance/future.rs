@@ -1,0 +1,132 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use maily_errors::{Error, Public, Result};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::util::Oneshot;
+
+use super::nodes::{Member, Nodes};
+use crate::body::Watch;
+use crate::model::{Completion, ModelName, NodeName, Prompt};
+use crate::port::AnyLlm;
+
+pin_project! {
+    /// The future of [`Balance`](super::Balance).
+    pub struct ResponseFuture {
+        #[pin]
+        state: State,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State {
+        Failed { err: Option<Error> },
+        Asking { #[pin] answer: Oneshot<AnyLlm, Prompt>, inflight: Option<Inflight>, nodes: Nodes, model: ModelName },
+    }
+}
+
+impl ResponseFuture {
+    pub(super) const fn failed(err: Error) -> Self {
+        Self { state: State::Failed { err: Some(err) } }
+    }
+
+    pub(super) const fn asking(
+        answer: Oneshot<AnyLlm, Prompt>,
+        inflight: Inflight,
+        nodes: Nodes,
+        model: ModelName,
+    ) -> Self {
+        Self { state: State::Asking { answer, inflight: Some(inflight), nodes, model } }
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Completion>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (answer, inflight, nodes, model) = match self.project().state.project() {
+            StateProjection::Failed { err } => {
+                return Poll::Ready(Err(err.take().expect("polled after it was ready")));
+            }
+            StateProjection::Asking { answer, inflight, nodes, model } => (answer, inflight, nodes, model),
+        };
+        let answer = ready!(answer.poll(cx));
+        let mut inflight = inflight.take().expect("polled after it was ready");
+        Poll::Ready(match answer {
+            Ok(Completion { mut head, body }) => {
+                head.node = Some(inflight.name().clone());
+                Ok(Completion { head, body: body.watched(inflight) })
+            }
+            Err(err) => {
+                inflight.end(Some(&err));
+                Err(explain(err, inflight.name(), nodes, model))
+            }
+        })
+    }
+}
+
+/// Names the node, and says when the fleet, rather than this node, may be asked again.
+fn explain(err: Error, node: &NodeName, nodes: &Nodes, model: &ModelName) -> Error {
+    let err = err.with_context("node", Public(node));
+    match nodes.wait(model).filter(|_| err.is_temporary()) {
+        // A lone node that failed is asked again after the usual pause; another one is asked at once.
+        Some(wait) if err.retry_after().is_some() || nodes.others(model, node) => err.with_retry_after(wait),
+        _ => err,
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// A prompt at a node, from the call to the end of the body; dropping it takes it off the node's load.
+pub(super) struct Inflight {
+    member: Arc<Member>,
+    start: Instant,
+    judged: bool,
+}
+
+impl Inflight {
+    pub(super) fn new(member: Arc<Member>) -> Self {
+        member.load.begin();
+        Self { member, start: Instant::now(), judged: false }
+    }
+
+    fn name(&self) -> &NodeName {
+        self.member.name()
+    }
+}
+
+impl Watch for Inflight {
+    fn chunk(&mut self, _: &Bytes) {
+        if !std::mem::replace(&mut self.judged, true) {
+            let now = Instant::now();
+            self.member.load.answered(now - self.start, now);
+        }
+    }
+
+    fn end(&mut self, error: Option<&Error>) {
+        self.judged = true;
+        if let Some(err) = error {
+            self.member.load.failed(err, Instant::now());
+        }
+    }
+}
+
+impl Drop for Inflight {
+    fn drop(&mut self) {
+        if !self.judged {
+            let now = Instant::now();
+            self.member.load.abandoned(now - self.start, now);
+        }
+        self.member.load.end();
+    }
+}

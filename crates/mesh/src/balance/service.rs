@@ -1,0 +1,49 @@
+use std::task::{Context, Poll};
+
+use maily_errors::Error;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use super::future::{Inflight, ResponseFuture};
+use super::nodes::Nodes;
+use crate::model::{Completion, Prompt};
+
+/// Chooses a node for each prompt. Always ready: which node is asked depends on the prompt.
+#[derive(Clone, Debug)]
+pub struct Balance {
+    nodes: Nodes,
+}
+
+impl Balance {
+    /// Creates a balancer over a set of nodes, which may change.
+    #[must_use]
+    pub const fn new(nodes: Nodes) -> Self {
+        Self { nodes }
+    }
+}
+
+impl Service<Prompt> for Balance {
+    type Response = Completion;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    #[inline]
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, prompt: Prompt) -> Self::Future {
+        let model = prompt.head.model.clone();
+        let route = match self.nodes.pick(&model) {
+            Ok(route) => route,
+            Err(err) => return ResponseFuture::failed(err),
+        };
+        let (service, at_node) = route.parts();
+        let prompt = match at_node {
+            Some(name) => prompt.with_model(name.clone()),
+            None => prompt,
+        };
+        let inflight = Inflight::new(route.member);
+        ResponseFuture::asking(Oneshot::new(service, prompt), inflight, self.nodes.clone(), model)
+    }
+}

@@ -1,0 +1,172 @@
+//! The settings of a mesh, as a configuration file writes them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use maily_errors::Secret;
+use serde::Deserialize;
+
+use crate::layer::deadline::Limits;
+use crate::layer::memory::Rules;
+use crate::layer::retry::Policy;
+use crate::model::{ModelName, NodeName};
+
+/// The settings of a mesh. Every field has a default; an unknown one is an error.
+///
+/// # Examples
+///
+/// ```
+/// use maily_mesh::MeshConfig;
+///
+/// let config: MeshConfig = serde_json::from_str(r#"{
+///     "retry": { "attempts": 2 },
+///     "nodes": [{ "name": "local", "url": "echo:", "models": ["small"] }]
+/// }"#).unwrap();
+/// assert_eq!(config.retry.attempts, 2);
+/// assert!(serde_json::from_str::<MeshConfig>(r#"{ "retries": 2 }"#).is_err());
+/// ```
+#[derive(Clone, Debug, Default, Deserialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct MeshConfig {
+    /// How long a node may be silent.
+    pub deadline: DeadlineConfig,
+    /// The nodes.
+    pub nodes: Vec<NodeConfig>,
+    /// What is worth recalling.
+    pub recall: RecallConfig,
+    /// When and how often to repeat.
+    pub retry: RetryConfig,
+}
+
+/// How long a node may be silent, in milliseconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct DeadlineConfig {
+    /// From the call to the first byte of the answer, each attempt.
+    pub first_byte_ms: u64,
+    /// From one chunk to the next.
+    pub between_ms: u64,
+    /// From the call to the end of the answer, all attempts together.
+    pub total_ms: u64,
+}
+
+/// When and how often to repeat a prompt.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryConfig {
+    /// The most attempts, the first one included; 1 never repeats.
+    pub attempts: u32,
+    /// The longest wait before an attempt, in milliseconds.
+    pub max_wait_ms: u64,
+}
+
+/// What is worth recalling into a prompt.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct RecallConfig {
+    /// The most memories in one prompt, 1 to 100.
+    pub limit: usize,
+    /// The lowest score of a memory that is recalled, -1.0 to 1.0.
+    pub min_score: f32,
+}
+
+/// A node: where it is and what it serves.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Its name, for logs and metrics.
+    pub name: NodeName,
+    /// Where it is. The scheme chooses the adapter: `http`, `https`, `echo`, `candle`.
+    pub url: String,
+    /// The models that it serves; none means any.
+    #[serde(default)]
+    pub models: Vec<ModelName>,
+    /// What the node calls a model, where it differs.
+    #[serde(default)]
+    pub rename: BTreeMap<ModelName, ModelName>,
+    /// The key that it wants.
+    #[serde(default)]
+    pub key: Option<Secret<String>>,
+}
+
+impl NodeConfig {
+    /// Creates a node that serves any model.
+    pub fn new(name: impl Into<NodeName>, url: impl Into<String>) -> Self {
+        Self { name: name.into(), url: url.into(), models: Vec::new(), rename: BTreeMap::new(), key: None }
+    }
+
+    /// Adds a model that it serves.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Into<ModelName>) -> Self {
+        self.models.push(model.into());
+        self
+    }
+
+    /// Sets the key that it wants.
+    #[must_use]
+    pub fn with_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(Secret::new(key.into()));
+        self
+    }
+
+    /// Returns the scheme of the URL: what stands before the first colon.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.url.split_once(':').map_or(self.url.as_str(), |(scheme, _)| scheme)
+    }
+}
+
+impl MeshConfig {
+    /// Adds a node.
+    #[must_use]
+    pub fn with_node(mut self, node: NodeConfig) -> Self {
+        self.nodes.push(node);
+        self
+    }
+}
+
+impl Default for DeadlineConfig {
+    fn default() -> Self {
+        Self { first_byte_ms: 60_000, between_ms: 30_000, total_ms: 600_000 }
+    }
+}
+
+impl DeadlineConfig {
+    pub(crate) const fn limits(self) -> Limits {
+        Limits {
+            first_byte: Duration::from_millis(self.first_byte_ms),
+            between: Duration::from_millis(self.between_ms),
+        }
+    }
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        let Policy { attempts, .. } = Policy::default();
+        Self { attempts, max_wait_ms: 2000 }
+    }
+}
+
+impl RetryConfig {
+    pub(crate) const fn policy(self) -> Policy {
+        Policy { attempts: self.attempts, max_wait: Duration::from_millis(self.max_wait_ms) }
+    }
+}
+
+impl Default for RecallConfig {
+    fn default() -> Self {
+        let Rules { limit, min_score } = Rules::default();
+        Self { limit, min_score }
+    }
+}
+
+impl RecallConfig {
+    pub(crate) const fn rules(self) -> Rules {
+        Rules { limit: self.limit, min_score: self.min_score }
+    }
+}

@@ -1,0 +1,66 @@
+//! The rules of each port, as functions that panic on a broken one.
+//!
+//! An adapter runs them all with one line in `tests/conformance.rs`; the expression is evaluated
+//! once for each rule and may `.await`:
+//!
+//! ```no_run
+//! use maily_mesh::memory::{ExactIndex, HashEmbedder};
+//!
+//! maily_mesh::conformance!(embed, HashEmbedder);
+//! maily_mesh::conformance!(recall, ExactIndex::new(HashEmbedder));
+//! ```
+
+pub mod embed;
+pub mod llm;
+pub mod recall;
+
+/// Runs every rule of a port (`llm`, `embed` or `recall`) as a test of its own.
+#[macro_export]
+macro_rules! conformance {
+    (llm, $port:expr) => {
+        $crate::conformance! { @rules llm, $port,
+            whole_answer_is_one_object
+            streamed_answer_is_events_up_to_done
+            streamed_and_whole_answers_say_the_same
+            tokens_are_counted_when_asked
+            max_tokens_bounds_the_answer
+            unknown_fields_are_tolerated
+            empty_text_is_answered_or_refused
+            huge_prompt_is_answered_or_refused
+            dropped_future_leaves_the_node_usable
+            dropped_body_leaves_the_node_usable
+            eight_prompts_at_once_are_answered
+        }
+    };
+    (embed, $port:expr) => {
+        $crate::conformance! { @rules embed, $port,
+            one_vector_for_each_text_in_order
+            all_vectors_have_one_dimension_and_length_one
+            same_text_gives_the_same_vector_alone_and_in_a_batch
+            empty_text_is_answered
+            longest_text_is_answered
+            near_texts_are_nearer_than_others
+        }
+    };
+    (recall, $port:expr) => {
+        $crate::conformance! { @rules recall, $port,
+            stored_memory_is_found_at_once
+            best_comes_first_and_the_limit_holds
+            tenants_do_not_see_each_other
+            forgotten_memory_is_not_found
+            empty_text_and_wrong_limits_are_refused
+        }
+    };
+    (@rules $of:ident, $port:expr, $($rule:ident)*) => {
+        mod $of {
+            #[allow(unused_imports, reason = "the expression may need what its file imports")]
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $rule() {
+                    $crate::conformance::$of::$rule($port).await;
+                }
+            )*
+        }
+    };
+}

@@ -1,0 +1,70 @@
+//! Which adapter answers for which scheme.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use maily_errors::{Code, Error, Public, Result};
+use tower::util::BoxCloneSyncService;
+
+use crate::config::NodeConfig;
+use crate::port::{AnyLlm, Llm};
+
+type Build = Arc<dyn Fn(&NodeConfig) -> Result<AnyLlm> + Send + Sync>;
+
+/// The adapters that a configuration may name. Each is registered by an explicit call.
+///
+/// # Examples
+///
+/// ```
+/// use maily_mesh::memory::{Scripted, Step};
+/// use maily_mesh::{NodeConfig, Registry};
+///
+/// let mut registry = Registry::default();
+/// registry.register("script", |_| Ok(Scripted::new([Step::Answer("Hello".into())])));
+///
+/// assert!(registry.build(&NodeConfig::new("a", "script:")).is_ok());
+/// assert!(registry.build(&NodeConfig::new("b", "smoke:")).is_err());
+/// ```
+#[derive(Clone, Default)]
+pub struct Registry {
+    schemes: BTreeMap<&'static str, Build>,
+}
+
+impl Registry {
+    /// Registers an adapter for a scheme, in place of an earlier one.
+    pub fn register<L>(
+        &mut self,
+        scheme: &'static str,
+        build: impl Fn(&NodeConfig) -> Result<L> + Send + Sync + 'static,
+    ) where
+        L: Llm + Sync + 'static,
+        L::Future: 'static,
+    {
+        let build = move |node: &NodeConfig| build(node).map(BoxCloneSyncService::new);
+        self.schemes.insert(scheme, Arc::new(build));
+    }
+
+    /// Builds the service of a node.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ConfigInvalid`] for a scheme that nobody registered, or what the adapter refuses.
+    pub fn build(&self, node: &NodeConfig) -> Result<AnyLlm> {
+        let build = self.schemes.get(node.scheme()).ok_or_else(|| {
+            let known: Vec<_> = self.schemes.keys().copied().collect();
+            Error::new(Code::ConfigInvalid, "the node has a scheme that is not offered")
+                .with_operation("mesh::build")
+                .with_context("node", Public(&node.name))
+                .with_context("scheme", Public(node.scheme()))
+                .with_context("offered", Public(known.join(", ")))
+        })?;
+        build(node)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.schemes.keys()).finish()
+    }
+}

@@ -1,0 +1,167 @@
+//! The service that is the crate.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use maily_errors::{Code, Error, Public, Result};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::ServiceExt;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::balance::{Balance, Node, Nodes};
+use crate::config::MeshConfig;
+use crate::layer::deadline::{Deadline, DeadlineLayer};
+use crate::layer::memory::{MemoryLayer, Remember};
+use crate::layer::meter::{Meter, MeterLayer};
+use crate::layer::retry::{Retry, RetryLayer};
+use crate::layer::trace::{Trace, TraceLayer};
+use crate::model::{Completion, Prompt};
+use crate::port::Recall;
+use crate::registry::Registry;
+
+/// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
+type Stack = Trace<Meter<Remember<Retry<Deadline<Balance>>>>>;
+
+/// A mesh of nodes, as one language model. Clones share nodes, budget and instruments.
+///
+/// # Examples
+///
+/// ```
+/// use maily_mesh::balance::Node;
+/// use maily_mesh::memory::{Scripted, Step};
+/// use maily_mesh::{Mesh, MeshConfig, Prompt};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let mesh = Mesh::new(&MeshConfig::default());
+/// mesh.nodes().insert(Node::new("local", Scripted::new([Step::Answer("Hello".into())])));
+///
+/// let answer = mesh.complete(Prompt::text("default", "Say hello")?).await?;
+///
+/// assert_eq!(answer.into_text().await?, "Hello");
+/// # Ok::<(), maily_errors::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Mesh {
+    stack: Stack,
+    nodes: Nodes,
+    total: Duration,
+}
+
+impl Mesh {
+    /// Creates a mesh without nodes and memories.
+    #[must_use]
+    pub fn new(config: &MeshConfig) -> Self {
+        Self::stack(config, MemoryLayer::none())
+    }
+
+    /// Creates a mesh without nodes that recalls what fits into each prompt.
+    #[must_use]
+    pub fn with_recall(config: &MeshConfig, recall: Arc<dyn Recall>) -> Self {
+        Self::stack(config, MemoryLayer::new(recall))
+    }
+
+    /// Adds the nodes that a configuration names.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ConfigInvalid`] for two nodes of one name, or what the registry or an adapter refuses.
+    /// Then no node was added.
+    pub fn connect(&self, config: &MeshConfig, registry: &Registry) -> Result<()> {
+        let mut nodes: Vec<Node> = Vec::new();
+        for (index, wanted) in config.nodes.iter().enumerate() {
+            if config.nodes[..index].iter().any(|node| node.name == wanted.name) {
+                return Err(Error::new(Code::ConfigInvalid, "two nodes have one name")
+                    .with_operation("mesh::connect")
+                    .with_context("node", Public(&wanted.name)));
+            }
+            let node = Node::new(wanted.name.clone(), registry.build(wanted)?);
+            let named = wanted.models.iter().fold(node, |node, model| node.with_model(model.clone()));
+            nodes.push(
+                wanted
+                    .rename
+                    .iter()
+                    .fold(named, |node, (model, at_node)| node.with_renamed(model.clone(), at_node.clone())),
+            );
+        }
+        nodes.into_iter().for_each(|node| self.nodes.insert(node));
+        Ok(())
+    }
+
+    fn stack(config: &MeshConfig, memory: MemoryLayer) -> Self {
+        let nodes = Nodes::default();
+        // Innermost: one attempt at one node.
+        let node = Balance::new(nodes.clone());
+        // Inside retry: each attempt has its own time to the first byte.
+        let node = DeadlineLayer::new(config.deadline.limits()).layer(node);
+        // Outside the balancer: the next attempt may go to another node.
+        let node = RetryLayer::new(config.retry.policy()).layer(node);
+        // Outside retry: one search for all attempts.
+        let node = memory.with_rules(config.recall.rules()).layer(node);
+        // Outside all that costs time: the client waits for it too.
+        let node = MeterLayer::new().layer(node);
+        // Outermost: everything below is part of the span.
+        let stack = TraceLayer::new().layer(node);
+        Self { stack, nodes, total: Duration::from_millis(config.deadline.total_ms) }
+    }
+
+    /// Returns the nodes, to add, remove and look at them.
+    #[must_use]
+    pub const fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// Answers one prompt: [`call`](Service::call), for callers that hold no service.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::ModelNotFound`] when no node serves the model.
+    /// - What the last attempt failed with; a temporary error comes back persistent.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future, or the body of the answer, cancels the work at the node.
+    pub async fn complete(&self, prompt: Prompt) -> Result<Completion> {
+        self.clone().oneshot(prompt).await
+    }
+}
+
+impl Service<Prompt> for Mesh {
+    type Response = Completion;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.stack.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut prompt: Prompt) -> Self::Future {
+        // A deadline that the caller sets may only be the earlier one.
+        let ours = Instant::now() + self.total;
+        let deadline = prompt.head.deadline.map_or(ours, |theirs| theirs.min(ours));
+        prompt.head.deadline = Some(deadline);
+        ResponseFuture { inner: self.stack.call(prompt) }
+    }
+}
+
+pin_project! {
+    /// The future of [`Mesh`].
+    #[derive(Debug)]
+    pub struct ResponseFuture {
+        #[pin]
+        inner: <Stack as Service<Prompt>>::Future,
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Completion>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().inner.poll(cx)
+    }
+}
