@@ -1,0 +1,59 @@
+// The page: the canvas, and the journey beside it.
+
+import type { ReactElement } from "react";
+import { useEffect } from "react";
+
+import { Banner } from "./canvas/banner.tsx";
+import { Inspector } from "./canvas/inspector.tsx";
+import { onPage } from "./canvas/keys.ts";
+import { Layers } from "./canvas/layers.tsx";
+import { Palette } from "./canvas/palette.tsx";
+import { Shortcuts } from "./canvas/shortcuts.tsx";
+import { Stage } from "./canvas/stage.tsx";
+import { Toolbar } from "./canvas/toolbar.tsx";
+import type { Workspace } from "./canvas/workspace.ts";
+import type { Config } from "./config.ts";
+import type { Feed } from "./journey/feed.ts";
+import { JourneyPanel } from "./journey/journey-panel.tsx";
+import { Announcer } from "./ui/announce.tsx";
+
+interface Props {
+  readonly workspace: Workspace;
+  readonly feed: Feed;
+  readonly config: Config;
+}
+
+// Keys of the page belong to a field or a dialog while one has the focus.
+const isTaken = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.closest("input, textarea, select, dialog") !== null;
+
+export const App = ({ workspace, feed, config }: Props): ReactElement => {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      const command = isTaken(event.target) ? null : onPage(event);
+      if (!command) return;
+      event.preventDefault();
+      workspace.run(command);
+    };
+    window.addEventListener("keydown", onKeyDown);
+    return () => window.removeEventListener("keydown", onKeyDown);
+  }, [workspace]);
+
+  return (
+    <div className="app">
+      <Toolbar workspace={workspace} config={config} />
+      <Banner session={workspace.session} />
+      <main className="panels">
+        <aside className="tools" aria-label="Blocks, layers and properties">
+          <Palette workspace={workspace} />
+          <Layers workspace={workspace} />
+          <Inspector workspace={workspace} />
+        </aside>
+        <Stage workspace={workspace} />
+        <JourneyPanel feed={feed} />
+      </main>
+      <Shortcuts workspace={workspace} />
+      <Announcer />
+    </div>
+  );
+};

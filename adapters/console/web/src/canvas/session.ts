@@ -1,0 +1,79 @@
+// One visit to one document: the Yjs document, its connection, and who else is there.
+
+import { WebsocketProvider } from "y-websocket";
+import * as Y from "yjs";
+
+import type { Config } from "../config.ts";
+import type { Readable } from "../ui/store.ts";
+import { Store } from "../ui/store.ts";
+import { CanvasDocument } from "./document.ts";
+import { Gestures } from "./gesture.ts";
+import * as person from "./person.ts";
+import { Presence } from "./presence.ts";
+
+export type Phase = "connecting" | "synced" | "reconnecting" | "offline" | "refused";
+
+export interface Connection {
+  readonly phase: Phase;
+  /** Changes made here that the server has not seen. */
+  readonly unsent: number;
+  /** Why the server refused, when it did. */
+  readonly reason: string;
+}
+
+export class Session {
+  readonly canvas: CanvasDocument;
+  readonly presence: Presence;
+  readonly gestures: Gestures;
+  readonly #provider: WebsocketProvider;
+  readonly #connection = new Store<Connection>({ phase: "connecting", unsent: 0, reason: "" });
+
+  constructor(config: Config) {
+    const doc = new Y.Doc();
+    // One way for data: what another tab shows has been through the server, so no channel between tabs.
+    const options = { disableBc: true };
+    this.#provider = new WebsocketProvider(config.sync, encodeURIComponent(config.document), doc, options);
+    this.canvas = new CanvasDocument(doc);
+    this.presence = new Presence(this.#provider.awareness, person.load());
+    this.gestures = new Gestures(this.canvas, this.presence);
+
+    this.#provider.on("sync", (synced) => {
+      if (synced) this.#connection.set({ phase: "synced", unsent: 0, reason: "" });
+    });
+    this.#provider.on("status", ({ status }) => {
+      if (status === "disconnected") this.#lost();
+    });
+    this.#provider.on("closed", ({ code, reason }) => {
+      this.#patch({ phase: "refused", reason: reason || `the server closed the connection with code ${code}` });
+    });
+    doc.on("update", (_update: Uint8Array, origin: unknown) => {
+      const { phase, unsent } = this.#connection.get();
+      if (origin !== this.#provider && phase !== "synced") this.#patch({ unsent: unsent + 1 });
+    });
+    window.addEventListener("offline", () => this.#lost());
+    window.addEventListener("online", () => this.resync());
+    window.addEventListener("beforeunload", (event) => {
+      // The browser asks whether to leave: the changes live in this tab only.
+      if (this.#connection.get().unsent > 0) event.preventDefault();
+    });
+  }
+
+  get connection(): Readable<Connection> {
+    return this.#connection;
+  }
+
+  /** Connects again now instead of at the next attempt. Both sides then exchange what the other lacks. */
+  readonly resync = (): void => {
+    this.#patch({ phase: navigator.onLine ? "reconnecting" : "offline", reason: "" });
+    this.#provider.disconnect();
+    this.#provider.connect();
+  };
+
+  #lost(): void {
+    this.#patch({ phase: navigator.onLine ? "reconnecting" : "offline" });
+  }
+
+  #patch(change: Partial<Connection>): void {
+    this.#connection.set({ ...this.#connection.get(), ...change });
+  }
+}

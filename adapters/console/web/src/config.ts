@@ -1,0 +1,29 @@
+// What the page's address says.
+
+export interface Config {
+  /** Name of the document that is edited. */
+  readonly document: string;
+  /** Base address of the sync sockets; the provider appends `/{document}`. */
+  readonly sync: string;
+  /** Address of the live journey. */
+  readonly journey: string;
+  readonly svg: string;
+  readonly html: string;
+}
+
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,127}$/u;
+
+/** Reads `?doc=`; a name that the server would refuse falls back to `campaign`. */
+export const read = (location: Pick<Location, "protocol" | "host" | "search">): Config => {
+  const asked = new URLSearchParams(location.search).get("doc") ?? "";
+  const document = NAME.test(asked) ? asked : "campaign";
+  const socket = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}`;
+  const path = `/v1/canvas/documents/${encodeURIComponent(document)}`;
+  return {
+    document,
+    sync: `${socket}/v1/canvas/sync`,
+    journey: `${socket}/v1/journey/live`,
+    svg: `${path}/export.svg`,
+    html: `${path}/export.html`,
+  };
+};

@@ -1,0 +1,117 @@
+// The journey beside the canvas: what the server is doing with the campaign, step by step.
+
+import type { ReactElement } from "react";
+
+import { Icon } from "../ui/icon.tsx";
+import { useStore } from "../ui/store.ts";
+import type { Feed } from "./feed.ts";
+import { IntervalChart } from "./interval-chart.tsx";
+import type { StepState, Verdict } from "./model.ts";
+import type { Journey, Step } from "./reducer.ts";
+import { hasBegun } from "./reducer.ts";
+
+const SAID: Readonly<Record<StepState, string>> = {
+  waiting: "waiting",
+  running: "running",
+  done: "done",
+  failed: "failed",
+};
+
+/** 12 → "12 ms", 1 234 → "1.2 s", 61 000 → "1 min 1 s". */
+export const duration = (ms: number): string => {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+};
+
+const Marker = ({ state }: { readonly state: StepState }): ReactElement => (
+  <span className="step-marker" data-state={state}>
+    {state === "done" && <Icon name="check" />}
+    {state === "failed" && <Icon name="close" />}
+  </span>
+);
+
+const Verdicts = ({ verdicts }: { readonly verdicts: readonly Verdict[] }): ReactElement => (
+  <ul className="verdicts" aria-label="Verdicts">
+    {verdicts.map(({ name, verdict, detail }) => (
+      <li key={name}>
+        <span className="verdict-name">{name}</span>
+        <span className={`badge ${verdict === "intact" ? "good" : "warn"}`}>{verdict}</span>
+        {detail && <span className="verdict-detail">{detail}</span>}
+      </li>
+    ))}
+  </ul>
+);
+
+/** What a step shows besides its text. */
+const Extra = ({ step, journey }: { readonly step: Step; readonly journey: Journey }): ReactElement | null => {
+  if (step.name === "mesh" && journey.draft !== "") {
+    return (
+      <blockquote className="draft" data-streaming={step.state === "running" || undefined}>
+        {journey.draft}
+      </blockquote>
+    );
+  }
+  if (step.name === "analytics" && journey.subjects.length > 0) return <IntervalChart subjects={journey.subjects} />;
+  if (step.name === "verify" && journey.verdicts.length > 0) return <Verdicts verdicts={journey.verdicts} />;
+  return null;
+};
+
+const StepItem = ({ step, journey }: { readonly step: Step; readonly journey: Journey }): ReactElement => (
+  <li className="step" data-state={step.state} data-step={step.name}>
+    <Marker state={step.state} />
+    <div className="step-body">
+      <div className="step-head">
+        <h3>{step.title}</h3>
+        <span className="unseen">, {SAID[step.state]}</span>
+        {step.elapsedMs !== null && <span className="time">{duration(step.elapsedMs)}</span>}
+      </div>
+      {step.detail && <p className="step-detail">{step.detail}</p>}
+      <Extra step={step} journey={journey} />
+    </div>
+  </li>
+);
+
+const Idle = ({ journey, feed }: { readonly journey: Journey; readonly feed: Feed }): ReactElement => (
+  <div className="idle">
+    <p>
+      No journey is running; start one with <code>cargo xtask demo</code>.
+    </p>
+    <p className="quiet">
+      {journey.link === "open"
+        ? "This panel is connected and fills by itself."
+        : "This server offers no live journey, or is not reachable. The panel keeps trying."}
+    </p>
+    {journey.link === "closed" && (
+      <button type="button" className="button small" onClick={feed.retry}>
+        Try again
+      </button>
+    )}
+  </div>
+);
+
+const LINKS: Readonly<Record<Journey["link"], string>> = {
+  connecting: "Connecting",
+  open: "Live",
+  closed: "Not connected",
+};
+
+export const JourneyPanel = ({ feed }: { readonly feed: Feed }): ReactElement => {
+  const journey = useStore(feed.journey);
+  return (
+    <aside className="journey" aria-labelledby="journey-title">
+      <header className="section-head">
+        <h2 id="journey-title">Journey</h2>
+        <span className="mark" data-phase={journey.link === "open" ? "synced" : journey.link}>
+          {LINKS[journey.link]}
+        </span>
+      </header>
+      {!hasBegun(journey) && journey.link !== "connecting" && <Idle journey={journey} feed={feed} />}
+      <ol className="steps">
+        {journey.steps.map((step) => (
+          <StepItem key={step.name} step={step} journey={journey} />
+        ))}
+      </ol>
+    </aside>
+  );
+};

@@ -1,0 +1,31 @@
+import "./ui/tokens.css";
+import "./ui/base.css";
+import "./canvas/canvas.css";
+import "./journey/journey.css";
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { App } from "./app.tsx";
+import { Session } from "./canvas/session.ts";
+import { Workspace } from "./canvas/workspace.ts";
+import { read } from "./config.ts";
+import { Feed } from "./journey/feed.ts";
+import { startTheme } from "./ui/theme.ts";
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("index.html has no #root");
+
+const config = read(window.location);
+document.title = `${config.document} · Maily`;
+startTheme();
+
+// One visit is one session: it lives outside React, so that drawing the page again never connects again.
+const workspace = new Workspace(new Session(config));
+const feed = new Feed(config.journey);
+
+createRoot(root).render(
+  <StrictMode>
+    <App workspace={workspace} feed={feed} config={config} />
+  </StrictMode>,
+);
