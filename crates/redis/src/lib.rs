@@ -1,1 +1,20 @@
-//! Redis, the same embedded and on a server
+#![doc = include_str!("../README.md")]
+
+mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod layer;
+mod memory;
+mod model;
+mod port;
+mod server;
+mod service;
+
+pub use self::config::{MemoryConfig, StoreConfig};
+pub use self::memory::MemoryStore;
+pub use self::model::{
+    Command, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply, StoreRequest, Swap,
+};
+pub use self::port::{Store, Transport};
+pub use self::server::ServerStore;
+pub use self::service::{ResponseFuture, StoreService};

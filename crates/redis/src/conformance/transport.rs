@@ -1,0 +1,85 @@
+//! The rules of [`Transport`], on a server that runs.
+
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "these are tests: a broken rule panics")]
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{join_all, select};
+use maily_errors::{Kind, Result};
+use tokio::time::Instant;
+
+use crate::model::{Command, Reply};
+use crate::port::Transport;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+async fn call(transport: &impl Transport, words: &[&[u8]], limit: Duration) -> Result<Reply> {
+    let arguments = words.iter().map(|word| Bytes::copy_from_slice(word)).collect();
+    let mut transport = transport.clone();
+    poll_fn(|cx| transport.poll_ready(cx)).await?;
+    transport.call(Command::new(arguments, Instant::now() + limit)).await
+}
+
+/// Rule: arguments and replies are bytes, of any size.
+pub async fn transport_returns_any_bytes(transport: &impl Transport) {
+    let all: Vec<u8> = (0..=255).collect();
+    for sent in [Vec::new(), all.clone(), all.repeat(4096)] {
+        let reply = call(transport, &[b"ECHO", &sent], LIMIT).await.unwrap();
+        assert_eq!(reply, Reply::Data(sent.into()));
+    }
+}
+
+/// Rule: every type of reply arrives as what it is, a refusal too.
+pub async fn transport_tells_replies_apart(transport: &impl Transport) {
+    let send = async |words: &[&[u8]]| call(transport, words, LIMIT).await.unwrap();
+
+    assert_eq!(send(&[b"DEL", b"conformance:types"]).await, Reply::Integer(0));
+    assert_eq!(send(&[b"GET", b"conformance:types"]).await, Reply::Nil);
+    assert_eq!(send(&[b"RPUSH", b"conformance:types", b"a"]).await, Reply::Integer(1));
+    let list = Reply::List(vec![Reply::Data("a".into())]);
+    assert_eq!(send(&[b"LRANGE", b"conformance:types", b"0", b"-1"]).await, list);
+    let refused = send(&[b"GET", b"conformance:types"]).await;
+    assert!(
+        matches!(refused, Reply::Refused { code, message } if code == "WRONGTYPE" && !message.is_empty())
+    );
+    let no_script = send(&[b"EVALSHA", &[b'0'; 40], b"0"]).await;
+    assert!(matches!(no_script, Reply::Refused { code, .. } if code == "NOSCRIPT"));
+}
+
+/// Rule: concurrent calls do not get each other's replies.
+pub async fn transport_gives_each_call_its_own_reply(transport: &impl Transport) {
+    let replies = join_all((0..500_u32).map(|number| async move {
+        let sent = number.to_be_bytes();
+        (sent, call(transport, &[b"ECHO", &sent], LIMIT).await.unwrap())
+    }));
+    for (sent, reply) in replies.await {
+        assert_eq!(reply, Reply::Data(Bytes::copy_from_slice(&sent)));
+    }
+}
+
+/// Rule: a dropped call leaves its reply to nobody.
+pub async fn transport_mixes_no_replies_when_calls_are_dropped(transport: &impl Transport) {
+    for number in 0..200_u32 {
+        let sent = number.to_be_bytes();
+        let dropped = Box::pin(call(transport, &[b"ECHO", b"dropped"], LIMIT));
+        let yielded = Box::pin(tokio::task::yield_now());
+        drop(select(dropped, yielded).await);
+
+        let reply = call(transport, &[b"ECHO", &sent], LIMIT).await.unwrap();
+
+        assert_eq!(reply, Reply::Data(Bytes::copy_from_slice(&sent)));
+    }
+}
+
+/// Rule: a call whose reply does not come answers at its deadline, and the next one works.
+pub async fn transport_answers_by_the_deadline(transport: &impl Transport) {
+    let limit = Duration::from_millis(50);
+    let silent = call(transport, &[b"BLPOP", b"conformance:nothing", b"1"], limit).await;
+    let over = call(transport, &[b"PING"], Duration::ZERO).await;
+
+    assert_eq!(silent.unwrap_err().kind(), Kind::Timeout);
+    assert_eq!(over.unwrap_err().kind(), Kind::Timeout);
+    assert!(call(transport, &[b"PING"], LIMIT).await.is_ok());
+}

@@ -1,0 +1,3 @@
+//! Middleware over a store or a transport.
+
+pub mod deadline;

@@ -1,0 +1,208 @@
+//! The data that crosses the crate.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use maily_errors::{Code, Error, Public, Result};
+use tokio::time::Instant;
+
+/// The most bytes of a key.
+pub const MAX_KEY_BYTES: usize = 1024;
+
+/// The most bytes of a value: 64 MiB.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024 * 1024;
+
+/// The longest time that a value may live: 100 years.
+pub const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// A name under which a value is stored: 1 to [`MAX_KEY_BYTES`] bytes of any content.
+///
+/// # Examples
+///
+/// ```
+/// use maily_redis::{Key, MAX_KEY_BYTES};
+///
+/// let key = Key::new("campaign:7:clicks")?;
+/// assert_eq!(key.to_string(), "campaign:7:clicks");
+/// assert!(Key::new("").is_err());
+/// assert!(Key::new(vec![b'k'; MAX_KEY_BYTES + 1]).is_err());
+/// # Ok::<(), maily_errors::Error>(())
+/// ```
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Key(Bytes);
+
+impl Key {
+    /// Creates a key.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::Invalid`] when it is empty.
+    /// - [`Code::RedisKeyTooLarge`] when it has more than [`MAX_KEY_BYTES`] bytes.
+    pub fn new(name: impl Into<Bytes>) -> Result<Self> {
+        let name = name.into();
+        if name.is_empty() {
+            return Err(Error::new(Code::Invalid, "the key is empty").with_operation("redis::key"));
+        }
+        at_most("redis::key", name.len(), MAX_KEY_BYTES)?;
+        Ok(Self(name))
+    }
+
+    /// Returns the bytes of the name.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        String::from_utf8_lossy(&self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:?})", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// A change that happens only if the value is still the expected one.
+///
+/// | `expected` | `value` | means |
+/// | --- | --- | --- |
+/// | `None` | `Some` | store if nothing is there |
+/// | `Some` | `Some` | replace this value |
+/// | `Some` | `None` | remove this value |
+/// | `None` | `None` | ask whether nothing is there |
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Swap {
+    /// The value that must be there now; `None` for no value.
+    pub expected: Option<Bytes>,
+    /// The value to store; `None` removes the key.
+    pub value: Option<Bytes>,
+    /// How long the new value lives; `None` for ever.
+    pub ttl: Option<Duration>,
+}
+
+/// One operation on a store, as a value that layers can pass on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StoreRequest {
+    /// [`Store::compare_and_set`](crate::Store::compare_and_set); answered by [`StoreReply::Done`].
+    CompareAndSet {
+        /// Which value.
+        key: Key,
+        /// From what, to what.
+        swap: Swap,
+    },
+    /// [`Store::expire`](crate::Store::expire); answered by [`StoreReply::Done`].
+    Expire {
+        /// Which value.
+        key: Key,
+        /// How long it lives from now; `None` for ever.
+        ttl: Option<Duration>,
+    },
+    /// [`Store::get`](crate::Store::get); answered by [`StoreReply::Value`].
+    Get {
+        /// Which value.
+        key: Key,
+    },
+    /// [`Store::increment`](crate::Store::increment); answered by [`StoreReply::Count`].
+    Increment {
+        /// Which counter.
+        key: Key,
+        /// How much, down if negative.
+        by: i64,
+        /// How long a counter lives that this creates; `None` for ever.
+        ttl: Option<Duration>,
+    },
+    /// [`Store::remove`](crate::Store::remove); answered by [`StoreReply::Done`].
+    Remove {
+        /// Which value.
+        key: Key,
+    },
+    /// [`Store::set`](crate::Store::set); answered by [`StoreReply::Done`] with true.
+    Set {
+        /// Which value.
+        key: Key,
+        /// What to store.
+        value: Bytes,
+        /// How long it lives; `None` for ever.
+        ttl: Option<Duration>,
+    },
+}
+
+/// The answer to a [`StoreRequest`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StoreReply {
+    /// The counter after the change.
+    Count(i64),
+    /// Whether something was there to change.
+    Done(bool),
+    /// The value, if there is one.
+    Value(Option<Bytes>),
+}
+
+/// One command to a server, and when its answer is of no use any more.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Command {
+    /// The name of the command and its arguments.
+    pub arguments: Vec<Bytes>,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+}
+
+impl Command {
+    /// Creates a command.
+    #[must_use]
+    pub const fn new(arguments: Vec<Bytes>, deadline: Instant) -> Self {
+        Self { arguments, deadline }
+    }
+}
+
+/// What a server answers to one command.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Bytes.
+    Data(Bytes),
+    /// A number.
+    Integer(i64),
+    /// Several answers in one.
+    List(Vec<Self>),
+    /// Nothing is there.
+    Nil,
+    /// The server refused the command, which is an answer: the connection works.
+    Refused {
+        /// The first word of the error, such as `WRONGTYPE`: the part that is protocol.
+        code: String,
+        /// The rest, for people.
+        message: String,
+    },
+}
+
+/// Checks a size against its limit.
+pub(crate) fn at_most(operation: &'static str, bytes: usize, limit: usize) -> Result<()> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(Error::new(Code::RedisKeyTooLarge, "the key or value is too long")
+        .with_operation(operation)
+        .with_context("bytes", Public(bytes))
+        .with_context("limit_bytes", Public(limit)))
+}
+
+/// Checks how long a value is to live.
+pub(crate) fn ttl(operation: &'static str, ttl: Option<Duration>) -> Result<Option<Duration>> {
+    match ttl {
+        Some(ttl) if ttl < Duration::from_millis(1) || ttl > MAX_TTL => {
+            Err(Error::new(Code::Invalid, "the time to live is not between 1 ms and 100 years")
+                .with_operation(operation)
+                .with_context("ttl_ms", Public(ttl.as_secs_f64() * 1000.0)))
+        }
+        ttl => Ok(ttl),
+    }
+}

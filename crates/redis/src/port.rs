@@ -1,0 +1,72 @@
+//! What the crate needs from outside (`Transport`), and what it offers to everything built on it (`Store`).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use maily_errors::{Error, Result};
+use tower_service::Service;
+
+use crate::model::{Command, Key, Reply, Swap};
+
+/// A way to a Redis or Valkey server: one command, one reply.
+///
+/// In memory it is `tower::service_fn`.
+///
+/// # Contract
+///
+/// - Every call answers by its deadline, with [`Kind::Timeout`](maily_errors::Kind::Timeout) if nothing came.
+/// - A connection that is lost gives a temporary error; a later call connects again by itself.
+/// - A refusal of the server is a [`Reply::Refused`], not an error.
+/// - A dropped call never gives its reply to another one.
+/// - Clones share the connection.
+pub trait Transport:
+    Service<Command, Response = Reply, Error = Error, Future: Send> + Clone + Send + Sync
+{
+}
+
+impl<S> Transport for S where
+    S: Service<Command, Response = Reply, Error = Error, Future: Send> + Clone + Send + Sync
+{
+}
+
+/// Values under keys, each with an optional time to live.
+///
+/// # Contract
+///
+/// - Every method is atomic: concurrent callers see one order of changes.
+/// - A value whose time is over is not there, in every method.
+/// - A time to live is at least 1 ms and at most [`MAX_TTL`](crate::MAX_TTL), else
+///   [`Code::Invalid`](maily_errors::Code::Invalid).
+/// - A value has at most [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES), else
+///   [`Code::RedisKeyTooLarge`](maily_errors::Code::RedisKeyTooLarge).
+/// - Dropping a call leaves it unknown whether the change happened; it never half-happened.
+pub trait Store: Clone + Send + Sync {
+    /// Returns the value, if there is one.
+    fn get(&self, key: &Key) -> impl Future<Output = Result<Option<Bytes>>> + Send;
+
+    /// Stores a value; what was there is gone, and its time to live too.
+    fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Changes the value if it is still the expected one; returns whether it was.
+    fn compare_and_set(&self, key: &Key, swap: Swap) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Adds to a counter, which starts at 0, and returns the sum. A counter that this creates gets the time to
+    /// live; one that exists keeps its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::RedisNotANumber`](maily_errors::Code::RedisNotANumber) when the value is not the decimal text of a
+    /// 64-bit integer or the sum would not fit; the value stays.
+    fn increment(
+        &self,
+        key: &Key,
+        by: i64,
+        ttl: Option<Duration>,
+    ) -> impl Future<Output = Result<i64>> + Send;
+
+    /// Gives the value a new time to live, or with `None` none; returns whether there is a value.
+    fn expire(&self, key: &Key, ttl: Option<Duration>) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Removes the value; returns whether there was one.
+    fn remove(&self, key: &Key) -> impl Future<Output = Result<bool>> + Send;
+}

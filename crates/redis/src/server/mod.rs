@@ -1,0 +1,155 @@
+//! The store on a Redis or Valkey server, over any [`Transport`].
+//!
+//! Needs Redis 7.0 or Valkey. What one command cannot do atomically is a script, called by its hash: one round trip
+//! per operation. A server that lost its scripts (`SCRIPT FLUSH`, a restart, a failover) is sent the text again.
+
+mod reply;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use maily_errors::Result;
+use tokio::time::Instant;
+
+use self::script::{COMPARE_AND_SET, INCREMENT, PERSIST, Script};
+use crate::model::{self, Command, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, Reply, Swap};
+use crate::port::{Store, Transport};
+
+/// Values on a server. Clones share the transport.
+///
+/// Made by [`StoreConfig::build`](crate::StoreConfig::build). Every operation ends within the timeout of the
+/// configuration, a script that must be sent again included.
+#[derive(Clone, Debug)]
+pub struct ServerStore<T> {
+    transport: T,
+    prefix: Bytes,
+    timeout: Duration,
+}
+
+impl<T: Transport> ServerStore<T> {
+    pub(crate) fn new(transport: T, prefix: &str, timeout: Duration) -> Self {
+        Self { transport, prefix: Bytes::copy_from_slice(prefix.as_bytes()), timeout }
+    }
+
+    /// Asks whether the server answers.
+    ///
+    /// # Errors
+    ///
+    /// What the transport says; a temporary error means that the server is away.
+    pub async fn ping(&self) -> Result<()> {
+        self.command("redis::ping", vec![Bytes::from_static(b"PING")]).await.map(drop)
+    }
+
+    fn key(&self, key: &Key) -> Result<Bytes> {
+        let mut full = BytesMut::with_capacity(self.prefix.len() + key.as_bytes().len());
+        full.extend_from_slice(&self.prefix);
+        full.extend_from_slice(key.as_bytes());
+        model::at_most("redis::key", full.len(), MAX_KEY_BYTES)?;
+        Ok(full.freeze())
+    }
+
+    async fn command(&self, operation: &'static str, arguments: Vec<Bytes>) -> Result<Reply> {
+        let deadline = Instant::now() + self.timeout;
+        reply::accepted(operation, self.call(arguments, deadline).await?)
+    }
+
+    /// Runs a script by its hash, and by its text if the server does not have it.
+    async fn script(
+        &self,
+        operation: &'static str,
+        script: &Script,
+        key: Bytes,
+        arguments: &[Bytes],
+    ) -> Result<Reply> {
+        let deadline = Instant::now() + self.timeout;
+        let command = |name: &'static str, script: &'static str| {
+            let mut all = Vec::with_capacity(4 + arguments.len());
+            all.extend([name, script, "1"].map(|text| Bytes::from_static(text.as_bytes())));
+            all.push(key.clone());
+            all.extend_from_slice(arguments);
+            all
+        };
+        let mut reply = self.call(command("EVALSHA", script.sha), deadline).await?;
+        if reply::is_no_script(&reply) {
+            reply = self.call(command("EVAL", script.text), deadline).await?;
+        }
+        reply::accepted(operation, reply)
+    }
+
+    async fn call(&self, arguments: Vec<Bytes>, deadline: Instant) -> Result<Reply> {
+        let mut transport = self.transport.clone();
+        poll_fn(|cx| transport.poll_ready(cx)).await?;
+        transport.call(Command::new(arguments, deadline)).await
+    }
+}
+
+impl<T: Transport> Store for ServerStore<T> {
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>> {
+        let arguments = vec![Bytes::from_static(b"GET"), self.key(key)?];
+        reply::value("redis::get", self.command("redis::get", arguments).await?)
+    }
+
+    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<()> {
+        model::at_most("redis::set", value.len(), MAX_VALUE_BYTES)?;
+        let mut arguments = vec![Bytes::from_static(b"SET"), self.key(key)?, value];
+        if let Some(ttl) = model::ttl("redis::set", ttl)? {
+            arguments.extend([Bytes::from_static(b"PX"), milliseconds(ttl)]);
+        }
+        self.command("redis::set", arguments).await.map(drop)
+    }
+
+    async fn compare_and_set(&self, key: &Key, swap: Swap) -> Result<bool> {
+        let operation = "redis::compare_and_set";
+        let bytes = swap.value.as_ref().map_or(0, Bytes::len);
+        model::at_most(operation, bytes, MAX_VALUE_BYTES)?;
+        let ttl = model::ttl(operation, swap.ttl)?;
+        let arguments = [
+            flag(swap.expected.is_some()),
+            swap.expected.unwrap_or_default(),
+            flag(swap.value.is_some()),
+            swap.value.unwrap_or_default(),
+            ttl.map_or(Bytes::new(), milliseconds),
+        ];
+        let reply = self.script(operation, &COMPARE_AND_SET, self.key(key)?, &arguments).await?;
+        reply::truth(operation, &reply)
+    }
+
+    async fn increment(&self, key: &Key, by: i64, ttl: Option<Duration>) -> Result<i64> {
+        let operation = "redis::increment";
+        let ttl = model::ttl(operation, ttl)?;
+        let arguments = [by.to_string().into(), ttl.map_or(Bytes::new(), milliseconds)];
+        let reply = self.script(operation, &INCREMENT, self.key(key)?, &arguments).await?;
+        reply::count(operation, &reply)
+    }
+
+    async fn expire(&self, key: &Key, ttl: Option<Duration>) -> Result<bool> {
+        let operation = "redis::expire";
+        let key = self.key(key)?;
+        let reply = match model::ttl(operation, ttl)? {
+            Some(ttl) => {
+                let arguments = vec![Bytes::from_static(b"PEXPIRE"), key, milliseconds(ttl)];
+                self.command(operation, arguments).await?
+            }
+            None => self.script(operation, &PERSIST, key, &[]).await?,
+        };
+        reply::truth(operation, &reply)
+    }
+
+    async fn remove(&self, key: &Key) -> Result<bool> {
+        let arguments = vec![Bytes::from_static(b"UNLINK"), self.key(key)?];
+        reply::truth("redis::remove", &self.command("redis::remove", arguments).await?)
+    }
+}
+
+fn flag(set: bool) -> Bytes {
+    Bytes::from_static(if set { b"1" } else { b"0" })
+}
+
+/// Whole milliseconds, rounded up: a value never ends before its time.
+fn milliseconds(ttl: Duration) -> Bytes {
+    ttl.as_nanos().div_ceil(1_000_000).to_string().into()
+}
