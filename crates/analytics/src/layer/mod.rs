@@ -1,0 +1,3 @@
+//! Middleware for the services of this crate.
+
+pub mod dedupe;
