@@ -22,3 +22,8 @@ pub use maily_mesh as mesh;
 pub use maily_redis as redis;
 #[cfg(feature = "trust")]
 pub use maily_trust as trust;
+
+// The code of the guides is tested as if it stood here.
+#[cfg(all(doctest, feature = "full"))]
+#[path = "../tests/snippets/rust.rs"]
+mod snippets;

