@@ -1,1 +1,91 @@
-//! Redis and Valkey through redis-rs
+#![doc = include_str!("../README.md")]
+
+mod codec;
+mod connection;
+mod error;
+#[cfg(feature = "conformance")]
+pub mod testing;
+mod transport;
+
+use std::time::Duration;
+
+use maily_errors::{Code, Error, Public, Result, Secret};
+use maily_redis::{ServerStore, StoreConfig};
+use serde::Deserialize;
+
+pub use self::transport::{Call, RedisTransport};
+
+/// The scheme of the URLs that this adapter takes; with TLS it is `rediss`.
+pub const SCHEME: &str = "redis";
+
+/// Settings of a store on a Redis or Valkey server.
+///
+/// # Examples
+///
+/// ```
+/// use maily_store_redis::RedisConfig;
+///
+/// let config: RedisConfig = serde_json::from_str(r#"{"url": "redis://:hunter2@cache:6379/1"}"#)?;
+/// assert!(!format!("{config:?}").contains("hunter2"));
+/// assert_eq!(config.timeout_ms, 1000);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RedisConfig {
+    /// Where the server is: `redis[s]://[user][:password]@host:port/database`; `redis://127.0.0.1:6379` unless set.
+    pub url: Secret<String>,
+    /// What every key on the server begins with; empty unless set.
+    pub prefix: String,
+    /// How long one operation may take, in milliseconds, 1 to 60 000; 1000 unless set.
+    pub timeout_ms: u64,
+    /// How long one attempt to connect may take, in milliseconds, 1 to 60 000; 5000 unless set. A call that waits
+    /// for it still ends at its own timeout.
+    pub connect_timeout_ms: u64,
+}
+
+impl RedisConfig {
+    /// Creates the settings for a server.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: Secret::new(url.into()), ..Self::default() }
+    }
+
+    /// Returns the store on this server. Connects with the first operation, not here.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ConfigInvalid`] when the URL cannot be read or a number is out of its range.
+    pub fn build(&self) -> Result<ServerStore<RedisTransport>> {
+        let mut store = StoreConfig::default();
+        store.prefix.clone_from(&self.prefix);
+        store.timeout_ms = self.timeout_ms;
+        store.build(self.transport()?)
+    }
+
+    /// Returns only the transport to this server.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn transport(&self) -> Result<RedisTransport> {
+        if !(1..=60_000).contains(&self.connect_timeout_ms) {
+            return Err(Error::new(Code::ConfigInvalid, "the timeout is not between 1 and 60 000 ms")
+                .with_operation("store_redis::config")
+                .with_context("connect_timeout_ms", Public(self.connect_timeout_ms)));
+        }
+        let client = redis::Client::open(self.url.expose().as_str()).map_err(error::config)?;
+        Ok(RedisTransport::new(client, Duration::from_millis(self.connect_timeout_ms)))
+    }
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            url: Secret::new("redis://127.0.0.1:6379".to_owned()),
+            prefix: String::new(),
+            timeout_ms: 1000,
+            connect_timeout_ms: 5000,
+        }
+    }
+}

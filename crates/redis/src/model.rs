@@ -184,6 +184,14 @@ pub enum Reply {
     },
 }
 
+impl Reply {
+    /// Creates a refusal from the two parts of a server's error.
+    #[must_use]
+    pub fn refused(code: &str, message: &str) -> Self {
+        Self::Refused { code: code.to_owned(), message: message.to_owned() }
+    }
+}
+
 /// Checks a size against its limit.
 pub(crate) fn at_most(operation: &'static str, bytes: usize, limit: usize) -> Result<()> {
     if bytes <= limit {

@@ -111,6 +111,8 @@ class Code(str, Enum):
     """The value is not a counter."""
     REDIS_STORE_FULL = ("redis-store-full", 107, "too_large", 507, False)
     """The store is full."""
+    REDIS_PASSWORD_REFUSED = ("redis-password-refused", 108, "unavailable", 502, False)
+    """The Redis server refused our password."""
     PROMPT_INVALID = ("prompt-invalid", 200, "invalid", 400, False)
     """The prompt cannot be read."""
     PROMPT_TOO_LARGE = ("prompt-too-large", 201, "too_large", 413, False)

@@ -14,6 +14,9 @@ pub(super) fn accepted(operation: &'static str, reply: Reply) -> Result<Reply> {
         "NOTANUMBER" => (Code::RedisNotANumber, "the value is not a counter, or its sum is too large"),
         "WRONGTYPE" => (Code::RedisWrongType, "the key holds another type"),
         "OOM" => (Code::RedisStoreFull, "the server has no memory left"),
+        "NOAUTH" | "NOPERM" | "WRONGPASS" => {
+            (Code::RedisPasswordRefused, "the server refused the password, or the user's rights")
+        }
         "BUSY" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "READONLY" | "TRYAGAIN" => {
             (Code::RedisUnreachable, "the server does not take commands now")
         }
