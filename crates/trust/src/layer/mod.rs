@@ -1,0 +1,5 @@
+//! Middleware for the services of this crate.
+
+pub mod limit;
+
+pub use self::limit::{Limit, LimitLayer};
