@@ -1,0 +1,112 @@
+//! Answers that OpenAI clients read.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::Stream;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use maily_errors::{Error, Problem, Respond};
+use maily_mesh::{Body, Completion, wire};
+use serde_json::json;
+use utoipa::openapi::{RefOr, Response as Described};
+
+/// An error as a problem document with an `error` member: `message`, `type`, `code`, `param`.
+///
+/// An official client picks its exception by the status and takes the message from that member.
+/// `x-should-retry: false` keeps it from repeating what the mesh has repeated already.
+#[derive(Debug)]
+pub struct OpenAiProblem(Error);
+
+impl From<Error> for OpenAiProblem {
+    fn from(err: Error) -> Self {
+        Self(err)
+    }
+}
+
+impl IntoResponse for OpenAiProblem {
+    fn into_response(self) -> Response {
+        let Self(err) = self;
+        let code = err.code();
+        if code.http_status() >= 500 {
+            tracing::warn!(code = code.name(), error = ?err, "request failed");
+        } else {
+            tracing::debug!(code = code.name(), error = ?err, "request refused");
+        }
+        metrics::counter!("maily_http_problems_total", "code" => code.name()).increment(1);
+        let mut problem = Problem::from(&err);
+        let param = problem.errors.first().map(|violation| violation.pointer.clone());
+        let message = problem.detail.as_ref().unwrap_or(&problem.title);
+        let error =
+            json!({ "message": message, "type": code.kind().as_str(), "code": code.name(), "param": param });
+        problem.extensions.insert("error".to_owned(), error);
+        let mut response = Respond.respond_with(&problem).map(axum::body::Body::new);
+        let again = HeaderValue::from_static(if err.is_temporary() { "true" } else { "false" });
+        response.headers_mut().insert("x-should-retry", again);
+        response
+    }
+}
+
+impl utoipa::IntoResponses for OpenAiProblem {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        crate::reply::Problem::responses()
+    }
+}
+
+/// Passes an answer through: the node's bytes, and the headers of the node that a client may want.
+pub(super) fn pass(completion: Completion) -> Response {
+    let Completion { head, body } = completion;
+    let body = if head.streamed {
+        axum::body::Body::from_stream(Events { body: Some(body), failed: None })
+    } else {
+        axum::body::Body::from_stream(body)
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    *headers = head.headers;
+    let kind = if head.streamed { "text/event-stream; charset=utf-8" } else { "application/json" };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-maily-recalled", HeaderValue::from(head.recalled.len()));
+    if let Some(node) = head.node.and_then(|node| HeaderValue::from_str(node.as_str()).ok()) {
+        headers.insert("x-maily-node", node);
+    }
+    response
+}
+
+/// Events of a node; an error becomes the last event, and then breaks the connection.
+///
+/// Never `[DONE]` after an error, and no clean end either: a client that reads over error events
+/// still sees that the answer is not whole.
+struct Events {
+    body: Option<Body>,
+    failed: Option<(Error, bool)>,
+}
+
+impl Stream for Events {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.failed.take() {
+            Some((err, false)) => {
+                // Once pending, so that the connection flushes the event before it breaks.
+                self.failed = Some((err, true));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Some((err, true)) => return Poll::Ready(Some(Err(err))),
+            None => {}
+        }
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let item = ready!(Pin::new(body).poll_next(cx));
+        let Some(Err(err)) = item else { return Poll::Ready(item) };
+        self.body = None;
+        tracing::warn!(code = err.code().name(), error = ?err, "stream failed");
+        let event = wire::error_event(&err);
+        self.failed = Some((err, false));
+        Poll::Ready(Some(Ok(event)))
+    }
+}

@@ -1,0 +1,44 @@
+//! `POST /v1/chat/completions`.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use maily_mesh::{Prompt, TraceContext};
+
+use super::MeshState;
+use super::answer::{OpenAiProblem, pass};
+use crate::body::Raw;
+
+/// Answers a conversation, as one JSON object or as server-sent events.
+#[utoipa::path(
+    post,
+    path = "/v1/chat/completions",
+    tag = "mesh",
+    request_body(
+        content = serde_json::Value,
+        content_type = "application/json",
+        description = "An OpenAI chat-completions request; every field reaches the node byte for byte",
+    ),
+    responses(
+        (status = 200, description = "The answer of the node, passed through", content(
+            (serde_json::Value = "application/json"),
+            (String = "text/event-stream"),
+        )),
+        OpenAiProblem,
+    ),
+)]
+pub(super) async fn complete(
+    State(state): State<MeshState>,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, OpenAiProblem> {
+    let mut prompt = Prompt::parse(body)?;
+    if let Some(trace) = trace(&headers) {
+        prompt = prompt.with_trace(trace);
+    }
+    Ok(pass(state.mesh.complete(prompt).await?))
+}
+
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    TraceContext::parse(headers.get("traceparent")?.to_str().ok()?)
+}

@@ -1,0 +1,113 @@
+//! `POST /v1/embeddings`.
+
+use axum::extract::State;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maily_mesh::{Embedding, Texts, Usage};
+use serde::{Deserialize, Serialize};
+use tower::ServiceExt;
+use utoipa::ToSchema;
+
+use super::{MeshState, OpenAiProblem};
+use crate::body::Json;
+
+/// Texts to turn into vectors.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct EmbeddingsRequest {
+    /// One text or up to 2048, each of at most 65 536 bytes.
+    input: EmbeddingsInput,
+    /// The model; the server has one.
+    #[serde(default)]
+    model: String,
+    /// How the values are written.
+    #[serde(default)]
+    encoding_format: EmbeddingEncoding,
+}
+
+/// One text or several.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+enum EmbeddingsInput {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// How the values of a vector are written.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum EmbeddingEncoding {
+    /// Little-endian 32-bit floats, in base64.
+    Base64,
+    /// Numbers.
+    #[default]
+    Float,
+}
+
+/// The vectors, in the order of the texts.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Embeddings {
+    /// Always `list`.
+    object: &'static str,
+    /// The vectors.
+    data: Vec<EmbeddingItem>,
+    /// The model that was asked for.
+    model: String,
+    /// Always zero: the embedder does not count.
+    #[schema(value_type = serde_json::Value)]
+    usage: Usage,
+}
+
+/// One vector.
+#[derive(Debug, Serialize, ToSchema)]
+struct EmbeddingItem {
+    /// Always `embedding`.
+    object: &'static str,
+    /// The place of its text.
+    index: usize,
+    /// The values, of length 1 together.
+    embedding: EmbeddingValues,
+}
+
+/// EmbeddingValues, as numbers or in base64.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum EmbeddingValues {
+    Base64(String),
+    Float(Vec<f32>),
+}
+
+/// Turns texts into vectors.
+#[utoipa::path(
+    post,
+    path = "/v1/embeddings",
+    tag = "mesh",
+    request_body = EmbeddingsRequest,
+    responses((status = 200, body = Embeddings), OpenAiProblem),
+)]
+pub(super) async fn create(
+    State(state): State<MeshState>,
+    Json(request): Json<EmbeddingsRequest>,
+) -> Result<axum::Json<Embeddings>, OpenAiProblem> {
+    let texts = match request.input {
+        EmbeddingsInput::One(text) => vec![text],
+        EmbeddingsInput::Many(texts) => texts,
+    };
+    let vectors = state.embedder()?.clone().oneshot(Texts::new(texts)?).await?;
+    let item = |(index, vector)| EmbeddingItem {
+        object: "embedding",
+        index,
+        embedding: write(vector, request.encoding_format),
+    };
+    let data = vectors.iter().enumerate().map(item).collect();
+    Ok(axum::Json(Embeddings { object: "list", data, model: request.model, usage: Usage::default() }))
+}
+
+fn write(vector: &Embedding, encoding: EmbeddingEncoding) -> EmbeddingValues {
+    match encoding {
+        EmbeddingEncoding::Float => EmbeddingValues::Float(vector.as_slice().to_vec()),
+        EmbeddingEncoding::Base64 => {
+            let bytes: Vec<u8> = vector.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
+            EmbeddingValues::Base64(STANDARD.encode(bytes))
+        }
+    }
+}

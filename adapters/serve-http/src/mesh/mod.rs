@@ -1,0 +1,96 @@
+//! Routes of the mesh core, in the OpenAI protocol.
+//!
+//! An unmodified OpenAI client works: point its base URL at `/v1`. A failed call is a problem document
+//! that also carries the `error` object which such clients read.
+
+mod answer;
+mod chat;
+mod embeddings;
+mod memories;
+mod models;
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use maily_errors::{Code, Error};
+use maily_mesh::{AnyEmbed, Mesh, Prompt, Recall};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use self::answer::OpenAiProblem;
+
+/// What the routes answer from.
+#[derive(Clone)]
+pub struct MeshState {
+    mesh: Mesh,
+    recall: Option<Arc<dyn Recall>>,
+    embedder: Option<AnyEmbed>,
+}
+
+impl MeshState {
+    /// Creates a state of a mesh alone: the routes for embeddings and memories say that they are missing.
+    #[must_use]
+    pub const fn new(mesh: Mesh) -> Self {
+        Self { mesh, recall: None, embedder: None }
+    }
+
+    /// Adds the memories.
+    #[must_use]
+    pub fn with_recall(mut self, recall: Arc<dyn Recall>) -> Self {
+        self.recall = Some(recall);
+        self
+    }
+
+    /// Adds the embedder.
+    #[must_use]
+    pub fn with_embedder(mut self, embedder: AnyEmbed) -> Self {
+        self.embedder = Some(embedder);
+        self
+    }
+
+    fn recall(&self) -> Result<&Arc<dyn Recall>, Error> {
+        self.recall.as_ref().ok_or_else(|| missing("this server has no memories"))
+    }
+
+    fn embedder(&self) -> Result<&AnyEmbed, Error> {
+        self.embedder.as_ref().ok_or_else(|| missing("this server has no embedder"))
+    }
+}
+
+impl fmt::Debug for MeshState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MeshState").field("mesh", &self.mesh).finish_non_exhaustive()
+    }
+}
+
+/// Creates the routes of the mesh; a body may have 16 MiB.
+///
+/// # Examples
+///
+/// ```
+/// use maily_mesh::{Mesh, MeshConfig};
+/// use maily_serve_http::mesh::{MeshState, router};
+///
+/// let mesh = Mesh::new(&MeshConfig::default());
+/// let (router, openapi) = router(MeshState::new(mesh)).split_for_parts();
+///
+/// assert!(openapi.paths.paths.contains_key("/v1/chat/completions"));
+/// # let _: axum::Router = router;
+/// ```
+pub fn router(state: MeshState) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(chat::complete))
+        .routes(routes!(models::list))
+        .routes(routes!(models::retrieve))
+        .routes(routes!(embeddings::create))
+        .routes(routes!(memories::store))
+        .routes(routes!(memories::search))
+        .routes(routes!(memories::forget))
+        .layer(DefaultBodyLimit::max(Prompt::MAX_BYTES))
+        .with_state(state)
+}
+
+fn missing(message: &'static str) -> Error {
+    Error::new(Code::EmbedderMissing, message).with_operation("serve_http::mesh")
+}

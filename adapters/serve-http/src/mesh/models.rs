@@ -1,0 +1,66 @@
+//! `GET /v1/models`.
+
+use axum::extract::{Path, State};
+use maily_errors::{Code, Error, Public};
+use maily_mesh::balance::ModelStatus;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{MeshState, OpenAiProblem};
+
+/// The models that the mesh serves.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ModelList {
+    /// Always `list`.
+    object: &'static str,
+    /// The models, by name.
+    data: Vec<Model>,
+}
+
+/// A model that the mesh serves.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Model {
+    /// What a prompt calls it.
+    id: String,
+    /// Always `model`.
+    object: &'static str,
+    /// Always 0: the mesh does not know when a model was made.
+    created: u64,
+    /// The nodes that serve it, separated by commas.
+    owned_by: String,
+}
+
+impl From<ModelStatus> for Model {
+    fn from(status: ModelStatus) -> Self {
+        let nodes: Vec<_> = status.nodes.iter().map(|node| node.as_str()).collect();
+        Self { id: status.id.to_string(), object: "model", created: 0, owned_by: nodes.join(",") }
+    }
+}
+
+/// Lists the models.
+#[utoipa::path(get, path = "/v1/models", tag = "mesh", responses((status = 200, body = ModelList)))]
+pub(super) async fn list(State(state): State<MeshState>) -> axum::Json<ModelList> {
+    let data = state.mesh.nodes().models().into_iter().map(Model::from).collect();
+    axum::Json(ModelList { object: "list", data })
+}
+
+/// Shows one model.
+#[utoipa::path(
+    get,
+    path = "/v1/models/{*model}",
+    tag = "mesh",
+    params(("model" = String, Path, description = "What a prompt calls it; may hold slashes")),
+    responses((status = 200, body = Model), OpenAiProblem),
+)]
+pub(super) async fn retrieve(
+    State(state): State<MeshState>,
+    Path(model): Path<String>,
+) -> Result<axum::Json<Model>, OpenAiProblem> {
+    let mut models = state.mesh.nodes().models().into_iter();
+    let found = models.find(|status| status.id.as_str() == model).ok_or_else(|| {
+        Error::new(Code::ModelNotFound, "no node serves this model")
+            .with_operation("serve_http::models")
+            .with_context("model", Public(&model))
+    })?;
+    Ok(axum::Json(found.into()))
+}
