@@ -1,1 +1,6 @@
-//! Signed webhooks of e-mail platforms
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod sendgrid;
+
+pub use self::sendgrid::{SendGrid, SendGridConfig};

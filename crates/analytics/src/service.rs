@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::config::AnalyticsConfig;
 use crate::features::Features;
 use crate::memory::MemoryLog;
-use crate::model::{CampaignId, Estimate, Event, Scores, SourceName};
+use crate::model::{CampaignId, Event, Scores, SourceName};
 use crate::online::{Learner, Learning};
 use crate::port::{EventLog, Source, Webhook};
 use crate::recommend::{Ask, Outcome, Recommendation, Recommender, Settled};
@@ -172,10 +172,8 @@ impl<L: EventLog> Analytics<L> {
     }
 
     /// Learns a label that does not belong to a recommendation, such as one of an earlier campaign.
-    ///
-    /// Answers the estimate from before.
-    pub fn learn(&self, row: &Features, success: bool) -> Estimate {
-        self.shared.learning.learn(row, success)
+    pub fn learn(&self, row: &Features, success: bool) {
+        self.shared.learning.learn(row, success);
     }
 
     /// Chooses one of the candidates and writes a receipt.

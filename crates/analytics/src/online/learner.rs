@@ -106,9 +106,9 @@ impl Learning {
         Scores { model: learner.version(), estimates: rows.iter().map(|row| learner.score(row)).collect() }
     }
 
-    /// Learns one label. Answers the estimate from before.
-    pub fn learn(&self, row: &Features, label: bool) -> Estimate {
-        self.learner.write().learn(row, label)
+    /// Learns one label.
+    pub fn learn(&self, row: &Features, label: bool) {
+        self.learner.write().learn(row, label);
     }
 }
 

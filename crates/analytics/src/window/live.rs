@@ -57,7 +57,7 @@ pub enum LiveMessage {
     /// Everything: at the start, and whenever updates in between are no longer there.
     Snapshot(Snapshot),
     /// One change; its number is the one after the last.
-    Update(Update),
+    Update(Box<Update>),
 }
 
 /// A watcher of [`Live`].
@@ -168,7 +168,7 @@ impl State {
         // The ring has no gaps, so the next update stands at a known place or is gone.
         let place = seen.next().0.checked_sub(first.0).and_then(|place| usize::try_from(place).ok());
         match place.and_then(|place| self.ring.get(place)) {
-            Some(update) => Some(LiveMessage::Update(update.clone())),
+            Some(update) => Some(LiveMessage::Update(Box::new(update.clone()))),
             None => snapshot(),
         }
     }
