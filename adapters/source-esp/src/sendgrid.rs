@@ -128,7 +128,11 @@ impl SendGrid {
             kind,
             time,
             recipient: Recipient::new(recipient).map_err(named("email", name))?,
-            message: message.map(whole_message).transpose().map_err(named("sg_message_id", name))?,
+            message: message
+                .as_deref()
+                .map(whole_message)
+                .transpose()
+                .map_err(named("sg_message_id", name))?,
             campaign: campaign.map(CampaignId::new).transpose().map_err(named("category", name))?,
             machine,
             extra: fields,
@@ -174,8 +178,8 @@ fn kind(word: String) -> EventKind {
         "bounce" => EventKind::Bounce,
         "spamreport" => EventKind::Complaint,
         "unsubscribe" | "group_unsubscribe" => EventKind::Unsubscribe,
-        // `dropped`, `deferred` and `group_resubscribe` have no word of ours. As does what comes next year.
-        // A word that is one of ours by chance must not become it: SendGrid has no `sent` or `conversion`.
+        // `dropped`, `deferred` and `group_resubscribe` have no word of ours, nor has what comes next year. A word
+        // that is one of ours by chance must not become it: SendGrid has no `sent` and no `conversion`.
         _ => EventKind::Unknown(word),
     }
 }
@@ -202,6 +206,6 @@ fn category(fields: &Map<String, Value>) -> Option<String> {
 
 /// The part before the first `.` names the message; the rest names the delivery, and differs between the events of
 /// one message. Events without a delivery, such as `processed`, have none.
-fn whole_message(id: String) -> Result<MessageId> {
-    MessageId::new(id.split_once('.').map_or(id.as_str(), |(message, _)| message))
+fn whole_message(id: &str) -> Result<MessageId> {
+    MessageId::new(id.split_once('.').map_or(id, |(message, _)| message))
 }

@@ -20,19 +20,19 @@ mod source {
     use maily_analytics::model::SourceName;
 
     fn fixture() -> SourceFixture<MemorySource> {
-        let source = MemorySource::new(SourceName::new("shop").unwrap(), "open sesame");
+        let source = MemorySource::new(SourceName::new("shop").expect("a word is a name"), "open sesame");
         let event = |id: &str, rest: &str| -> Event {
             let text = format!(
                 r#"{{"source":"shop","id":"{id}","time":"2026-01-05T10:00:00Z","recipient":"a@b.c",{rest}}}"#
             );
-            serde_json::from_str(&text).unwrap()
+            serde_json::from_str(&text).expect("the text above is an event")
         };
         let events = [
             event("1", r#""type":"open""#),
             event("2", r#""type":"open","machine":true"#),
             event("3", r#""type":"new""#),
         ];
-        let genuine = source.webhook(&events, Timestamp::UNIX_EPOCH).unwrap();
+        let genuine = source.webhook(&events, Timestamp::UNIX_EPOCH).expect("the key above fits a header");
         let mut unreadable = genuine.clone();
         unreadable.body = "{}".into();
         SourceFixture { source, genuine, unreadable, window: None }
@@ -57,7 +57,7 @@ mod campaigns {
     use maily_analytics::port::Campaign;
 
     fn known() -> Campaign {
-        let id = CampaignId::new("spring").unwrap();
+        let id = CampaignId::new("spring").expect("a word is a name");
         Campaign { id, title: "Spring".to_owned(), subject: "It is spring".to_owned(), sent: None }
     }
 

@@ -14,13 +14,13 @@ fn event(id: &str, kind: &str, machine: bool) -> Event {
         r#"{{"source":"s","id":"{id}","type":"{kind}","time":"2026-01-05T10:00:00Z","recipient":"a@b.c",
             "message":"m","campaign":"spring","machine":{machine}}}"#
     );
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str(&text).expect("the text above is an event")
 }
 
 fn analytics() -> Analytics {
     let mut config = AnalyticsConfig::default();
     config.recommend.seed = Some(11);
-    Analytics::in_memory(&config).unwrap()
+    Analytics::in_memory(&config).expect("the settings are in range")
 }
 
 #[tokio::test]
@@ -104,8 +104,8 @@ async fn update_carries_the_confidence_band() {
 fn candidates() -> Vec<Candidate> {
     ["Hello", "Win 20% off", "Did you forget this?"]
         .map(|line| Candidate {
-            name: CandidateName::new(line).unwrap(),
-            features: subject::features(line, &Context::default()).unwrap(),
+            name: CandidateName::new(line).expect("a short line is a name"),
+            features: subject::features(line, &Context::default()).expect("a short line is a subject"),
         })
         .to_vec()
 }
