@@ -101,7 +101,11 @@ impl Load {
             }
             // It will refuse the next prompt as well, until somebody changes the key.
             Code::NodeKeyRefused => state.out = Some(Out { until: now + MOST_OUT, asked: false }),
-            Code::NodeFailed | Code::StreamCut | Code::StreamMalformed | Code::Timeout => {
+            Code::AnswerIncomplete
+            | Code::NodeFailed
+            | Code::StreamCut
+            | Code::StreamMalformed
+            | Code::Timeout => {
                 state.observe(PENALTY, now);
             }
             // The prompt was wrong, not the node.

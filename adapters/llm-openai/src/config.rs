@@ -1,0 +1,119 @@
+//! The settings of a node.
+
+use std::time::Duration;
+
+use http::uri::Scheme;
+use http::{HeaderValue, Uri};
+use maily_errors::{Code, Error, Public, Result, Secret};
+use serde::Deserialize;
+
+use crate::client::OpenAi;
+
+/// The settings of an OpenAI-compatible server.
+///
+/// # Examples
+///
+/// ```
+/// use maily_llm_openai::OpenAiConfig;
+///
+/// let node = OpenAiConfig::new("http://127.0.0.1:8000/v1").with_key("sk-1").build()?;
+/// assert!(!format!("{node:?}").contains("sk-1"));
+/// assert!(OpenAiConfig::new("ftp://somewhere").build().is_err());
+/// # Ok::<(), maily_errors::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields)]
+pub struct OpenAiConfig {
+    /// Where the API begins, usually up to `/v1`.
+    pub url: String,
+    /// The key, sent as `Authorization: Bearer`.
+    #[serde(default)]
+    pub key: Option<Secret<String>>,
+    /// The longest wait for a TCP connection, in milliseconds.
+    #[serde(default = "default_connect_ms")]
+    pub connect_ms: u64,
+    /// The longest wait for the head of the answer, in milliseconds.
+    #[serde(default = "default_headers_ms")]
+    pub headers_ms: u64,
+    /// The longest silence inside the answer, in milliseconds.
+    #[serde(default = "default_between_ms")]
+    pub between_ms: u64,
+}
+
+const fn default_connect_ms() -> u64 {
+    5_000
+}
+
+const fn default_headers_ms() -> u64 {
+    60_000
+}
+
+const fn default_between_ms() -> u64 {
+    30_000
+}
+
+/// What a client needs, checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) endpoint: Uri,
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) connect: Duration,
+    pub(crate) headers: Duration,
+    pub(crate) between: Duration,
+}
+
+impl OpenAiConfig {
+    /// Creates settings: 5 s to connect, 60 s to the head of the answer, 30 s of silence inside it.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            key: None,
+            connect_ms: default_connect_ms(),
+            headers_ms: default_headers_ms(),
+            between_ms: default_between_ms(),
+        }
+    }
+
+    /// Sets the key.
+    #[must_use]
+    pub fn with_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(Secret::new(key.into()));
+        self
+    }
+
+    /// Builds the node. It connects with the first prompt, not now.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ConfigInvalid`] when the URL is not one of HTTP, or the key cannot be a header.
+    pub fn build(self) -> Result<OpenAi> {
+        Ok(OpenAi::new(self.check()?))
+    }
+
+    fn check(self) -> Result<Settings> {
+        let invalid = |message| Error::new(Code::ConfigInvalid, message).with_operation("openai::build");
+        let not_a_url =
+            || invalid("the url is not one of http or https").with_context("url", Public(&self.url));
+        let endpoint: Uri = format!("{}/chat/completions", self.url.trim_end_matches('/'))
+            .parse()
+            .map_err(|_| not_a_url())?;
+        let scheme = endpoint.scheme();
+        if scheme != Some(&Scheme::HTTP) && scheme != Some(&Scheme::HTTPS) {
+            return Err(not_a_url());
+        }
+        let authorization = self.key.as_ref().map(|key| {
+            let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose()))
+                .map_err(|_| invalid("the key has characters that no header may have"))?;
+            value.set_sensitive(true);
+            Ok::<_, Error>(value)
+        });
+        Ok(Settings {
+            endpoint,
+            authorization: authorization.transpose()?,
+            connect: Duration::from_millis(self.connect_ms),
+            headers: Duration::from_millis(self.headers_ms),
+            between: Duration::from_millis(self.between_ms),
+        })
+    }
+}
