@@ -1,0 +1,4 @@
+//! One module for each area.
+
+pub(crate) mod errors;
+pub(crate) mod trust;

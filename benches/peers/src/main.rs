@@ -1,0 +1,20 @@
+//! Ours beside others: `peers AREA` prints one JSON line for each comparison.
+
+mod areas;
+mod contest;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    for area in std::env::args().skip(1) {
+        match area.as_str() {
+            "errors" => areas::errors::run(),
+            "trust" => areas::trust::run(),
+            unknown => {
+                eprintln!("there is no area `{unknown}`");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
