@@ -5,7 +5,7 @@ use maily_redis::Reply;
 use redis::{ErrorKind, RedisError};
 
 /// The URL cannot be used. The error of redis-rs is not kept: it may quote the URL, which has the password.
-pub(crate) fn config(err: RedisError) -> Error {
+pub(crate) fn config(err: &RedisError) -> Error {
     Error::new(Code::ConfigInvalid, "the Redis URL cannot be read")
         .with_operation("store_redis::config")
         .with_context("because", err.category())

@@ -74,7 +74,7 @@ impl RedisConfig {
                 .with_operation("store_redis::config")
                 .with_context("connect_timeout_ms", Public(self.connect_timeout_ms)));
         }
-        let client = redis::Client::open(self.url.expose().as_str()).map_err(error::config)?;
+        let client = redis::Client::open(self.url.expose().as_str()).map_err(|err| error::config(&err))?;
         Ok(RedisTransport::new(client, Duration::from_millis(self.connect_timeout_ms)))
     }
 }

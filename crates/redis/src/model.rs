@@ -145,6 +145,39 @@ pub enum StoreReply {
     Value(Option<Bytes>),
 }
 
+impl StoreReply {
+    /// Returns the value of a [`StoreRequest::Get`].
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Unexpected`] when it is the answer to another request.
+    pub fn into_value(self) -> Result<Option<Bytes>> {
+        if let Self::Value(value) = self { Ok(value) } else { Err(another()) }
+    }
+
+    /// Returns whether something was there to change.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Unexpected`] when it is the answer to another request.
+    pub fn into_done(self) -> Result<bool> {
+        if let Self::Done(done) = self { Ok(done) } else { Err(another()) }
+    }
+
+    /// Returns the sum of a [`StoreRequest::Increment`].
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Unexpected`] when it is the answer to another request.
+    pub fn into_count(self) -> Result<i64> {
+        if let Self::Count(count) = self { Ok(count) } else { Err(another()) }
+    }
+}
+
+fn another() -> Error {
+    Error::new(Code::Unexpected, "the store answered another question").with_operation("redis::reply")
+}
+
 /// One command to a server, and when its answer is of no use any more.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
