@@ -31,7 +31,7 @@ impl Package {
             search(&project.root.join(top), &mut found);
         }
         found.retain(|package| {
-            ["test", "e2e"].iter().any(|script| package.has(script))
+            ["check", "e2e", "test"].iter().any(|script| package.has(script))
                 || package.folder.components().any(|part| part.as_os_str() == "tests")
         });
         found.sort_by(|left, right| left.folder.cmp(&right.folder));

@@ -1,44 +1,66 @@
 //! A reference server for the tests of clients.
 
-use std::fs::File;
+use std::fmt::Write as _;
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::shell::{output, tail};
+
 /// A server on a free loopback port; it ends when this value is dropped.
+///
+/// A script starts it, so that a test may kill it and start it again by the same script.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
+    script: PathBuf,
+    pid: PathBuf,
     address: String,
 }
 
 impl Server {
-    /// Starts `maily serve` and waits until it is ready.
+    /// Starts `maily serve` and waits until it is ready. `data` is emptied first.
+    ///
+    /// What belongs to it lies beside `data`: the script, the process id, the log.
     pub(crate) fn start(
-        mut command: Command,
+        mut shell: Command,
+        binary: &Path,
         args: &[&str],
         data: &Path,
-        log: &Path,
     ) -> Result<Self, String> {
-        let address = free_address()?;
-        let file = File::create(log).map_err(|err| format!("{}: {err}", log.display()))?;
-        let errors = file.try_clone().map_err(|err| err.to_string())?;
-        let child = command
-            .arg("serve")
-            .args(args)
-            .args(["--listen", &address, "--data"])
-            .arg(data)
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(errors)
-            .spawn()
-            .map_err(|err| format!("{:?} did not start: {err}", command.get_program()))?;
-        let mut server = Self { child, address };
+        let write = |path: &Path, text: &str| {
+            fs::write(path, text).map_err(|err| format!("{}: {err}", path.display()))
+        };
+        fs::remove_dir_all(data).ok();
+        fs::create_dir_all(data).map_err(|err| format!("{}: {err}", data.display()))?;
+        let (script, pid, log) =
+            (data.with_extension("sh"), data.with_extension("pid"), data.with_extension("log"));
+        let server = Self { script, pid, address: free_address()? };
+        let mut arguments = String::new();
+        for arg in args.iter().chain(&["--listen", &server.address, "--data"]) {
+            // Writing to a String does not fail.
+            let _ = write!(arguments, " {}", quoted(arg));
+        }
+        let text = format!(
+            "# Ends the server, if it runs, as a power cut would; starts it on the same address.\n\
+             [ -s {pid} ] && kill -9 \"$(cat {pid})\" 2>/dev/null\n\
+             {binary} serve{arguments} {data} >>{log} 2>&1 </dev/null &\n\
+             echo $! >{pid}\n",
+            pid = quoted(server.pid.display()),
+            binary = quoted(binary.display()),
+            data = quoted(data.display()),
+            log = quoted(log.display()),
+        );
+        write(&server.pid, "")?;
+        write(&log, "")?;
+        write(&server.script, &text)?;
+        let started = shell.arg(&server.script).stdin(Stdio::null()).stdout(Stdio::null()).status();
+        started.map_err(|err| format!("the server did not start: {err}"))?;
         server.wait().map_err(|reason| {
-            format!("{reason}\n{}", crate::shell::tail(&std::fs::read_to_string(log).unwrap_or_default(), 20))
+            format!("{reason}\n{}", tail(&fs::read_to_string(&log).unwrap_or_default(), LINES))
         })?;
         Ok(server)
     }
@@ -48,26 +70,43 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    fn wait(&mut self) -> Result<(), String> {
+    /// Returns a command line that kills the server and starts it again.
+    pub(crate) fn restart(&self) -> String {
+        format!("sh {}", quoted(self.script.display()))
+    }
+
+    fn wait(&self) -> Result<(), String> {
         let start = Instant::now();
         while start.elapsed() < READY {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(format!("the server ended at its start: {status}"));
-            }
             if ready(&self.address) {
                 return Ok(());
+            }
+            if !self.runs() {
+                return Err("the server ended at its start".to_owned());
             }
             thread::sleep(Duration::from_millis(100));
         }
         Err(format!("the server was not ready within {} seconds", READY.as_secs()))
+    }
+
+    /// A process that ended may stay in the table until its parent looks; Linux shows that.
+    fn runs(&self) -> bool {
+        let pid = self.pid();
+        match fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(stat) => !stat.contains(") Z "),
+            Err(_) => output(Command::new("sh").args(["-c", &format!("kill -0 {pid}")])).is_some(),
+        }
+    }
+
+    fn pid(&self) -> String {
+        fs::read_to_string(&self.pid).unwrap_or_default().trim().to_owned()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // An error says that it has ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        output(Command::new("sh").args(["-c", &format!("kill -9 {}", self.pid())]));
     }
 }
 
@@ -89,5 +128,42 @@ fn free_address() -> Result<String, String> {
     listener.local_addr().map(|address| address.to_string()).map_err(|err| err.to_string())
 }
 
+/// Quotes a word for a POSIX shell.
+fn quoted(word: impl std::fmt::Display) -> String {
+    format!("'{}'", word.to_string().replace('\'', r"'\''"))
+}
+
 /// How long a server may take to load its models.
 const READY: Duration = Duration::from_secs(120);
+/// How much of its log is shown when it does not start.
+const LINES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn word_survives_the_shell() {
+        let word = "it's a $HOME; `x`";
+
+        let said = output(Command::new("sh").args(["-c", &format!("printf %s {}", quoted(word))]));
+
+        assert_eq!(said.as_deref(), Some(word));
+    }
+
+    #[test]
+    fn server_that_ends_at_once_is_reported_with_its_log() {
+        let data = std::env::temp_dir().join(format!("maily-server-{}", std::process::id()));
+
+        // `ls` does not know `serve`.
+        let failed = Server::start(Command::new("sh"), Path::new("ls"), &["all"], &data);
+
+        fs::remove_dir_all(&data).unwrap();
+        for extension in ["sh", "pid", "log"] {
+            fs::remove_file(data.with_extension(extension)).unwrap();
+        }
+        let reason = failed.unwrap_err();
+        assert!(reason.starts_with("the server ended at its start\n"), "{reason}");
+        assert!(reason.contains("ls: "), "{reason}");
+    }
+}

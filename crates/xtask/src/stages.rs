@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::counts::{self, Counts};
 use crate::docs;
@@ -167,7 +166,7 @@ fn npm(
     command.args(["run", "--silent", script]).current_dir(folder);
     command.env("MAILY_SERVER", binary(project));
     if let Some(server) = server {
-        command.env("MAILY_URL", server.url());
+        command.env("MAILY_URL", server.url()).env("MAILY_RESTART", server.restart());
     }
     tools.apply(&mut command);
     log.run(&format!("npm run {script} in {}", folder.display()), &mut command)
@@ -181,12 +180,9 @@ pub(crate) fn serve(project: &Project, tools: &Tools, name: &str, args: &[&str])
         build.args(["build", "--workspace", "--all-features", "--bin", "maily"]);
         log.run("cargo build", &mut build)?.success("building the server")?;
     }
-    let data = project.logs().join(format!("{name}-data"));
-    fs::remove_dir_all(&data).ok();
-    fs::create_dir_all(&data).map_err(|err| format!("{}: {err}", data.display()))?;
-    let mut command: Command = project.command(binary(project));
-    tools.apply(&mut command);
-    Server::start(command, args, &data, &project.logs().join(format!("{name}-server.log")))
+    let mut shell = project.command("sh");
+    tools.apply(&mut shell);
+    Server::start(shell, &binary(project), args, &project.logs().join(format!("{name}-server")))
 }
 
 /// Returns where the built server is.
