@@ -1,1 +1,13 @@
-//! Canvas documents in one file
+#![doc = include_str!("../README.md")]
+
+mod codec;
+mod config;
+mod error;
+mod store;
+mod writer;
+
+pub use self::config::RedbConfig;
+pub use self::store::RedbStore;
+
+/// The scheme of this adapter in a configuration: `redb:PATH`.
+pub const SCHEME: &str = "redb";

@@ -1,0 +1,4 @@
+//! Layers around the [`Canvas`](crate::Canvas).
+
+pub mod limit;
+pub mod trace;
