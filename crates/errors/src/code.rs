@@ -144,6 +144,8 @@ pub enum Code {
     MerkleInvalid,
     /// The signing key cannot be read.
     KeyInvalid,
+    /// Another process uses the ledger.
+    LedgerLocked,
     /// The event cannot be read.
     EventInvalid,
     /// The webhook signature does not match.
@@ -253,6 +255,7 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry { code: Code::BatchEmpty, number: 411, name: "batch-empty", domain: "trust", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "There is nothing to anchor", cause: "The batch holds no certificate.", fix: "Certify a message first." },
     Entry { code: Code::MerkleInvalid, number: 412, name: "merkle-invalid", domain: "trust", kind: Kind::Invalid, http_status: 422, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The Merkle proof is not valid", cause: "The proof does not lead to the root of the checkpoint.", fix: "Do not trust the message." },
     Entry { code: Code::KeyInvalid, number: 413, name: "key-invalid", domain: "trust", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Server, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The signing key cannot be read", cause: "The key file is damaged or of another format.", fix: "Restore the key file, or remove it to make a new key." },
+    Entry { code: Code::LedgerLocked, number: 414, name: "ledger-locked", domain: "trust", kind: Kind::Conflict, http_status: 409, grpc_status: 9, class: Class::Server, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "Another process uses the ledger", cause: "The log file is open in another process.", fix: "Stop the other process, or choose another data folder." },
     Entry { code: Code::EventInvalid, number: 500, name: "event-invalid", domain: "analytics", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The event cannot be read", cause: "A field of the event is missing or has the wrong type.", fix: "Correct the field that is named." },
     Entry { code: Code::WebhookSignature, number: 501, name: "webhook-signature", domain: "analytics", kind: Kind::Unauthorized, http_status: 401, grpc_status: 16, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The webhook signature does not match", cause: "The signature, its timestamp or the public key is wrong.", fix: "Check the verification key in the configuration." },
     Entry { code: Code::WebhookStale, number: 502, name: "webhook-stale", domain: "analytics", kind: Kind::Unauthorized, http_status: 401, grpc_status: 16, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The webhook is too old", cause: "The timestamp is outside the allowed window.", fix: "Check the clocks; a replay is refused." },

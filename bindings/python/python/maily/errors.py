@@ -201,6 +201,8 @@ class Code(str, Enum):
     """The Merkle proof is not valid."""
     KEY_INVALID = ("key-invalid", 413, "invalid", 400, False)
     """The signing key cannot be read."""
+    LEDGER_LOCKED = ("ledger-locked", 414, "conflict", 409, False)
+    """Another process uses the ledger."""
     EVENT_INVALID = ("event-invalid", 500, "invalid", 400, False)
     """The event cannot be read."""
     WEBHOOK_SIGNATURE = ("webhook-signature", 501, "unauthorized", 401, False)
