@@ -1,0 +1,60 @@
+//! A handler fails, its caller learns what to do, and nothing internal leaves the process.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use maily::errors::layer::catch_panic::CatchPanicLayer;
+use maily::errors::layer::problem::ProblemLayer;
+use maily::errors::{Code, DecodeConfig, Error, MemoryReport, Public, Status};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+
+/// What a route does: it returns its error and nothing more.
+async fn draft(request: Request<()>) -> Result<Response<Full<bytes::Bytes>>, Error> {
+    match request.uri().path() {
+        "/panic" => panic!("the key is hunter2"),
+        _ => Err(Error::new(Code::NodeThrottled, "the node asks to slow down")
+            .with_operation("example::draft")
+            .with_context("node", "10.0.3.7")
+            .with_context("limit_per_minute", Public(60))
+            .with_retry_after(Duration::from_millis(1500))),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let report = MemoryReport::default();
+    let server = ServiceBuilder::new()
+        // Outermost: whatever fails below is answered.
+        .layer(ProblemLayer::new(report.clone()))
+        // Below it, so that a panic is answered like any error.
+        .layer(CatchPanicLayer::new())
+        .service(service_fn(draft));
+
+    // The wire: status, media type, Retry-After, and only what is public.
+    let Ok(response) = server.clone().oneshot(Request::new(())).await;
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["retry-after"], "2");
+    let body =
+        response.into_body().collect().await.map_err(|err| Error::from(Code::Unexpected).with_source(err))?;
+    let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    assert!(text.contains(r#""retry_after_ms":1500"#) && !text.contains("10.0.3.7"), "{text}");
+
+    // The client half: the same error again, in another process.
+    let transport = server.clone().map_err(|never| -> Error { match never {} });
+    let client = ServiceBuilder::new().layer(DecodeConfig::default().build()).service(transport);
+    let err = client.oneshot(Request::new(())).await.expect_err("the draft fails");
+    assert_eq!((err.code(), err.status()), (Code::NodeThrottled, Status::Temporary));
+    assert_eq!(err.retry_after(), Some(Duration::from_millis(1500)));
+
+    // A panic is a problem document too; its text is in the report only.
+    std::panic::set_hook(Box::new(|_| {}));
+    let request = Request::builder()
+        .uri("/panic")
+        .body(())
+        .map_err(|err| Error::from(Code::Unexpected).with_source(err))?;
+    let Ok(response) = server.oneshot(request).await;
+    assert_eq!(response.status(), 500);
+    assert!(report.lines().last().is_some_and(|line| line.contains("hunter2")));
+    Ok(())
+}
