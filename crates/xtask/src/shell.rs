@@ -79,7 +79,12 @@ impl Log {
                 println!("    {} {label}: {}", clock(start.elapsed()), clip(last.trim(), 90));
             }
         };
-        Ok(Ran { ok: status.success(), text: self.read(begin).map_err(fail)? })
+        let text = self.read(begin).map_err(fail)?;
+        if !status.success() {
+            let mut file = OpenOptions::new().append(true).open(&self.path).map_err(fail)?;
+            writeln!(file, "{FAILED} {label}: {status}").map_err(fail)?;
+        }
+        Ok(Ran { ok: status.success(), text })
     }
 
     fn read(&self, begin: u64) -> std::io::Result<String> {
@@ -122,6 +127,25 @@ fn clip(text: &str, chars: usize) -> String {
     text.chars().take(chars).collect()
 }
 
+/// Returns the parts of a log that are the output of commands that failed.
+pub(crate) fn failures(log: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut part = Vec::new();
+    for line in log.lines() {
+        if line.starts_with("$ ") {
+            part.clear();
+        }
+        part.push(line);
+        if line.starts_with(FAILED) {
+            found.push(part.join("\n"));
+            part.clear();
+        }
+    }
+    found
+}
+
+/// What follows the output of a command that failed.
+const FAILED: &str = "# failed:";
 /// How often a running command is looked at.
 const POLL: Duration = Duration::from_millis(50);
 /// How often a long command shows its last line.
@@ -140,6 +164,13 @@ mod tests {
         assert_eq!(clock(Duration::from_millis(420)), "0.4 s");
         assert_eq!(clock(Duration::from_secs(12)), "12 s");
         assert_eq!(clock(Duration::from_secs(185)), "3 min 05 s");
+    }
+
+    #[test]
+    fn only_commands_that_failed_are_shown() {
+        let log = "$ a\nfine\n$ b\nbroken\n# failed: b: exit status: 1\n$ c\nfine\n";
+
+        assert_eq!(failures(log), ["$ b\nbroken\n# failed: b: exit status: 1"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::counts::Counts;
 use crate::install::Tools;
 use crate::nearest::nearest;
 use crate::project::Project;
-use crate::shell::{Log, TAIL, clock, tail};
+use crate::shell::{Log, TAIL, clock, failures, tail};
 use crate::stages::{STAGES, Stage, names};
 use crate::{Outcome, fetch};
 
@@ -49,7 +49,7 @@ fn install(project: &Project, wanted: bool) -> Result<Tools, String> {
 /// Names what could not be had; unattended, each is a failure.
 fn missing(project: &Project, tools: &Tools) -> Counts {
     for what in &tools.missing {
-        println!("    missing: {what}");
+        println!("    missing: {}", what.lines().take(4).collect::<Vec<_>>().join(" "));
     }
     Counts { failed: if project.ci { tools.missing.len() } else { 0 }, ..Counts::default() }
 }
@@ -71,26 +71,39 @@ fn run_stage(project: &Project, tools: &Tools, stage: &Stage) -> Result<Counts, 
     Ok(counts)
 }
 
-/// Shows which tests failed and the end of the log.
+/// Shows what failed: the tests by name, or the end of what the command said.
 fn explain(log: &Log, trouble: Option<String>) {
     let text = std::fs::read_to_string(log.path()).unwrap_or_default();
-    let shown = trouble.unwrap_or_else(|| {
-        let failed: Vec<&str> = text.lines().filter(|line| names_a_failure(line)).take(TAIL).collect();
-        if failed.is_empty() { tail(&text, TAIL) } else { failed.join("\n") }
-    });
-    for line in shown.lines() {
+    let failed = failures(&text);
+    let shown = match trouble {
+        Some(reason) => reason,
+        None if failed.is_empty() => marked(&text),
+        None => failed.iter().map(|part| marked(part)).collect::<Vec<_>>().join("\n"),
+    };
+    for line in shown.lines().take(2 * TAIL) {
         println!("    {line}");
     }
     println!("    all of it: {}", log.path().display());
 }
 
+/// Returns the lines that name a failure, or the last ones if none does.
+fn marked(text: &str) -> String {
+    let named: Vec<&str> = text.lines().filter(|line| names_a_failure(line)).take(TAIL).collect();
+    if named.is_empty() { tail(text, TAIL) } else { named.join("\n") }
+}
+
 fn names_a_failure(line: &str) -> bool {
     let line = line.trim_start();
     line.ends_with("... FAILED")
-        || ["error", "FAILED ", "ERROR ", "not ok ", "✖ ", "FAIL ", "MAILY-SKIP:", "Diff in"]
-            .iter()
-            .any(|start| line.starts_with(start))
+        || STARTS.iter().any(|start| line.starts_with(start))
+        || line
+            .split_once(": ")
+            .is_some_and(|(place, rest)| place.contains(".py:") && rest.starts_with("error"))
 }
+
+/// How the runners begin a line about a failure.
+const STARTS: [&str; 9] =
+    ["error", "FAILED ", "ERROR ", "FAIL ", "not ok ", "✖ ", "MAILY-SKIP:", "Diff in", "# failed:"];
 
 #[cfg(test)]
 mod tests {
