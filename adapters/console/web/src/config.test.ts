@@ -10,13 +10,13 @@ describe("the address of the page", () => {
     expect(at("?doc=spring-2027").document).toBe("spring-2027");
   });
 
-  it.each(["../etc", "a/b", "", ".hidden", "a b", "x".repeat(200)])("does not take %j for a name", (name) => {
+  it.each(["../etc", "a/b", "", "..", "a b", "Été", "x".repeat(129)])("does not take %j for a name", (name) => {
     expect(at(`?doc=${encodeURIComponent(name)}`).document).toBe("campaign");
   });
 
   it("stays on its host, encrypted when the page is", () => {
     expect(at("").sync).toBe("ws://maily.test:8080/v1/canvas/sync");
     expect(at("", "https:").journey).toBe("wss://maily.test:8080/v1/journey/live");
-    expect(at("?doc=Été").html).toBe("/v1/canvas/documents/%C3%89t%C3%A9/export.html");
+    expect(at("?doc=a.b").html).toBe("/v1/canvas/documents/a.b/export.html");
   });
 });

@@ -11,14 +11,15 @@ export interface Config {
   readonly html: string;
 }
 
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,127}$/u;
+// The names that the server allows: not only dots, which would be a folder in a store that keeps files.
+const NAME = /^(?!\.+$)[A-Za-z0-9._-]{1,128}$/;
 
 /** Reads `?doc=`; a name that the server would refuse falls back to `campaign`. */
 export const read = (location: Pick<Location, "protocol" | "host" | "search">): Config => {
   const asked = new URLSearchParams(location.search).get("doc") ?? "";
   const document = NAME.test(asked) ? asked : "campaign";
   const socket = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}`;
-  const path = `/v1/canvas/documents/${encodeURIComponent(document)}`;
+  const path = `/v1/canvas/documents/${document}`;
   return {
     document,
     sync: `${socket}/v1/canvas/sync`,

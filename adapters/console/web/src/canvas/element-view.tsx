@@ -6,10 +6,9 @@ import { memo, useEffect, useRef } from "react";
 import { Icon } from "../ui/icon.tsx";
 import { onElement } from "./keys.ts";
 import type { Element, Geom } from "./model.ts";
-import { hasText } from "./model.ts";
+import { KIND_NAMES, hasText } from "./model.ts";
 import type { DragHandler } from "./use-drag.ts";
 import type { Workspace } from "./workspace.ts";
-import { nameOf } from "./workspace.ts";
 
 interface Props {
   readonly element: Element;
@@ -37,17 +36,18 @@ export const textStyle = (element: Element): CSSProperties => ({
 
 const Picture = ({ element }: { readonly element: Element }): ReactElement =>
   element.src.startsWith("data:") ? (
-    <img className="picture" src={element.src} alt="" draggable={false} />
+    <img className="picture" src={element.src} alt={element.alt} draggable={false} />
   ) : (
-    <span className="picture-empty" style={{ backgroundColor: element.fill, color: element.color }}>
+    <span className="picture-empty">
       <Icon name="image" />
-      {element.alt || (element.src ? "Picture of the message" : "Choose a picture")}
+      {element.alt || (element.src ? "Shown in the message" : "Choose a picture")}
     </span>
   );
 
 const Content = ({ element }: { readonly element: Element }): ReactElement => {
   if (element.kind === "image") return <Picture element={element} />;
-  if (!hasText(element.kind)) return <span className="fill" style={{ backgroundColor: element.fill }} />;
+  if (element.kind === "divider") return <span className="line" style={{ backgroundColor: element.color }} />;
+  if (element.kind === "shape") return <span className="fill" style={{ backgroundColor: element.fill }} />;
   return (
     <span className={`words ${element.kind}`} style={textStyle(element)}>
       {element.text}
@@ -85,15 +85,17 @@ const View = ({ element, geom, selected, editing, locked, workspace, drag }: Pro
     if (!locked) drag(event, element, null);
   };
 
+  // The name is what stands in the element: a reader hears what others see, with its kind before it.
+  const hasWords = hasText(element.kind) || element.kind === "image";
   return (
     <div
       ref={ref}
       className="element"
       role="option"
       aria-selected={selected}
-      aria-label={`${nameOf(element)}${locked ? ", locked" : ""}`}
       tabIndex={0}
       data-element={element.id}
+      data-kind={element.kind}
       data-locked={locked || undefined}
       data-editing={editing || undefined}
       style={box(geom)}
@@ -104,7 +106,9 @@ const View = ({ element, geom, selected, editing, locked, workspace, drag }: Pro
       onPointerDown={onPointerDown}
       onDoubleClick={() => workspace.edit(element.id)}
     >
+      <span className="unseen">{`${KIND_NAMES[element.kind]}${hasWords ? ": " : ""}`}</span>
       <Content element={element} />
+      {locked && <span className="unseen">, locked</span>}
     </div>
   );
 };

@@ -9,6 +9,7 @@ import { useStore } from "../ui/store.ts";
 import type { Element, Geom, Props } from "./model.ts";
 import { KIND_NAMES, MIN_SIDE, hasText } from "./model.ts";
 import { load } from "./picture.ts";
+import { isLink } from "./read.ts";
 import { isEditable } from "./scene.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -113,10 +114,12 @@ const PictureField = ({ disabled, onChange }: { readonly disabled: boolean; read
 };
 
 const SIDES = ["X", "Y", "W", "H"] as const;
+/** Farthest pixel that can be typed. */
+const FAR = 10_000;
 
 const replaced = (geom: Geom, index: number, value: number): Geom => {
   const next: [number, number, number, number] = [...geom];
-  next[index] = index < 2 ? value : Math.max(MIN_SIDE, value);
+  next[index] = Math.min(Math.max(value, index < 2 ? -FAR : MIN_SIDE), FAR);
   return next;
 };
 
@@ -127,6 +130,12 @@ const Fields = ({ element, workspace }: { readonly element: Element; readonly wo
   const id = useId();
   const set = (props: Partial<Props>): void => canvas.update(element.id, props);
   const { kind } = element;
+  // "example.com" is meant as a page; anything that is no link would be refused by the server's exports.
+  const setLink = (typed: string): void => {
+    const href = typed === "" || isLink(typed) ? typed : `https://${typed}`;
+    if (href === "" || isLink(href)) set({ href });
+    else announce("A link begins with https:, mailto: or tel:, without spaces.");
+  };
 
   return (
     <>
@@ -140,15 +149,17 @@ const Fields = ({ element, workspace }: { readonly element: Element; readonly wo
             onChange={(value) => set({ geom: replaced(element.geom, index, value) })}
           />
         ))}
-        {hasText(kind) && <NumberField label="Size" value={element.size} disabled={disabled} onChange={(size) => set({ size: Math.min(Math.max(size, 6), 200) })} />}
-        {hasText(kind) && <ColorField label="Text" value={element.color} disabled={disabled} onChange={(color) => set({ color })} />}
-        {kind !== "text" && kind !== "image" && (
+        {hasText(kind) && <NumberField label="Size" value={element.size} disabled={disabled} onChange={(size) => set({ size: Math.min(Math.max(size, 1), 400) })} />}
+        {kind !== "image" && kind !== "shape" && (
+          <ColorField label={hasText(kind) ? "Text" : "Line"} value={element.color} disabled={disabled} onChange={(color) => set({ color })} />
+        )}
+        {(kind === "button" || kind === "shape") && (
           <ColorField label="Fill" value={element.fill} disabled={disabled} onChange={(fill) => set({ fill })} />
         )}
         {kind === "image" && <PictureField disabled={disabled} onChange={(src) => set({ src })} />}
         {kind === "image" && <TextField label="Description" value={element.alt} disabled={disabled} onChange={(alt) => set({ alt })} />}
         {(kind === "button" || kind === "image") && (
-          <TextField label="Link" value={element.href} disabled={disabled} onChange={(href) => set({ href: href.trim() })} />
+          <TextField label="Link" value={element.href} disabled={disabled} onChange={(link) => setLink(link.trim())} />
         )}
         <div className="field wide">
           <label htmlFor={id}>Layer</label>

@@ -55,8 +55,10 @@ export const hasText = (kind: Kind): boolean => kind === "text" || kind === "but
 
 /** Smallest side of an element in page pixels; a divider may be this thin. */
 export const MIN_SIDE = 2;
-/** Longest image address in bytes: an inline picture has to fit into one update beside everything else. */
-export const MAX_SRC_BYTES = 256 * 1024;
+/** Longest image address that is believed, in bytes; the server's limit. */
+export const MAX_SRC_BYTES = 2 * 1024 * 1024;
+/** Longest text in UTF-16 units: at most 100 000 bytes, the server's limit, whatever the letters. */
+export const MAX_TEXT = 33_000;
 /** Longest name of a layer or a person in UTF-16 units. */
 export const MAX_NAME = 40;
 
@@ -68,9 +70,18 @@ export const DEFAULTS: Readonly<
 > = {
   text: { side: [320, 64], text: "Write something worth opening", fill: "", color: "#1d1d1b", size: 20 },
   button: { side: [200, 48], text: "Read more", fill: "#0f6b5c", color: "#ffffff", size: 16 },
-  image: { side: [280, 180], text: "", fill: "#e8ece9", color: "#5b605d", size: 14 },
-  shape: { side: [200, 120], text: "", fill: "#f3d9a4", color: "#1d1d1b", size: 16 },
-  divider: { side: [520, 2], text: "", fill: "#d5d3cc", color: "#1d1d1b", size: 16 },
+  image: { side: [280, 180], text: "", fill: "", color: "", size: 16 },
+  shape: { side: [200, 120], text: "", fill: "#f3d9a4", color: "", size: 16 },
+  divider: { side: [520, 2], text: "", fill: "", color: "#d5d3cc", size: 16 },
+};
+
+/** The fill of an element whose document names none: the same that the server's exports draw. */
+export const ABSENT_FILL: Readonly<Record<Kind, string>> = {
+  text: "",
+  button: "#1d4ed8",
+  image: "",
+  shape: "#e5e7eb",
+  divider: "",
 };
 
 export const KIND_NAMES: Readonly<Record<Kind, string>> = {

@@ -5,8 +5,8 @@ import type { CSSProperties, ReactElement } from "react";
 import { useStore } from "../ui/store.ts";
 import type { Corner } from "./geometry.ts";
 import type { Element, Geom } from "./model.ts";
-import { inkOn } from "./person.ts";
 import type { Peer } from "./presence.ts";
+import { inkOn } from "./read.ts";
 import type { DragHandler } from "./use-drag.ts";
 import type { Workspace } from "./workspace.ts";
 

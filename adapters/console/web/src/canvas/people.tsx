@@ -7,8 +7,9 @@ import { Dialog } from "../ui/dialog.tsx";
 import { useStore } from "../ui/store.ts";
 import { MAX_NAME } from "./model.ts";
 import type { Person } from "./person.ts";
-import { initials, inkOn } from "./person.ts";
+import { initials } from "./person.ts";
 import type { Presence } from "./presence.ts";
+import { inkOn } from "./read.ts";
 
 /** More people than this are counted, not shown. */
 const SHOWN = 5;
@@ -47,10 +48,11 @@ export const People = ({ presence }: { readonly presence: Presence }): ReactElem
         ))}
         {peers.length > SHOWN && <li className="more">+{peers.length - SHOWN}</li>}
       </ul>
-      <button type="button" className="self" aria-label={`You are ${self.name}. Change your name`} onClick={() => setNaming(true)}>
+      <button type="button" className="self" title={self.name} onClick={() => setNaming(true)}>
         <span className="avatar" style={{ backgroundColor: self.color, color: inkOn(self.color) }}>
           {initials(self.name)}
         </span>
+        <span className="unseen">, you are {self.name}. Change your name</span>
       </button>
       <Dialog title="Your name" open={naming} onClose={() => setNaming(false)}>
         <form className="stack" onSubmit={onSubmit}>

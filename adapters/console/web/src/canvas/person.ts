@@ -60,13 +60,3 @@ export const initials = (name: string): string =>
     .map((word) => [...word][0] ?? "")
     .join("")
     .toUpperCase();
-
-/** Black or white, whichever is easier to read on the colour (WCAG relative luminance). */
-export const inkOn = (color: string): "#000000" | "#ffffff" => {
-  const channel = (at: number): number => {
-    const part = Number.parseInt(color.slice(at, at + 2), 16) / 255;
-    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-  };
-  const luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
-  return luminance > 0.179 ? "#000000" : "#ffffff";
-};

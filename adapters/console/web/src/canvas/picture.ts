@@ -1,7 +1,7 @@
 // From a file to an address that fits into a shared document.
 
-import { MAX_SRC_BYTES } from "./model.ts";
-
+/** Longest address that is written, in bytes: a picture travels to everybody with the document. */
+const MAX_BYTES = 256 * 1024;
 /** Longest side in pixels: twice the width of a page, for sharp displays. */
 const MAX_SIDE = 1200;
 /** Tried in this order until the picture fits. */
@@ -34,7 +34,7 @@ export const load = async (file: File): Promise<string> => {
   bitmap.close();
   for (const quality of QUALITIES) {
     const url = canvas.toDataURL("image/jpeg", quality);
-    if (url.length <= MAX_SRC_BYTES) return url;
+    if (url.length <= MAX_BYTES) return url;
   }
-  throw new Error(`This picture is larger than ${MAX_SRC_BYTES / 1024} KiB even at low quality.`);
+  throw new Error(`This picture is larger than ${MAX_BYTES / 1024} KiB even at low quality.`);
 };

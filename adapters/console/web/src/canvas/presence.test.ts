@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { COLORS, initials, inkOn, invent, parse } from "./person.ts";
+import { COLORS, initials, invent, parse } from "./person.ts";
 import { peer } from "./presence.ts";
+import { inkOn } from "./read.ts";
 
 const user = { name: "Ada", color: "#0f6b5c" };
 
@@ -39,7 +40,7 @@ describe("a person", () => {
   });
 
   it("is written in the ink that is easier to read", () => {
-    expect(inkOn("#ffff00")).toBe("#000000");
+    expect(inkOn("#ffff00")).toBe("#1a1a1a");
     for (const color of COLORS) expect(inkOn(color)).toBe("#ffffff");
   });
 });

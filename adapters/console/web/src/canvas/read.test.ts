@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
 
-import { DEFAULTS, MAX_SRC_BYTES } from "./model.ts";
-import { element, geom, isSource, layer, meta } from "./read.ts";
+import { MAX_SRC_BYTES } from "./model.ts";
+import { element, geom, isLink, isSource, layer, meta } from "./read.ts";
 
 const map = (values: Record<string, unknown>): Y.Map<unknown> => {
   const made = new Y.Doc().getMap("m");
@@ -13,9 +13,9 @@ const map = (values: Record<string, unknown>): Y.Map<unknown> => {
 describe("reading an element", () => {
   const whole = { kind: "text", geom: [1, 2, 3, 4], layer: "l", z: "V" };
 
-  it("fills what is missing with the defaults of its kind", () => {
-    const read = element("e", map(whole));
-    expect(read).toMatchObject({ id: "e", color: DEFAULTS.text.color, size: DEFAULTS.text.size, locked: false, src: "" });
+  it("fills what is missing as the server's exports do", () => {
+    expect(element("e", map(whole))).toMatchObject({ fill: "", color: "#1a1a1a", size: 16, locked: false, src: "" });
+    expect(element("e", map({ ...whole, kind: "button" }))).toMatchObject({ fill: "#1d4ed8", color: "#ffffff" });
   });
 
   it.each([
@@ -28,8 +28,8 @@ describe("reading an element", () => {
   });
 
   it("does not believe colours, sizes and addresses that cannot be", () => {
-    const read = element("e", map({ ...whole, fill: "url(x)", color: "red", size: 1e9, src: "https://example.com/x.png" }));
-    expect(read).toMatchObject({ fill: "", color: DEFAULTS.text.color, size: 200, src: "" });
+    const read = element("e", map({ ...whole, fill: "url(x)", color: "red", size: 1e9, src: "file:///x.png" }));
+    expect(read).toMatchObject({ fill: "", color: "#1a1a1a", size: 400, src: "" });
   });
 
   it("reads shared text and plain text", () => {
@@ -47,14 +47,24 @@ it("a place is four finite numbers, with a size of at least one pixel", () => {
   expect(geom("1,2,3,4")).toBeNull();
 });
 
-it("a picture is a data address up to the limit, or a part of the message", () => {
+it("a picture is a data address up to the limit, a part of the message, or remote", () => {
   expect(isSource("data:image/png;base64,AAAA")).toBe(true);
   expect(isSource("cid:hero@maily")).toBe(true);
+  expect(isSource("https://example.com/x.png")).toBe(true);
   expect(isSource("data:image/svg+xml,<svg/>")).toBe(false);
   expect(isSource("javascript:alert(1)")).toBe(false);
   const longest = "data:image/png;base64,".padEnd(MAX_SRC_BYTES, "A");
   expect(isSource(longest)).toBe(true);
   expect(isSource(`${longest}A`)).toBe(false);
+});
+
+it("a link leads to a page, a mailbox or a telephone", () => {
+  for (const link of ["https://example.com/?a=1", "http://a.b", "mailto:ada@example.com", "tel:+4912345"]) {
+    expect(isLink(link)).toBe(true);
+  }
+  for (const link of ["javascript:alert(1)", "java\tscript:x", "https://a b", "example.com", "", `https://${"x".repeat(2048)}`]) {
+    expect(isLink(link)).toBe(false);
+  }
 });
 
 it("a layer is visible unless it says otherwise, and always has a name", () => {

@@ -3,13 +3,15 @@
 import * as Y from "yjs";
 
 import type { Element, Geom, Kind, Layer, Meta } from "./model.ts";
-import { DEFAULT_META, DEFAULTS, KINDS, MAX_NAME, MAX_SRC_BYTES } from "./model.ts";
+import { ABSENT_FILL, DEFAULT_META, KINDS, MAX_NAME, MAX_SRC_BYTES } from "./model.ts";
 
 export type Shared = Y.Map<unknown>;
 
 const COLOR = /^#[0-9a-f]{6}$/i;
-/** Addresses a browser may load under our content policy, or that a mail client will resolve. */
-const SOURCE = /^(data:image\/(png|jpeg|gif|webp)[;,]|cid:)/i;
+/** What the server takes for a picture; of these the page draws the first kind only, see its content policy. */
+const SOURCE = /^(data:image\/(png|jpeg|gif|webp);base64,|cid:|https:\/\/)[^\s]*$/i;
+const LINK = /^(https?:\/\/|mailto:|tel:)[^\s]+$/i;
+const MAX_LINK = 2048;
 /** Farthest pixel from the page's corner that is still believed. */
 const FAR = 100_000;
 
@@ -23,6 +25,19 @@ export const isColor = (value: unknown): value is string => typeof value === "st
 const color = (value: unknown, fallback: string): string => (isColor(value) ? value : fallback);
 
 export const isSource = (value: string): boolean => SOURCE.test(value) && value.length <= MAX_SRC_BYTES;
+
+/** Whether a message may lead there. */
+export const isLink = (value: string): boolean => LINK.test(value) && value.length <= MAX_LINK;
+
+/** Black or white, whichever is easier to read on the colour (WCAG relative luminance). */
+export const inkOn = (fill: string): "#1a1a1a" | "#ffffff" => {
+  const channel = (at: number): number => {
+    const part = Number.parseInt(fill.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  };
+  const luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
+  return luminance > 0.179 ? "#1a1a1a" : "#ffffff";
+};
 
 const isKind = (value: unknown): value is Kind => KINDS.some((kind) => kind === value);
 
@@ -42,6 +57,7 @@ export const element = (id: string, map: Shared): Element | null => {
   if (!isKind(kind) || place === null) return null;
   const text = map.get("text");
   const src = string(map.get("src"));
+  const fill = color(map.get("fill"), ABSENT_FILL[kind]);
   return {
     id,
     kind,
@@ -52,9 +68,9 @@ export const element = (id: string, map: Shared): Element | null => {
     src: isSource(src) ? src : "",
     alt: string(map.get("alt")),
     href: string(map.get("href")),
-    fill: color(map.get("fill"), DEFAULTS[kind].fill),
-    color: color(map.get("color"), DEFAULTS[kind].color),
-    size: number(map.get("size"), 6, 200, DEFAULTS[kind].size),
+    fill,
+    color: color(map.get("color"), fill ? inkOn(fill) : "#1a1a1a"),
+    size: number(map.get("size"), 1, 400, 16),
     locked: map.get("locked") === true,
   };
 };

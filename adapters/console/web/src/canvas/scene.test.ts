@@ -48,7 +48,7 @@ describe("scene", () => {
   });
 
   it("draws an element of a lost layer below all others", () => {
-    expect(order([layer("low", "a")], [element("a", "low", "a"), element("b", "gone", "z")])).toBe("ba");
+    expect(order([layer("low", "a")], [element("a", "low", "a"), element("c", "lost", "a"), element("b", "gone", "z")])).toBe("bca");
   });
 
   it("compares keys by code unit, not by language", () => {

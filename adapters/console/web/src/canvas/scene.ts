@@ -18,15 +18,19 @@ interface Ordered {
 
 const byOrder = (a: Ordered, b: Ordered): number => compare(a.z, b.z) || compare(a.id, b.id);
 
-/** Puts layers and elements in drawing order. An element of a layer that is gone is drawn below all others. */
+/**
+ * Puts layers and elements in drawing order.
+ *
+ * A layer that is gone counts as one with an empty key: what was added to it meanwhile is drawn below all others,
+ * as in the server's exports.
+ */
 export const compose = (meta: Meta, layers: Iterable<Layer>, elements: Iterable<Element>): Scene => {
-  const ordered = [...layers].sort(byOrder);
-  const rank = new Map(ordered.map((layer, index) => [layer.id, index]));
-  const rankOf = (element: Element): number => rank.get(element.layer) ?? -1;
+  const known = new Map([...layers].map((layer) => [layer.id, layer]));
+  const home = ({ layer }: Element): Ordered => known.get(layer) ?? { id: layer, z: "" };
   return {
     meta,
-    layers: ordered,
-    elements: [...elements].sort((a, b) => rankOf(a) - rankOf(b) || byOrder(a, b)),
+    layers: [...known.values()].sort(byOrder),
+    elements: [...elements].sort((a, b) => byOrder(home(a), home(b)) || byOrder(a, b)),
   };
 };
 

@@ -32,7 +32,7 @@ export class Session {
     const doc = new Y.Doc();
     // One way for data: what another tab shows has been through the server, so no channel between tabs.
     const options = { disableBc: true };
-    this.#provider = new WebsocketProvider(config.sync, encodeURIComponent(config.document), doc, options);
+    this.#provider = new WebsocketProvider(config.sync, config.document, doc, options);
     this.canvas = new CanvasDocument(doc);
     this.presence = new Presence(this.#provider.awareness, person.load());
     this.gestures = new Gestures(this.canvas, this.presence);

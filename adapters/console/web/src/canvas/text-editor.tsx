@@ -7,6 +7,7 @@ import type * as Y from "yjs";
 import { textStyle } from "./element-view.tsx";
 import { onPage } from "./keys.ts";
 import type { Element } from "./model.ts";
+import { MAX_TEXT } from "./model.ts";
 import { follow } from "./text.ts";
 import type { Workspace } from "./workspace.ts";
 import { nameOf } from "./workspace.ts";
@@ -88,6 +89,7 @@ export const TextEditor = ({ element, workspace }: Props): ReactElement => {
     <textarea
       ref={ref}
       className={`editor ${element.kind}`}
+      maxLength={MAX_TEXT}
       aria-label={`Edit ${nameOf(element)}`}
       style={{ ...textStyle(element), transform: `translate(${x}px, ${y}px)`, width, minHeight: height }}
       onBlur={end}

@@ -99,7 +99,8 @@ const LINKS: Readonly<Record<Journey["link"], string>> = {
 export const JourneyPanel = ({ feed }: { readonly feed: Feed }): ReactElement => {
   const journey = useStore(feed.journey);
   return (
-    <aside className="journey" aria-labelledby="journey-title">
+    // Scrolls on its own, so the keyboard must be able to get here.
+    <aside className="journey" aria-labelledby="journey-title" tabIndex={0}>
       <header className="section-head">
         <h2 id="journey-title">Journey</h2>
         <span className="mark" data-phase={journey.link === "open" ? "synced" : journey.link}>

@@ -1,0 +1,60 @@
+// The page and its server: what is exported, what is shown of a journey, and what survives a restart.
+
+import assert from "node:assert/strict";
+import { exec } from "node:child_process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+
+import { SERVER_AWAY, assertQuiet, elements, eventually, newDocument, open, skip, synced, url, withBrowser } from "./support.mjs";
+
+withBrowser();
+
+test("the journey panel shows its steps, or says why it is empty", { skip }, async () => {
+  const ada = await open(newDocument());
+  assert.equal(await ada.page.locator(".step").count(), 6);
+  const idle = ada.page.getByText("No journey is running; start one with cargo xtask demo.");
+  const begun = ada.page.locator('.step:not([data-state="waiting"])').first();
+  await idle.or(begun).first().waitFor();
+  assertQuiet([ada]);
+  await ada.close();
+});
+
+test("the export links give the document", { skip: skip || process.env.MAILY_WITHOUT_EXPORT }, async () => {
+  const ada = await open(newDocument());
+  await ada.page.getByRole("button", { name: "Use a layout" }).click();
+  await eventually(() => elements(ada.page).count(), 8);
+  for (const [name, type] of [["HTML", "text/html"], ["SVG", "image/svg+xml"]]) {
+    const path = await ada.page.getByRole("link", { name }).getAttribute("href");
+    const answer = await fetch(new URL(path, url));
+    assert.equal(answer.status, 200, name);
+    assert.ok(answer.headers.get("content-type").startsWith(type), name);
+    assert.match(await answer.text(), /A small letter in spring/);
+  }
+  assertQuiet([ada]);
+  await ada.close();
+});
+
+// The command stops the server and starts it again on the same address.
+const restart = process.env.MAILY_RESTART;
+const without = skip || (restart ? false : "MAILY_RESTART does not name a command that restarts the server");
+
+test("what was edited while the server was away reaches everybody", { skip: without }, async () => {
+  const document = newDocument();
+  const [ada, ben] = await Promise.all([open(document), open(document)]);
+  await ada.page.getByRole("button", { name: "Add the first text" }).click();
+  await eventually(() => elements(ben.page).count(), 1);
+
+  const restarted = promisify(exec)(restart);
+  await Promise.all([ada, ben].map(({ page }) => page.locator('.banner[data-phase="reconnecting"]').waitFor()));
+  await ada.page.keyboard.press("s");
+  await ada.page.keyboard.press("d");
+  await ben.page.keyboard.press("b");
+  await ada.page.getByText("2 changes are kept in this tab until the server is back.").waitFor();
+  await restarted;
+
+  await Promise.all([synced(ada.page, 30_000), synced(ben.page, 30_000)]);
+  await eventually(() => elements(ada.page).count(), 4);
+  await eventually(() => elements(ben.page).count(), 4);
+  assertQuiet([ada, ben], SERVER_AWAY);
+  await Promise.all([ada.close(), ben.close()]);
+});
