@@ -1,0 +1,12 @@
+//! The log keeps every rule of the `ledger` and `journal` ports.
+
+use maily_ledger_log::{LogConfig, LogLedger};
+
+/// A log in a folder of its own.
+fn log() -> LogLedger {
+    let folder = tempfile::tempdir().unwrap().keep();
+    LogConfig::new(folder.join("trust.log")).build().unwrap()
+}
+
+maily_trust::conformance!(ledger, log());
+maily_trust::conformance!(journal, log());
