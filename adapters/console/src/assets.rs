@@ -91,5 +91,6 @@ fn content_type(name: &str) -> Option<&'static str> {
 /// Half of a SHA-256 is far beyond any accidental collision.
 fn etag_of(file: &EmbeddedFile) -> HeaderValue {
     let hash = file.metadata.sha256_hash();
-    HeaderValue::from_str(&format!("\"{}\"", hex::encode(&hash[..16]))).expect("hex digits and quotes are visible ASCII")
+    HeaderValue::from_str(&format!("\"{}\"", hex::encode(&hash[..16])))
+        .expect("hex digits and quotes are visible ASCII")
 }

@@ -163,7 +163,8 @@ async fn every_answer_is_confined() {
         get("/assets/gone.js", &[]).await,
     ] {
         let policy = header(&response, "content-security-policy");
-        for rule in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"] {
+        for rule in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]
+        {
             assert!(policy.split("; ").any(|part| part == rule), "{rule} in {policy}");
         }
         assert!(!policy.contains("unsafe") && !policy.contains('*'));

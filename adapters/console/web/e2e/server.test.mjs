@@ -34,6 +34,43 @@ test("the export links give the document", { skip: skip || process.env.MAILY_WIT
   await ada.close();
 });
 
+test("what is edited without a connection is kept, counted and sent", { skip }, async () => {
+  const document = newDocument();
+  const ben = await open(document);
+  let away = false;
+  const sockets = new Set();
+  const ada = await open(document, {
+    // Between the page and the server, so that the connection can be cut at an exact moment.
+    route: (socket) => {
+      if (away) return void socket.close();
+      sockets.add(socket);
+      socket.connectToServer();
+    },
+  });
+  await ada.page.getByRole("button", { name: "Add the first text" }).click();
+  await eventually(() => elements(ben.page).count(), 1);
+
+  away = true;
+  for (const socket of sockets) await socket.close();
+  const banner = ada.page.locator(".banner");
+  await banner.getByText("The connection was lost; trying again. You can go on editing.").waitFor();
+  await ada.page.keyboard.press("s");
+  await banner.getByText("1 change is kept in this tab until the server is back.").waitFor();
+  await ada.page.keyboard.press("d");
+  await banner.getByText("2 changes are kept in this tab until the server is back.").waitFor();
+  await ben.page.keyboard.press("b");
+  assert.equal(await elements(ben.page).count(), 2);
+
+  away = false;
+  await banner.getByRole("button", { name: "Connect now" }).click();
+  await synced(ada.page);
+  await banner.waitFor({ state: "detached" });
+  await eventually(() => elements(ada.page).count(), 4);
+  await eventually(() => elements(ben.page).count(), 4);
+  assertQuiet([ada, ben]);
+  await Promise.all([ada.close(), ben.close()]);
+});
+
 // The command stops the server and starts it again on the same address.
 const restart = process.env.MAILY_RESTART;
 const without = skip || (restart ? false : "MAILY_RESTART does not name a command that restarts the server");
@@ -44,12 +81,13 @@ test("what was edited while the server was away reaches everybody", { skip: with
   await ada.page.getByRole("button", { name: "Add the first text" }).click();
   await eventually(() => elements(ben.page).count(), 1);
 
+  const again = ({ page }) => page.waitForEvent("websocket", (socket) => socket.url().includes("/v1/canvas/sync/"));
+  const lost = Promise.all([again(ada), again(ben)]);
   const restarted = promisify(exec)(restart);
-  await Promise.all([ada, ben].map(({ page }) => page.locator('.banner[data-phase="reconnecting"]').waitFor()));
+  await lost;
   await ada.page.keyboard.press("s");
   await ada.page.keyboard.press("d");
   await ben.page.keyboard.press("b");
-  await ada.page.getByText("2 changes are kept in this tab until the server is back.").waitFor();
   await restarted;
 
   await Promise.all([synced(ada.page, 30_000), synced(ben.page, 30_000)]);

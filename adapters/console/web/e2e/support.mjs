@@ -43,8 +43,8 @@ export const withBrowser = () => {
 
 export const newDocument = () => `e2e-${randomBytes(6).toString("hex")}`;
 
-/** A person with a browser profile of their own. */
-export const open = async (document, { width = 1280, height = 800, ...options } = {}) => {
+/** A person with a browser profile of their own. `route` stands between the page and its sync socket. */
+export const open = async (document, { width = 1280, height = 800, route, ...options } = {}) => {
   const context = await browser.newContext({ viewport: { width, height }, ...options });
   const page = await context.newPage();
   const log = [];
@@ -53,6 +53,7 @@ export const open = async (document, { width = 1280, height = 800, ...options } 
   });
   page.on("pageerror", (error) => log.push(String(error)));
   const changes = watchChanges(page);
+  if (route) await page.routeWebSocket(/\/v1\/canvas\/sync\//, route);
   await page.goto(`${url}/?doc=${document}`);
   await synced(page);
   return { page, log, changes, close: () => context.close() };
