@@ -16,9 +16,9 @@ use tower_service::Service;
 use crate::config::AnalyticsConfig;
 use crate::features::Features;
 use crate::memory::MemoryLog;
-use crate::model::{CampaignId, Event, Scores, SourceName};
+use crate::model::{CampaignId, Event, Scores, Seq, SourceName, Stored};
 use crate::online::{Learner, Learning};
-use crate::port::{EventLog, Source, Webhook};
+use crate::port::{Appended, EventLog, Source, Webhook};
 use crate::recommend::{Ask, Outcome, Recommendation, Recommender, Settled};
 use crate::window::{Cursor, Live, Snapshot, Subscription};
 
@@ -34,12 +34,13 @@ use crate::window::{Cursor, Live, Snapshot, Subscription};
 /// | [`Outcome`] | [`Settled`] | [`settle`](Self::settle) |
 ///
 /// The event log is the truth; windows are a view of it and can be made again from it at any time.
-pub struct Analytics<L = MemoryLog> {
-    shared: Arc<Shared<L>>,
+#[derive(Clone)]
+pub struct Analytics {
+    shared: Arc<Shared>,
 }
 
-struct Shared<L> {
-    log: L,
+struct Shared {
+    log: Box<dyn ErasedLog>,
     sources: BTreeMap<SourceName, Arc<dyn Source>>,
     learning: Learning,
     recommender: Mutex<Recommender>,
@@ -58,7 +59,12 @@ pub struct Ingested {
 }
 
 impl Analytics {
-    /// Creates analytics that keep everything in memory.
+    /// The most events that are taken at once.
+    pub const BATCH_LIMIT: usize = 10_000;
+    /// The most rows that are scored at once.
+    pub const ROWS_LIMIT: usize = 10_000;
+
+    /// Creates analytics that keep everything in memory, without providers.
     ///
     /// # Errors
     ///
@@ -66,13 +72,6 @@ impl Analytics {
     pub fn in_memory(config: &AnalyticsConfig) -> Result<Self> {
         Self::new(config, MemoryLog::new(), [])
     }
-}
-
-impl<L: EventLog> Analytics<L> {
-    /// The most events that are taken at once.
-    pub const BATCH_LIMIT: usize = 10_000;
-    /// The most rows that are scored at once.
-    pub const ROWS_LIMIT: usize = 10_000;
 
     /// Creates analytics on a log, with the providers whose webhooks are taken.
     ///
@@ -81,12 +80,12 @@ impl<L: EventLog> Analytics<L> {
     /// [`Code::Invalid`] when a setting is out of its range.
     pub fn new(
         config: &AnalyticsConfig,
-        log: L,
+        log: impl EventLog,
         sources: impl IntoIterator<Item = Arc<dyn Source>>,
     ) -> Result<Self> {
         config.check()?;
         let shared = Shared {
-            log,
+            log: Box::new(log),
             sources: sources.into_iter().map(|source| (source.name().clone(), source)).collect(),
             learning: Learning::new(Learner::new(&config.learner)?),
             recommender: Mutex::new(Recommender::new(&config.recommend)?),
@@ -211,32 +210,20 @@ impl<L: EventLog> Analytics<L> {
     pub fn subscribe(&self, cursor: Option<Cursor>) -> Subscription {
         self.shared.live.subscribe(cursor)
     }
-
-    /// Returns the log.
-    #[must_use]
-    pub fn log(&self) -> &L {
-        &self.shared.log
-    }
 }
 
-impl<L> Clone for Analytics<L> {
-    fn clone(&self) -> Self {
-        Self { shared: self.shared.clone() }
-    }
-}
-
-impl<L> fmt::Debug for Analytics<L> {
+impl fmt::Debug for Analytics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sources: Vec<_> = self.shared.sources.keys().collect();
         f.debug_struct("Analytics").field("sources", &sources).finish_non_exhaustive()
     }
 }
 
-impl<L: EventLog> Service<Vec<Event>> for Analytics<L> {
+impl Service<Vec<Event>> for Analytics {
     type Response = Ingested;
     type Error = Error;
     // The future of a log has no name.
-    type Future = Pin<Box<dyn Future<Output = Result<Ingested>> + Send>>;
+    type Future = Boxed<'static, Ingested>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
         Poll::Ready(Ok(()))
@@ -250,7 +237,7 @@ impl<L: EventLog> Service<Vec<Event>> for Analytics<L> {
 
 macro_rules! at_once {
     ($request:ty, $response:ty, |$analytics:ident, $value:ident| $call:expr) => {
-        impl<L: EventLog> Service<$request> for Analytics<L> {
+        impl Service<$request> for Analytics {
             type Response = $response;
             type Error = Error;
             type Future = Ready<Result<$response>>;
@@ -270,6 +257,27 @@ macro_rules! at_once {
 at_once!(Vec<Features>, Scores, |analytics, rows| analytics.score(&rows));
 at_once!(Ask, Recommendation, |analytics, ask| analytics.recommend(ask));
 at_once!(Outcome, Settled, |analytics, outcome| analytics.settle(outcome));
+
+/// An [`EventLog`] whose type is forgotten, so that routes and bindings have one `Analytics` for all logs.
+///
+/// Costs one allocation for each batch.
+trait ErasedLog: Send + Sync {
+    fn append(&self, events: Vec<Event>) -> Boxed<'_, Vec<Appended>>;
+
+    fn read(&self, after: Seq, limit: usize) -> Boxed<'_, Vec<Stored>>;
+}
+
+impl<L: EventLog> ErasedLog for L {
+    fn append(&self, events: Vec<Event>) -> Boxed<'_, Vec<Appended>> {
+        Box::pin(EventLog::append(self, events))
+    }
+
+    fn read(&self, after: Seq, limit: usize) -> Boxed<'_, Vec<Stored>> {
+        Box::pin(EventLog::read(self, after, limit))
+    }
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 fn limit(what: &'static str, count: usize, limit: usize) -> Result<()> {
     if count <= limit {

@@ -1,5 +1,6 @@
 //! What a caller sees: events once, receipts once, learning from outcomes.
 
+use maily_analytics::memory::MemoryLog;
 use maily_analytics::model::{CandidateName, EventKind, Recipient, Seq};
 use maily_analytics::port::EventLog;
 use maily_analytics::recommend::{Outcome, RecommendationId};
@@ -38,14 +39,15 @@ async fn event_that_arrives_twice_counts_once() {
 
 #[tokio::test]
 async fn invalid_event_keeps_its_whole_batch_out() {
-    let analytics = analytics();
+    let log = MemoryLog::new();
+    let analytics = Analytics::new(&AnalyticsConfig::default(), log.clone(), []).unwrap();
     let mut future = event("2", "open", false);
     future.time = jiff::Timestamp::MAX;
 
     let err = analytics.ingest(vec![event("1", "open", false), future]).await.unwrap_err();
 
     assert_eq!(err.code(), Code::EventInvalid);
-    assert_eq!(analytics.log().last().await.unwrap(), Seq(0));
+    assert_eq!(log.last().await.unwrap(), Seq(0));
 }
 
 #[tokio::test]
@@ -59,10 +61,11 @@ async fn batch_is_refused_beyond_its_limit() {
 
 #[tokio::test]
 async fn windows_are_made_again_from_the_log() {
-    let analytics = analytics();
+    let log = MemoryLog::new();
+    let analytics = Analytics::new(&AnalyticsConfig::default(), log.clone(), []).unwrap();
     analytics.ingest(vec![event("1", "delivered", false), event("2", "click", false)]).await.unwrap();
 
-    let again = Analytics::new(&AnalyticsConfig::default(), analytics.log().clone(), []).unwrap();
+    let again = Analytics::new(&AnalyticsConfig::default(), log, []).unwrap();
     again.catch_up().await.unwrap();
 
     let counts = |analytics: &Analytics| analytics.windows(None).windows[0].counts;

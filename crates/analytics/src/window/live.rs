@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Snapshot, Update, Windows};
+use super::{Epoch, Snapshot, Update, Windows};
 use crate::config::WindowsConfig;
 use crate::model::{CampaignId, Seq, Stored};
 
@@ -30,7 +30,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    epoch: Uuid,
+    epoch: Epoch,
     windows: Windows,
     ring: VecDeque<Update>,
     history: usize,
@@ -46,7 +46,7 @@ pub struct Cursor {
     pub after: Seq,
     /// The run that the number belongs to. Without it the current run is meant.
     #[serde(default)]
-    pub epoch: Option<Uuid>,
+    pub epoch: Option<Epoch>,
 }
 
 /// What a watcher receives, as it stands on the wire.
@@ -79,7 +79,7 @@ impl Live {
     /// [`Code::Invalid`](maily_errors::Code::Invalid) when a setting is out of its range.
     pub fn new(config: &WindowsConfig) -> Result<Self> {
         let state = State {
-            epoch: Uuid::new_v4(),
+            epoch: Epoch(Uuid::new_v4()),
             windows: Windows::new(config)?,
             ring: VecDeque::new(),
             history: config.history,

@@ -13,6 +13,7 @@ mod windows;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use self::counts::{Cohort, Counts, Reaction};
 pub use self::live::{Cursor, Live, LiveMessage, Subscription};
@@ -56,11 +57,16 @@ pub struct Update {
     pub window: Window,
 }
 
+/// One run of the numbers: they begin anew when a server does.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Epoch(pub Uuid);
+
 /// All windows at one moment.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Snapshot {
-    /// Which run of the numbers this is: they begin anew when a server does.
-    pub epoch: uuid::Uuid,
+    /// Which run of the numbers this is.
+    pub epoch: Epoch,
     /// The number of the newest update that is contained.
     pub seq: Seq,
     /// Up to where windows are complete; nothing before the first event.

@@ -165,7 +165,7 @@ async fn watcher_gets_a_snapshot_when_its_cursor_is_gone_ahead_or_of_another_run
     for cursor in [
         Cursor { after: Seq(2), epoch: None },
         Cursor { after: Seq(6), epoch: None },
-        Cursor { after: Seq(4), epoch: Some(uuid::Uuid::nil()) },
+        Cursor { after: Seq(4), epoch: Some(Epoch(Uuid::nil())) },
     ] {
         let message = live.subscribe(Some(cursor)).next().await.unwrap();
         assert!(matches!(message, LiveMessage::Snapshot(Snapshot { seq: Seq(5), .. })), "{cursor:?}");
