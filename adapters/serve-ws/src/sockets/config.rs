@@ -1,6 +1,6 @@
 //! The limits of the connection manager.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Limits and times of every WebSocket of a server.
 ///
@@ -13,7 +13,7 @@ use serde::Deserialize;
 /// assert_eq!(config.max_connections, 2);
 /// assert_eq!(config.max_frame_bytes, 16 * 1024 * 1024);
 /// ```
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields)]
 pub struct SocketsConfig {

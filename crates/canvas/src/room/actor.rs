@@ -194,7 +194,7 @@ impl Room {
         }
         let session = SessionId(self.next);
         self.next += 1;
-        self.members.insert(session, Member { outbox, rights, missed: None });
+        self.members.insert(session, Member { outbox, missed: None });
         if rights == Rights::Write {
             use yrs::updates::encoder::Encode;
             // Our own question: this is how edits arrive that were made while the client was away.

@@ -9,14 +9,12 @@ use yrs::StateVector;
 
 use super::command::SessionId;
 use super::outbox::Outbox;
-use crate::model::Rights;
 use crate::sync::Frame;
 
 /// One session, as its room sees it.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) outbox: Arc<Outbox>,
-    pub(crate) rights: Rights,
     /// Since which state something was left out; `None` when nothing was.
     pub(crate) missed: Option<StateVector>,
 }
