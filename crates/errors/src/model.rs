@@ -1,5 +1,6 @@
 //! The error itself.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -205,6 +206,13 @@ impl Error {
 impl From<Code> for Error {
     fn from(code: Code) -> Self {
         Self::from_code(code)
+    }
+}
+
+/// Services that cannot fail fit under every layer.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 
