@@ -33,6 +33,13 @@ impl Project {
     /// Returns a command that runs in the checkout, with output made for files.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
+        // What `cargo run` says about this program. Build scripts that read it (ring's do) would take every
+        // build from here for another one than a plain `cargo build`, and compile all above them again.
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("CARGO_PKG_") || ABOUT_US.iter().any(|ours| name == *ours) {
+                command.env_remove(name);
+            }
+        }
         command
             .current_dir(&self.root)
             .env("CARGO_TERM_COLOR", "never")
@@ -54,3 +61,6 @@ impl Project {
         self.target.join("xtask")
     }
 }
+
+/// Variables by which cargo describes the running package, beside those that begin with `CARGO_PKG_`.
+const ABOUT_US: [&str; 3] = ["CARGO_CRATE_NAME", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
