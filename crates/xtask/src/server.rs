@@ -47,6 +47,8 @@ impl Server {
         let text = format!(
             "# Ends the server, if it runs, as a power cut would; starts it on the same address.\n\
              [ -s {pid} ] && kill -9 \"$(cat {pid})\" 2>/dev/null\n\
+             # Its lock on the data folder goes with it, which takes a moment.\n\
+             while grep -q '^State:.[^ZX]' \"/proc/$(cat {pid})/status\" 2>/dev/null; do sleep 0.05; done\n\
              {binary} serve{arguments} {data} >>{log} 2>&1 </dev/null &\n\
              echo $! >{pid}\n",
             pid = quoted(server.pid.display()),
