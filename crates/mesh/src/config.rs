@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use maily_errors::Secret;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::layer::deadline::Limits;
 use crate::layer::memory::Rules;
@@ -25,7 +25,7 @@ use crate::model::{ModelName, NodeName};
 /// assert_eq!(config.retry.attempts, 2);
 /// assert!(serde_json::from_str::<MeshConfig>(r#"{ "retries": 2 }"#).is_err());
 /// ```
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields)]
 pub struct MeshConfig {
@@ -40,7 +40,7 @@ pub struct MeshConfig {
 }
 
 /// How long a node may be silent, in milliseconds.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields)]
 pub struct DeadlineConfig {
@@ -53,7 +53,7 @@ pub struct DeadlineConfig {
 }
 
 /// When and how often to repeat a prompt.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryConfig {
@@ -64,7 +64,7 @@ pub struct RetryConfig {
 }
 
 /// What is worth recalling into a prompt.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields)]
 pub struct RecallConfig {
@@ -75,7 +75,7 @@ pub struct RecallConfig {
 }
 
 /// A node: where it is and what it serves.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields)]
 pub struct NodeConfig {
@@ -89,8 +89,8 @@ pub struct NodeConfig {
     /// What the node calls a model, where it differs.
     #[serde(default)]
     pub rename: BTreeMap<ModelName, ModelName>,
-    /// The key that it wants.
-    #[serde(default)]
+    /// The key that it wants. It is read and never written.
+    #[serde(default, skip_serializing)]
     pub key: Option<Secret<String>>,
 }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use maily_errors::{Code, Error, Public, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::Instant;
@@ -352,24 +353,62 @@ impl Completion {
         wire::Deltas::new(self.head.streamed, self.body)
     }
 
-    /// Waits for the whole text of the first choice.
+    /// Waits for the whole answer and decodes it.
     ///
     /// # Errors
     ///
     /// - [`Code::AnswerIncomplete`] when the node stops without saying that it is done.
     /// - [`Code::StreamMalformed`] when the body is not the OpenAI format.
     /// - Whatever the node fails with meanwhile.
-    pub async fn into_text(self) -> Result<String> {
-        use futures_util::TryStreamExt;
-
-        let mut text = String::new();
+    pub async fn into_answer(self) -> Result<Answer> {
+        let mut answer = Answer::of(&self.head);
         let mut deltas = self.into_deltas();
         while let Some(delta) = deltas.try_next().await? {
-            if let Delta::Text(part) = delta {
-                text.push_str(&part);
-            }
+            answer.add(delta);
         }
-        Ok(text)
+        Ok(answer)
+    }
+
+    /// Waits for the whole text of the first choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`into_answer`](Self::into_answer).
+    pub async fn into_text(self) -> Result<String> {
+        self.into_answer().await.map(|answer| answer.text)
+    }
+}
+
+/// A decoded answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The text of the first choice.
+    pub text: String,
+    /// Why it ended.
+    pub finish: Option<FinishReason>,
+    /// How many tokens it took, if the node counts.
+    pub usage: Option<Usage>,
+    /// The node that answered.
+    pub node: Option<NodeName>,
+    /// What the mesh recalled into the prompt, best first.
+    pub recalled: Vec<Recalled>,
+}
+
+impl Answer {
+    /// Begins an answer of which nothing has arrived yet.
+    #[must_use]
+    pub fn of(head: &CompletionHead) -> Self {
+        Self { node: head.node.clone(), recalled: head.recalled.clone(), ..Self::default() }
+    }
+
+    /// Adds what has arrived.
+    pub fn add(&mut self, delta: Delta) {
+        match delta {
+            Delta::Finish(reason) => self.finish = Some(reason),
+            Delta::Text(text) => self.text.push_str(&text),
+            Delta::Usage(usage) => self.usage = Some(usage),
+        }
     }
 }
 

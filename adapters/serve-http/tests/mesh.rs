@@ -1,0 +1,211 @@
+//! The routes of the mesh, over real sockets.
+
+use std::sync::Arc;
+
+use maily_llm_echo::EchoConfig;
+use maily_mesh::balance::Node;
+use maily_mesh::memory::{ExactIndex, HashEmbedder, Scripted, Step};
+use maily_mesh::{AnyEmbed, Mesh, MeshConfig, TraceContext};
+use maily_serve_http::mesh::{MeshState, router};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What came back: the head as text, the body as it is on the wire.
+struct Answer {
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn status(&self) -> u16 {
+        self.head.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not json: {}", self.body))
+    }
+}
+
+/// Serves a mesh until the test's runtime ends, and returns its address.
+async fn serve(state: MeshState) -> String {
+    let app: axum::Router = router(state).into();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+async fn send(address: &str, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    // HTTP/1.0, so that a body of one piece comes without chunks.
+    let head = format!("{method} {path} HTTP/1.0\r\nhost: test\r\ncontent-length: {length}\r\n{headers}\r\n");
+    socket.write_all((head + body).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    // A connection that breaks is part of what is looked at.
+    let _ = socket.read_to_string(&mut answer).await;
+    let (head, body) = answer.split_once("\r\n\r\n").expect("the answer has a head");
+    Answer { head: head.to_lowercase(), body: body.to_owned() }
+}
+
+fn echo() -> Mesh {
+    let mesh = Mesh::new(&MeshConfig::default());
+    mesh.nodes().insert(Node::new("local", EchoConfig::default().build()).with_model("org/small"));
+    mesh
+}
+
+fn scripted(step: Step) -> (Mesh, Scripted) {
+    let node = Scripted::new([step]);
+    let mesh = Mesh::new(&MeshConfig::default());
+    mesh.nodes().insert(Node::new("n", node.clone()));
+    (mesh, node)
+}
+
+fn body(model: &str, text: &str, stream: bool) -> String {
+    json!({ "model": model, "messages": [{ "role": "user", "content": text }], "stream": stream }).to_string()
+}
+
+const CHAT: &str = "/v1/chat/completions";
+
+#[tokio::test]
+async fn chat_answers_as_json_and_as_events() {
+    let address = serve(MeshState::new(echo())).await;
+
+    let whole = send(&address, "POST", CHAT, "", &body("default", "Hello you", false)).await;
+    let events = send(&address, "POST", CHAT, "", &body("org/small", "Hello you", true)).await;
+
+    assert!(whole.head.contains("content-type: application/json"));
+    assert!(whole.head.contains("x-maily-node: local"));
+    assert_eq!(whole.json()["choices"][0]["message"]["content"], "Hello you");
+    assert!(events.head.contains("content-type: text/event-stream"));
+    assert!(events.body.starts_with("data: {") && events.body.ends_with("data: [DONE]\n\n"));
+}
+
+#[tokio::test]
+async fn stream_that_fails_ends_with_an_error_and_no_done() {
+    let (mesh, _) = scripted(Step::Cut("half".into()));
+    let address = serve(MeshState::new(mesh)).await;
+    let mut socket = TcpStream::connect(&address).await.unwrap();
+    let body = body("m", "Hi", true);
+    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", body.len());
+
+    socket.write_all((head + &body).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = socket.read_to_string(&mut answer).await;
+
+    assert!(answer.contains("half"));
+    assert!(answer.contains(r#"data: {"error":{"code":"stream-cut""#), "{answer}");
+    assert!(!answer.contains("[DONE]"));
+    // The last chunk of a whole body is empty; this one breaks off.
+    assert!(!answer.ends_with("0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn failed_call_is_a_problem_that_openai_clients_read() {
+    let address = serve(MeshState::new(echo())).await;
+
+    let unknown = send(&address, "POST", CHAT, "", &body("other", "Hi", true)).await;
+    let nonsense = send(&address, "POST", CHAT, "", "{\"model\":1}").await;
+
+    assert_eq!(unknown.status(), 404);
+    assert!(unknown.head.contains("content-type: application/problem+json"));
+    assert!(unknown.head.contains("x-should-retry: false"));
+    let problem = unknown.json();
+    assert_eq!(problem["code"], "model-not-found");
+    assert_eq!(problem["error"]["code"], "model-not-found");
+    assert_eq!(problem["error"]["message"], "no node serves this model");
+    assert_eq!(nonsense.status(), 400);
+    assert_eq!(nonsense.json()["error"]["param"], "/model");
+}
+
+#[tokio::test]
+async fn body_over_the_limit_is_refused() {
+    let address = serve(MeshState::new(echo())).await;
+    let mut socket = TcpStream::connect(&address).await.unwrap();
+
+    let length = 16 * 1024 * 1024 + 1;
+    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
+    let (mut reader, mut writer) = socket.split();
+    let mut first = [0; 12];
+    // The server answers before it has read everything, so both go on at once.
+    let (_, read) = tokio::join!(
+        writer.write_all(&[head.as_bytes(), &vec![b' '; length]].concat()),
+        reader.read_exact(&mut first)
+    );
+
+    read.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn trace_of_the_browser_reaches_the_node() {
+    let (mesh, node) = scripted(Step::Answer("Hello".into()));
+    let address = serve(MeshState::new(mesh)).await;
+    let trace = TraceContext::root();
+
+    send(&address, "POST", CHAT, &format!("traceparent: {trace}\r\n"), &body("m", "Hi", false)).await;
+
+    assert_eq!(node.seen()[0].head.trace.unwrap().trace_id(), trace.trace_id());
+}
+
+#[tokio::test]
+async fn models_are_listed_and_shown() {
+    let address = serve(MeshState::new(echo())).await;
+
+    let list = send(&address, "GET", "/v1/models", "", "").await.json();
+    assert_eq!(list["object"], "list");
+    assert_eq!(list["data"][0]["id"], "org/small");
+    assert_eq!(send(&address, "GET", "/v1/models/org/small", "", "").await.json()["owned_by"], "local");
+    assert_eq!(send(&address, "GET", "/v1/models/other", "", "").await.status(), 404);
+}
+
+#[tokio::test]
+async fn memories_are_stored_found_recalled_and_forgotten() {
+    let index = Arc::new(ExactIndex::new(HashEmbedder));
+    let mesh = Mesh::with_recall(&MeshConfig::default(), index.clone());
+    mesh.nodes().insert(Node::new("local", EchoConfig::default().build()));
+    let address = serve(MeshState::new(mesh).with_recall(index)).await;
+
+    let new = json!({ "text": "The spring sale begins on Monday" }).to_string();
+    let stored = send(&address, "POST", "/v1/memories", "", &new).await;
+    let question = json!({ "query": "spring sale", "limit": 1 }).to_string();
+    let found = send(&address, "POST", "/v1/memories/search", "", &question).await;
+    let asked = send(&address, "POST", CHAT, "", &body("m", "When does the spring sale begin?", false)).await;
+
+    assert_eq!(stored.status(), 201);
+    let id = stored.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(found.json()["memories"][0]["id"], id);
+    assert!(asked.head.contains("x-maily-recalled: 1"));
+    assert_eq!(send(&address, "DELETE", &format!("/v1/memories/{id}"), "", "").await.status(), 204);
+    assert_eq!(send(&address, "DELETE", &format!("/v1/memories/{id}"), "", "").await.status(), 404);
+    let other = json!({ "query": "spring", "limit": 0 }).to_string();
+    assert_eq!(send(&address, "POST", "/v1/memories/search", "", &other).await.status(), 400);
+}
+
+#[tokio::test]
+async fn embeddings_come_as_numbers_and_in_base64() {
+    let state = MeshState::new(echo()).with_embedder(AnyEmbed::new(HashEmbedder));
+    let address = serve(state).await;
+
+    let one = json!({ "input": "spring sale", "model": "m" }).to_string();
+    let numbers = send(&address, "POST", "/v1/embeddings", "", &one).await.json();
+    let many = json!({ "input": ["a", "b"], "encoding_format": "base64" }).to_string();
+    let base64 = send(&address, "POST", "/v1/embeddings", "", &many).await.json();
+
+    assert_eq!(numbers["data"][0]["embedding"].as_array().unwrap().len(), HashEmbedder::DIMENSION);
+    assert_eq!(base64["data"][1]["index"], 1);
+    assert_eq!(
+        base64["data"][1]["embedding"].as_str().unwrap().len(),
+        HashEmbedder::DIMENSION * 4 * 4 / 3 + 3
+    );
+}
+
+#[tokio::test]
+async fn server_without_memories_says_so() {
+    let address = serve(MeshState::new(echo())).await;
+
+    let answer = send(&address, "POST", "/v1/memories", "", "{\"text\":\"x\"}").await;
+
+    assert_eq!((answer.status(), answer.json()["code"].clone()), (503, json!("embedder-missing")));
+}

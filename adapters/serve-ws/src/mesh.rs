@@ -1,0 +1,123 @@
+//! Token streams over WebSocket: `GET /v1/mesh/stream`.
+//!
+//! The client sends one chat-completions body per message. The server answers it with JSON text frames:
+//!
+//! - `{"type":"token","text":".."}` for each piece of text,
+//! - `{"type":"done","text":"..","finish":"stop","usage":{..},"node":"..","recalled":[..]}` once, or
+//! - `{"type":"error","problem":{..}}` once; the socket stays open for the next prompt.
+//!
+//! Prompts on one socket are answered one after the other. `{"type":"cancel"}` stops the answer under
+//! way, and so does closing the socket: the work at the node is cancelled.
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::routing::get;
+use futures_util::StreamExt;
+use http::HeaderMap;
+use maily_errors::{Code, Error, Result};
+use maily_mesh::{Answer, Delta, Mesh, Prompt, TraceContext};
+use serde::{Deserialize, Serialize};
+
+use crate::sockets::{Message, Socket, Sockets};
+
+/// Creates the route of token streams.
+pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
+    let stream = async move |headers: HeaderMap, upgrade: WebSocketUpgrade| {
+        let trace = headers.get("traceparent").and_then(|value| TraceContext::parse(value.to_str().ok()?));
+        let mesh = mesh.clone();
+        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, trace))
+    };
+    Router::new().route("/v1/mesh/stream", get(stream))
+}
+
+async fn serve(mut socket: Socket, mesh: Mesh, trace: Option<TraceContext>) {
+    while let Some(message) = socket.recv().await {
+        let answered = match message.and_then(|message| read(&message)) {
+            // A cancel that came too late: there is nothing to stop any more.
+            Ok(None) => Ok(()),
+            Ok(Some(prompt)) => {
+                let prompt = match trace {
+                    Some(trace) => prompt.with_trace(trace),
+                    None => prompt,
+                };
+                answer(&mut socket, &mesh, prompt).await
+            }
+            Err(err) => socket.send_error(&err).await,
+        };
+        if answered.is_err() {
+            break;
+        }
+    }
+}
+
+/// Reads a prompt; `None` is a cancel.
+fn read(message: &Message) -> Result<Option<Prompt>> {
+    #[derive(Deserialize)]
+    struct Control<'a> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+    }
+    let bytes = match message {
+        Message::Text(text) => bytes::Bytes::copy_from_slice(text.as_bytes()),
+        Message::Binary(bytes) => bytes.clone(),
+    };
+    if serde_json::from_slice::<Control<'_>>(&bytes).is_ok_and(|control| control.kind == "cancel") {
+        return Ok(None);
+    }
+    Prompt::parse(bytes).map(Some)
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Frame<'a> {
+    Token { text: &'a str },
+    Done(Answer),
+}
+
+/// Answers one prompt; an error means that the socket has ended.
+async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt) -> Result<()> {
+    let completion = tokio::select! {
+        completion = mesh.complete(prompt) => completion,
+        stop = stopped(socket) => return stop,
+    };
+    let completion = match completion {
+        Ok(completion) => completion,
+        Err(err) => return socket.send_error(&err).await,
+    };
+    let mut whole = Answer::of(&completion.head);
+    let mut deltas = completion.into_deltas();
+    loop {
+        let delta = tokio::select! {
+            delta = deltas.next() => delta,
+            stop = stopped(socket) => return stop,
+        };
+        match delta {
+            Some(Ok(delta)) => {
+                if let Delta::Text(text) = &delta {
+                    socket.send_json(&Frame::Token { text }).await?;
+                }
+                whole.add(delta);
+            }
+            Some(Err(err)) => return socket.send_error(&err).await,
+            None => return socket.send_json(&Frame::Done(whole)).await,
+        }
+    }
+}
+
+/// Waits until the client wants the answer no more: it says so, or it is gone.
+async fn stopped(socket: &mut Socket) -> Result<()> {
+    loop {
+        let refused = match socket.recv().await {
+            None => return Err(Error::from(Code::Canceled)),
+            Some(Ok(message)) => match read(&message) {
+                Ok(None) => {
+                    return socket.send_error(&Error::new(Code::Canceled, "the answer was cancelled")).await;
+                }
+                Ok(Some(_)) => Error::new(Code::Conflict, "an answer is under way; wait for it or cancel it"),
+                Err(err) => err,
+            },
+            Some(Err(err)) => err,
+        };
+        socket.send_error(&refused).await?;
+    }
+}
