@@ -64,6 +64,9 @@ def test_exception_survives_the_way_to_another_process() -> None:
 
 
 def test_code_is_equal_to_its_name_and_prints_as_it() -> None:
-    assert Code.NO_NODE == "no-node"
-    assert str(Code.NO_NODE) == "no-node"
+    name: object = "no-node"
+
+    assert Code.NO_NODE == name
+    assert str(Code.NO_NODE) == name
+    assert f"{Code.NO_NODE}" == name
     assert Code("no-node") is Code.NO_NODE

@@ -59,7 +59,7 @@ def test_store_does_the_same_in_memory_and_on_a_server(url: str | None) -> None:
     store = Store(url, prefix="sync:", timeout=10.0)
 
     assert store.get("draft") is None
-    assert store.set("draft", b"\x00one", ttl=60.0) is None
+    store.set("draft", b"\x00one", ttl=60.0)
     assert store.get("draft") == b"\x00one"
     assert not store.compare_and_set("draft", None, b"two")
     assert store.compare_and_set("draft", b"\x00one", b"two")

@@ -155,18 +155,12 @@ const LOCK: &str = "crates/errors/catalogue.lock";
 /// The exceptions of the Python package: the classes come from the catalogue, the rest is `errors.py.in`.
 fn python(codes: &[Entry]) -> String {
     let mut members = String::new();
+    let mut rows = String::new();
     for e in codes {
+        let name = e.name.replace('-', "_").to_uppercase();
+        let _ = writeln!(members, "    {name} = {:?}\n    \"\"\"{}.\"\"\"", e.name, e.title);
         let retryable = if e.retryable { "True" } else { "False" };
-        let _ = writeln!(
-            members,
-            "    {} = ({:?}, {}, {:?}, {}, {retryable})\n    \"\"\"{}.\"\"\"",
-            e.name.replace('-', "_").to_uppercase(),
-            e.name,
-            e.number,
-            e.kind,
-            e.http,
-            e.title,
-        );
+        let _ = writeln!(rows, "    {:?}: ({}, {:?}, {}, {retryable}),", e.name, e.number, e.kind, e.http);
     }
     // The code that says no more than its kind has the same name.
     let kinds: Vec<&Entry> = codes.iter().filter(|e| e.name.replace('-', "_") == e.kind).collect();
@@ -187,6 +181,7 @@ fn python(codes: &[Entry]) -> String {
     PYTHON
         .replace("{{all}}", all.trim_end())
         .replace("{{members}}", members.trim_end())
+        .replace("{{rows}}", rows.trim_end())
         .replace("{{classes}}", classes.trim())
         .replace("{{table}}", table.trim_end())
 }

@@ -2,7 +2,7 @@
 
 Generated from `crates/errors/catalogue.toml` by `cargo xtask generate`; do not edit.
 
-    >>> from maily.errors import Code, MailyError, Timeout, Unavailable
+    >>> from maily.errors import Code, MailyError, Timeout, from_problem
     >>> error = Timeout("the model is slow", code=Code.TIMEOUT, operation="mesh::complete")
     >>> isinstance(error, MailyError), error.kind, error.temporary
     (True, 'timeout', True)
@@ -44,203 +44,297 @@ __all__ = [
 class Code(str, Enum):
     """A stable name for one thing that can go wrong. It is equal to its name as a string."""
 
-    number: int
-    """The number, which never changes."""
-    kind: str
-    """The coarse meaning."""
-    http_status: int
-    """The HTTP status, 400 to 599."""
-    retryable: bool
-    """Whether the same request may succeed later."""
+    INVALID = "invalid"
+    """The request is not valid."""
+    NOT_FOUND = "not-found"
+    """Nothing has this name."""
+    UNAUTHORIZED = "unauthorized"
+    """A valid key is missing."""
+    FORBIDDEN = "forbidden"
+    """The key does not allow this."""
+    CONFLICT = "conflict"
+    """The state changed meanwhile."""
+    TIMEOUT = "timeout"
+    """The deadline passed."""
+    UNAVAILABLE = "unavailable"
+    """The service cannot answer now."""
+    THROTTLED = "throttled"
+    """Too many requests."""
+    UNSUPPORTED = "unsupported"
+    """This is not supported."""
+    CORRUPT = "corrupt"
+    """Stored data is damaged."""
+    CANCELED = "canceled"
+    """The caller went away."""
+    TOO_LARGE = "too-large"
+    """The input is over its limit."""
+    UNEXPECTED = "unexpected"
+    """Something unexpected happened."""
+    PANICKED = "panicked"
+    """A handler stopped unexpectedly."""
+    MALFORMED_PROBLEM = "malformed-problem"
+    """An upstream error could not be read."""
+    REDIS_UNREACHABLE = "redis-unreachable"
+    """The Redis server cannot be reached."""
+    REDIS_WRONG_TYPE = "redis-wrong-type"
+    """The key holds another type."""
+    REDIS_REPLY = "redis-reply"
+    """The Redis server answered with an error."""
+    REDIS_LEASE_LOST = "redis-lease-lost"
+    """The lock is no longer held."""
+    REDIS_LOCK_BUSY = "redis-lock-busy"
+    """Somebody else holds the lock."""
+    REDIS_KEY_TOO_LARGE = "redis-key-too-large"
+    """The key or value is over its limit."""
+    REDIS_NOT_A_NUMBER = "redis-not-a-number"
+    """The value is not a counter."""
+    REDIS_STORE_FULL = "redis-store-full"
+    """The store is full."""
+    REDIS_PASSWORD_REFUSED = "redis-password-refused"
+    """The Redis server refused our password."""
+    PROMPT_INVALID = "prompt-invalid"
+    """The prompt cannot be read."""
+    PROMPT_TOO_LARGE = "prompt-too-large"
+    """The prompt is over its limit."""
+    MODEL_NOT_FOUND = "model-not-found"
+    """No node serves this model."""
+    NODE_UNREACHABLE = "node-unreachable"
+    """The node cannot be reached."""
+    NODE_FAILED = "node-failed"
+    """The node answered with an error."""
+    NODE_THROTTLED = "node-throttled"
+    """The node asks to slow down."""
+    NODE_REJECTED = "node-rejected"
+    """The node refused the prompt."""
+    NODE_KEY_REFUSED = "node-key-refused"
+    """The node refused our key."""
+    STREAM_CUT = "stream-cut"
+    """The answer broke off."""
+    STREAM_MALFORMED = "stream-malformed"
+    """The node's stream cannot be read."""
+    NO_NODE = "no-node"
+    """No node is ready."""
+    MODEL_MISSING = "model-missing"
+    """The local model is not installed."""
+    MODEL_BROKEN = "model-broken"
+    """The local model cannot be loaded."""
+    EMBEDDER_MISSING = "embedder-missing"
+    """The embedding model is not installed."""
+    EMBEDDING_DIMENSION = "embedding-dimension"
+    """The vector has another dimension."""
+    RECALL_FULL = "recall-full"
+    """The memory is full."""
+    ANSWER_INCOMPLETE = "answer-incomplete"
+    """The answer has no end."""
+    DOCUMENT_NAME = "document-name"
+    """The document name is not allowed."""
+    DOCUMENT_NOT_FOUND = "document-not-found"
+    """There is no such document."""
+    FRAME_MALFORMED = "frame-malformed"
+    """The frame cannot be read."""
+    FRAME_TOO_LARGE = "frame-too-large"
+    """The frame is over its limit."""
+    UPDATE_REJECTED = "update-rejected"
+    """The update cannot be applied."""
+    TOO_MANY_PENDING = "too-many-pending"
+    """Too many updates wait for missing ones."""
+    READ_ONLY = "read-only"
+    """The document is read-only for you."""
+    STORE_FAILED = "store-failed"
+    """The document could not be stored."""
+    STORE_CORRUPT = "store-corrupt"
+    """The document store is damaged."""
+    STORE_LOCKED = "store-locked"
+    """Another process uses the store."""
+    SCENE_INVALID = "scene-invalid"
+    """The scene cannot be drawn."""
+    ROOM_FULL = "room-full"
+    """The document has too many connections."""
+    AWARENESS_INVALID = "awareness-invalid"
+    """The presence state is not allowed."""
+    MAIL_MALFORMED = "mail-malformed"
+    """The message cannot be read."""
+    MAIL_TOO_LARGE = "mail-too-large"
+    """The message is over 25 MiB."""
+    MAIL_TOO_DEEP = "mail-too-deep"
+    """The message is nested too deeply."""
+    PROOF_MISSING = "proof-missing"
+    """The message carries no proof."""
+    PROOF_MALFORMED = "proof-malformed"
+    """The proof cannot be read."""
+    SIGNATURE_INVALID = "signature-invalid"
+    """The signature does not match."""
+    CERTIFICATE_NOT_FOUND = "certificate-not-found"
+    """There is no such certificate."""
+    LEDGER_UNREACHABLE = "ledger-unreachable"
+    """The ledger cannot be reached."""
+    LEDGER_REJECTED = "ledger-rejected"
+    """The ledger refused the anchor."""
+    LEDGER_CORRUPT = "ledger-corrupt"
+    """The ledger log is damaged."""
+    ANCHOR_PENDING = "anchor-pending"
+    """The anchor is not confirmed yet."""
+    BATCH_EMPTY = "batch-empty"
+    """There is nothing to anchor."""
+    MERKLE_INVALID = "merkle-invalid"
+    """The Merkle proof is not valid."""
+    KEY_INVALID = "key-invalid"
+    """The signing key cannot be read."""
+    LEDGER_LOCKED = "ledger-locked"
+    """Another process uses the ledger."""
+    EVENT_INVALID = "event-invalid"
+    """The event cannot be read."""
+    WEBHOOK_SIGNATURE = "webhook-signature"
+    """The webhook signature does not match."""
+    WEBHOOK_STALE = "webhook-stale"
+    """The webhook is too old."""
+    RECOMMENDATION_NOT_FOUND = "recommendation-not-found"
+    """There is no such recommendation."""
+    OUTCOME_DUPLICATE = "outcome-duplicate"
+    """The outcome was already recorded."""
+    FEATURES_INVALID = "features-invalid"
+    """The features cannot be used."""
+    CANDIDATES_INVALID = "candidates-invalid"
+    """The candidates cannot be ranked."""
+    EVENTS_STORE_FAILED = "events-store-failed"
+    """The event could not be stored."""
+    WEBHOOK_PROVIDER_UNKNOWN = "webhook-provider-unknown"
+    """This provider is not offered."""
+    CONFIG_INVALID = "config-invalid"
+    """The configuration is not valid."""
+    CONFIG_UNREADABLE = "config-unreadable"
+    """The configuration file cannot be read."""
+    ADDRESS_IN_USE = "address-in-use"
+    """The address is in use."""
+    KEYS_REQUIRED = "keys-required"
+    """A public address needs keys."""
+    ROUTE_NOT_FOUND = "route-not-found"
+    """There is no such route."""
+    BODY_INVALID = "body-invalid"
+    """The body cannot be read."""
+    SOCKET_MESSAGE = "socket-message"
+    """The WebSocket message cannot be read."""
+    DRAINING = "draining"
+    """The server is shutting down."""
+    COMPONENT_MISSING = "component-missing"
+    """A component is not installed."""
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    """The route does not take this method."""
 
-    def __new__(cls, name: str, number: int, kind: str, http_status: int, retryable: bool) -> Code:
-        self = str.__new__(cls, name)
-        self._value_ = name
-        self.number = number
-        self.kind = kind
-        self.http_status = http_status
-        self.retryable = retryable
-        return self
+    @property
+    def number(self) -> int:
+        """The number, which never changes."""
+        return _ROWS[self.value][0]
+
+    @property
+    def kind(self) -> str:
+        """The coarse meaning."""
+        return _ROWS[self.value][1]
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status, 400 to 599."""
+        return _ROWS[self.value][2]
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return _ROWS[self.value][3]
 
     def __str__(self) -> str:
-        return str(self.value)
+        return self.value
 
-    INVALID = ("invalid", 1, "invalid", 400, False)
-    """The request is not valid."""
-    NOT_FOUND = ("not-found", 2, "not_found", 404, False)
-    """Nothing has this name."""
-    UNAUTHORIZED = ("unauthorized", 3, "unauthorized", 401, False)
-    """A valid key is missing."""
-    FORBIDDEN = ("forbidden", 4, "forbidden", 403, False)
-    """The key does not allow this."""
-    CONFLICT = ("conflict", 5, "conflict", 409, False)
-    """The state changed meanwhile."""
-    TIMEOUT = ("timeout", 6, "timeout", 504, True)
-    """The deadline passed."""
-    UNAVAILABLE = ("unavailable", 7, "unavailable", 503, True)
-    """The service cannot answer now."""
-    THROTTLED = ("throttled", 8, "throttled", 429, True)
-    """Too many requests."""
-    UNSUPPORTED = ("unsupported", 9, "unsupported", 501, False)
-    """This is not supported."""
-    CORRUPT = ("corrupt", 10, "corrupt", 500, False)
-    """Stored data is damaged."""
-    CANCELED = ("canceled", 11, "canceled", 499, False)
-    """The caller went away."""
-    TOO_LARGE = ("too-large", 12, "too_large", 413, False)
-    """The input is over its limit."""
-    UNEXPECTED = ("unexpected", 13, "unexpected", 500, False)
-    """Something unexpected happened."""
-    PANICKED = ("panicked", 14, "unexpected", 500, False)
-    """A handler stopped unexpectedly."""
-    MALFORMED_PROBLEM = ("malformed-problem", 15, "invalid", 502, False)
-    """An upstream error could not be read."""
-    REDIS_UNREACHABLE = ("redis-unreachable", 100, "unavailable", 503, True)
-    """The Redis server cannot be reached."""
-    REDIS_WRONG_TYPE = ("redis-wrong-type", 101, "invalid", 409, False)
-    """The key holds another type."""
-    REDIS_REPLY = ("redis-reply", 102, "unexpected", 502, False)
-    """The Redis server answered with an error."""
-    REDIS_LEASE_LOST = ("redis-lease-lost", 103, "conflict", 409, False)
-    """The lock is no longer held."""
-    REDIS_LOCK_BUSY = ("redis-lock-busy", 104, "conflict", 409, True)
-    """Somebody else holds the lock."""
-    REDIS_KEY_TOO_LARGE = ("redis-key-too-large", 105, "too_large", 413, False)
-    """The key or value is over its limit."""
-    REDIS_NOT_A_NUMBER = ("redis-not-a-number", 106, "invalid", 409, False)
-    """The value is not a counter."""
-    REDIS_STORE_FULL = ("redis-store-full", 107, "too_large", 507, False)
-    """The store is full."""
-    REDIS_PASSWORD_REFUSED = ("redis-password-refused", 108, "unavailable", 502, False)
-    """The Redis server refused our password."""
-    PROMPT_INVALID = ("prompt-invalid", 200, "invalid", 400, False)
-    """The prompt cannot be read."""
-    PROMPT_TOO_LARGE = ("prompt-too-large", 201, "too_large", 413, False)
-    """The prompt is over its limit."""
-    MODEL_NOT_FOUND = ("model-not-found", 202, "not_found", 404, False)
-    """No node serves this model."""
-    NODE_UNREACHABLE = ("node-unreachable", 203, "unavailable", 503, True)
-    """The node cannot be reached."""
-    NODE_FAILED = ("node-failed", 204, "unavailable", 502, True)
-    """The node answered with an error."""
-    NODE_THROTTLED = ("node-throttled", 205, "throttled", 429, True)
-    """The node asks to slow down."""
-    NODE_REJECTED = ("node-rejected", 206, "invalid", 400, False)
-    """The node refused the prompt."""
-    NODE_KEY_REFUSED = ("node-key-refused", 207, "unavailable", 502, False)
-    """The node refused our key."""
-    STREAM_CUT = ("stream-cut", 208, "unavailable", 502, True)
-    """The answer broke off."""
-    STREAM_MALFORMED = ("stream-malformed", 209, "unexpected", 502, False)
-    """The node's stream cannot be read."""
-    NO_NODE = ("no-node", 210, "unavailable", 503, True)
-    """No node is ready."""
-    MODEL_MISSING = ("model-missing", 211, "unavailable", 503, False)
-    """The local model is not installed."""
-    MODEL_BROKEN = ("model-broken", 212, "corrupt", 500, False)
-    """The local model cannot be loaded."""
-    EMBEDDER_MISSING = ("embedder-missing", 213, "unavailable", 503, False)
-    """The embedding model is not installed."""
-    EMBEDDING_DIMENSION = ("embedding-dimension", 214, "invalid", 400, False)
-    """The vector has another dimension."""
-    RECALL_FULL = ("recall-full", 215, "too_large", 507, False)
-    """The memory is full."""
-    ANSWER_INCOMPLETE = ("answer-incomplete", 216, "unavailable", 502, True)
-    """The answer has no end."""
-    DOCUMENT_NAME = ("document-name", 300, "invalid", 400, False)
-    """The document name is not allowed."""
-    DOCUMENT_NOT_FOUND = ("document-not-found", 301, "not_found", 404, False)
-    """There is no such document."""
-    FRAME_MALFORMED = ("frame-malformed", 302, "invalid", 400, False)
-    """The frame cannot be read."""
-    FRAME_TOO_LARGE = ("frame-too-large", 303, "too_large", 413, False)
-    """The frame is over its limit."""
-    UPDATE_REJECTED = ("update-rejected", 304, "invalid", 422, False)
-    """The update cannot be applied."""
-    TOO_MANY_PENDING = ("too-many-pending", 305, "too_large", 429, False)
-    """Too many updates wait for missing ones."""
-    READ_ONLY = ("read-only", 306, "forbidden", 403, False)
-    """The document is read-only for you."""
-    STORE_FAILED = ("store-failed", 307, "unavailable", 503, True)
-    """The document could not be stored."""
-    STORE_CORRUPT = ("store-corrupt", 308, "corrupt", 500, False)
-    """The document store is damaged."""
-    STORE_LOCKED = ("store-locked", 309, "conflict", 409, False)
-    """Another process uses the store."""
-    SCENE_INVALID = ("scene-invalid", 310, "invalid", 422, False)
-    """The scene cannot be drawn."""
-    ROOM_FULL = ("room-full", 311, "throttled", 429, True)
-    """The document has too many connections."""
-    AWARENESS_INVALID = ("awareness-invalid", 312, "invalid", 400, False)
-    """The presence state is not allowed."""
-    MAIL_MALFORMED = ("mail-malformed", 400, "invalid", 400, False)
-    """The message cannot be read."""
-    MAIL_TOO_LARGE = ("mail-too-large", 401, "too_large", 413, False)
-    """The message is over 25 MiB."""
-    MAIL_TOO_DEEP = ("mail-too-deep", 402, "too_large", 413, False)
-    """The message is nested too deeply."""
-    PROOF_MISSING = ("proof-missing", 403, "not_found", 404, False)
-    """The message carries no proof."""
-    PROOF_MALFORMED = ("proof-malformed", 404, "invalid", 400, False)
-    """The proof cannot be read."""
-    SIGNATURE_INVALID = ("signature-invalid", 405, "forbidden", 422, False)
-    """The signature does not match."""
-    CERTIFICATE_NOT_FOUND = ("certificate-not-found", 406, "not_found", 404, False)
-    """There is no such certificate."""
-    LEDGER_UNREACHABLE = ("ledger-unreachable", 407, "unavailable", 503, True)
-    """The ledger cannot be reached."""
-    LEDGER_REJECTED = ("ledger-rejected", 408, "invalid", 502, False)
-    """The ledger refused the anchor."""
-    LEDGER_CORRUPT = ("ledger-corrupt", 409, "corrupt", 500, False)
-    """The ledger log is damaged."""
-    ANCHOR_PENDING = ("anchor-pending", 410, "unavailable", 503, True)
-    """The anchor is not confirmed yet."""
-    BATCH_EMPTY = ("batch-empty", 411, "invalid", 400, False)
-    """There is nothing to anchor."""
-    MERKLE_INVALID = ("merkle-invalid", 412, "invalid", 422, False)
-    """The Merkle proof is not valid."""
-    KEY_INVALID = ("key-invalid", 413, "invalid", 400, False)
-    """The signing key cannot be read."""
-    LEDGER_LOCKED = ("ledger-locked", 414, "conflict", 409, False)
-    """Another process uses the ledger."""
-    EVENT_INVALID = ("event-invalid", 500, "invalid", 400, False)
-    """The event cannot be read."""
-    WEBHOOK_SIGNATURE = ("webhook-signature", 501, "unauthorized", 401, False)
-    """The webhook signature does not match."""
-    WEBHOOK_STALE = ("webhook-stale", 502, "unauthorized", 401, False)
-    """The webhook is too old."""
-    RECOMMENDATION_NOT_FOUND = ("recommendation-not-found", 503, "not_found", 404, False)
-    """There is no such recommendation."""
-    OUTCOME_DUPLICATE = ("outcome-duplicate", 504, "conflict", 409, False)
-    """The outcome was already recorded."""
-    FEATURES_INVALID = ("features-invalid", 505, "invalid", 400, False)
-    """The features cannot be used."""
-    CANDIDATES_INVALID = ("candidates-invalid", 506, "invalid", 400, False)
-    """The candidates cannot be ranked."""
-    EVENTS_STORE_FAILED = ("events-store-failed", 507, "unavailable", 503, True)
-    """The event could not be stored."""
-    WEBHOOK_PROVIDER_UNKNOWN = ("webhook-provider-unknown", 508, "not_found", 404, False)
-    """This provider is not offered."""
-    CONFIG_INVALID = ("config-invalid", 600, "invalid", 400, False)
-    """The configuration is not valid."""
-    CONFIG_UNREADABLE = ("config-unreadable", 601, "not_found", 500, False)
-    """The configuration file cannot be read."""
-    ADDRESS_IN_USE = ("address-in-use", 602, "conflict", 500, False)
-    """The address is in use."""
-    KEYS_REQUIRED = ("keys-required", 603, "invalid", 500, False)
-    """A public address needs keys."""
-    ROUTE_NOT_FOUND = ("route-not-found", 604, "not_found", 404, False)
-    """There is no such route."""
-    BODY_INVALID = ("body-invalid", 605, "invalid", 400, False)
-    """The body cannot be read."""
-    SOCKET_MESSAGE = ("socket-message", 606, "invalid", 400, False)
-    """The WebSocket message cannot be read."""
-    DRAINING = ("draining", 607, "unavailable", 503, True)
-    """The server is shutting down."""
-    COMPONENT_MISSING = ("component-missing", 608, "unavailable", 503, False)
-    """A component is not installed."""
-    METHOD_NOT_ALLOWED = ("method-not-allowed", 609, "unsupported", 405, False)
-    """The route does not take this method."""
+
+_ROWS: dict[str, tuple[int, str, int, bool]] = {
+    "invalid": (1, "invalid", 400, False),
+    "not-found": (2, "not_found", 404, False),
+    "unauthorized": (3, "unauthorized", 401, False),
+    "forbidden": (4, "forbidden", 403, False),
+    "conflict": (5, "conflict", 409, False),
+    "timeout": (6, "timeout", 504, True),
+    "unavailable": (7, "unavailable", 503, True),
+    "throttled": (8, "throttled", 429, True),
+    "unsupported": (9, "unsupported", 501, False),
+    "corrupt": (10, "corrupt", 500, False),
+    "canceled": (11, "canceled", 499, False),
+    "too-large": (12, "too_large", 413, False),
+    "unexpected": (13, "unexpected", 500, False),
+    "panicked": (14, "unexpected", 500, False),
+    "malformed-problem": (15, "invalid", 502, False),
+    "redis-unreachable": (100, "unavailable", 503, True),
+    "redis-wrong-type": (101, "invalid", 409, False),
+    "redis-reply": (102, "unexpected", 502, False),
+    "redis-lease-lost": (103, "conflict", 409, False),
+    "redis-lock-busy": (104, "conflict", 409, True),
+    "redis-key-too-large": (105, "too_large", 413, False),
+    "redis-not-a-number": (106, "invalid", 409, False),
+    "redis-store-full": (107, "too_large", 507, False),
+    "redis-password-refused": (108, "unavailable", 502, False),
+    "prompt-invalid": (200, "invalid", 400, False),
+    "prompt-too-large": (201, "too_large", 413, False),
+    "model-not-found": (202, "not_found", 404, False),
+    "node-unreachable": (203, "unavailable", 503, True),
+    "node-failed": (204, "unavailable", 502, True),
+    "node-throttled": (205, "throttled", 429, True),
+    "node-rejected": (206, "invalid", 400, False),
+    "node-key-refused": (207, "unavailable", 502, False),
+    "stream-cut": (208, "unavailable", 502, True),
+    "stream-malformed": (209, "unexpected", 502, False),
+    "no-node": (210, "unavailable", 503, True),
+    "model-missing": (211, "unavailable", 503, False),
+    "model-broken": (212, "corrupt", 500, False),
+    "embedder-missing": (213, "unavailable", 503, False),
+    "embedding-dimension": (214, "invalid", 400, False),
+    "recall-full": (215, "too_large", 507, False),
+    "answer-incomplete": (216, "unavailable", 502, True),
+    "document-name": (300, "invalid", 400, False),
+    "document-not-found": (301, "not_found", 404, False),
+    "frame-malformed": (302, "invalid", 400, False),
+    "frame-too-large": (303, "too_large", 413, False),
+    "update-rejected": (304, "invalid", 422, False),
+    "too-many-pending": (305, "too_large", 429, False),
+    "read-only": (306, "forbidden", 403, False),
+    "store-failed": (307, "unavailable", 503, True),
+    "store-corrupt": (308, "corrupt", 500, False),
+    "store-locked": (309, "conflict", 409, False),
+    "scene-invalid": (310, "invalid", 422, False),
+    "room-full": (311, "throttled", 429, True),
+    "awareness-invalid": (312, "invalid", 400, False),
+    "mail-malformed": (400, "invalid", 400, False),
+    "mail-too-large": (401, "too_large", 413, False),
+    "mail-too-deep": (402, "too_large", 413, False),
+    "proof-missing": (403, "not_found", 404, False),
+    "proof-malformed": (404, "invalid", 400, False),
+    "signature-invalid": (405, "forbidden", 422, False),
+    "certificate-not-found": (406, "not_found", 404, False),
+    "ledger-unreachable": (407, "unavailable", 503, True),
+    "ledger-rejected": (408, "invalid", 502, False),
+    "ledger-corrupt": (409, "corrupt", 500, False),
+    "anchor-pending": (410, "unavailable", 503, True),
+    "batch-empty": (411, "invalid", 400, False),
+    "merkle-invalid": (412, "invalid", 422, False),
+    "key-invalid": (413, "invalid", 400, False),
+    "ledger-locked": (414, "conflict", 409, False),
+    "event-invalid": (500, "invalid", 400, False),
+    "webhook-signature": (501, "unauthorized", 401, False),
+    "webhook-stale": (502, "unauthorized", 401, False),
+    "recommendation-not-found": (503, "not_found", 404, False),
+    "outcome-duplicate": (504, "conflict", 409, False),
+    "features-invalid": (505, "invalid", 400, False),
+    "candidates-invalid": (506, "invalid", 400, False),
+    "events-store-failed": (507, "unavailable", 503, True),
+    "webhook-provider-unknown": (508, "not_found", 404, False),
+    "config-invalid": (600, "invalid", 400, False),
+    "config-unreadable": (601, "not_found", 500, False),
+    "address-in-use": (602, "conflict", 500, False),
+    "keys-required": (603, "invalid", 500, False),
+    "route-not-found": (604, "not_found", 404, False),
+    "body-invalid": (605, "invalid", 400, False),
+    "socket-message": (606, "invalid", 400, False),
+    "draining": (607, "unavailable", 503, True),
+    "component-missing": (608, "unavailable", 503, False),
+    "method-not-allowed": (609, "unsupported", 405, False),
+}
 
 
 class Violation(NamedTuple):
