@@ -15,13 +15,20 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const violations = async (page) => {
   await page.evaluate(axe);
   const found = await page.evaluate(() => globalThis.axe.run(document));
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
+  return found.violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`,
+  );
 };
 
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [1280, 390]) {
     test(`nothing is inaccessible in ${colorScheme} at ${width} px`, { skip }, async () => {
-      const ada = await open(newDocument(), { colorScheme, width, height: width < 500 ? 844 : 800, reducedMotion: "reduce" });
+      const ada = await open(newDocument(), {
+        colorScheme,
+        width,
+        height: width < 500 ? 844 : 800,
+        reducedMotion: "reduce",
+      });
       const { page } = ada;
       assert.deepEqual(await violations(page), [], "empty");
 
@@ -39,7 +46,9 @@ for (const colorScheme of ["light", "dark"]) {
       assert.deepEqual(await violations(page), [], "with the shortcut sheet");
       await page.keyboard.press("Escape");
 
-      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const sideways = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
       assert.equal(sideways, 0, "the page does not scroll sideways");
       assertQuiet([ada]);
       await ada.close();

@@ -3,7 +3,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { assertQuiet, elements, eventually, idOf, newDocument, open, place, skip, withBrowser } from "./support.mjs";
+import {
+  announced,
+  assertQuiet,
+  elements,
+  eventually,
+  idOf,
+  newDocument,
+  open,
+  place,
+  skip,
+  withBrowser,
+} from "./support.mjs";
 
 withBrowser();
 
@@ -140,7 +151,10 @@ test("layers are added, renamed, reordered by drag and deleted", { skip }, async
   await eventually(() => names(ben), ["Header", "Content"]);
 
   const rows = ada.page.locator(".layer");
-  await rows.nth(0).locator(".grip").dragTo(rows.nth(1).locator(".layer-row"), { targetPosition: { x: 60, y: 30 } });
+  await rows
+    .nth(0)
+    .locator(".grip")
+    .dragTo(rows.nth(1).locator(".layer-row"), { targetPosition: { x: 60, y: 30 } });
   await eventually(() => names(ben), ["Content", "Header"]);
 
   await ada.page.getByRole("button", { name: "Delete Header and everything on it" }).click();
@@ -152,7 +166,9 @@ test("a block dragged from the palette lands where it is dropped", { skip }, asy
   const [ada, ben] = await pair();
   const room = ada.page.locator(".page");
 
-  await ada.page.getByRole("button", { name: "Add Shape" }).dragTo(room, { targetPosition: { x: 300, y: 400 } });
+  await ada.page
+    .getByRole("button", { name: "Add Shape" })
+    .dragTo(room, { targetPosition: { x: 300, y: 400 } });
 
   await eventually(() => elements(ben.page).count(), 9);
   const selected = ada.page.locator('.element[aria-selected="true"]');
@@ -176,4 +192,41 @@ test("people see each other's names and pointers", { skip }, async () => {
   await ben.close();
   await ada.page.locator('[data-cursor="Ben Okri"]').waitFor({ state: "detached" });
   await end(ada);
+});
+
+test("a picture chosen by one person shows for the other, as a small JPEG", { skip }, async () => {
+  const [ada, ben] = await pair();
+  // The browser itself draws the file, so that no binary stands in the repository.
+  const png = await ada.page.evaluate(() => {
+    const canvas = document.createElement("canvas");
+    canvas.width = 2000;
+    canvas.height = 1000;
+    canvas.getContext("2d").fillRect(0, 0, 1000, 1000);
+    return canvas.toDataURL("image/png").split(",")[1];
+  });
+  await ada.page.getByRole("option", { name: "Image" }).click();
+  const field = ada.page.getByLabel("Picture");
+  await field.setInputFiles({ name: "table.png", mimeType: "image/png", buffer: Buffer.from(png, "base64") });
+
+  const picture = ben.page.getByRole("img", { name: "A table by the window" });
+  await picture.waitFor();
+  assert.match(await picture.getAttribute("src"), /^data:image\/jpeg;base64,/);
+  await eventually(() => picture.evaluate((image) => [image.naturalWidth, image.naturalHeight]), [1200, 600]);
+
+  await field.setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture") });
+  await eventually(() => announced(ada.page), "This file is not a picture that the browser can read.");
+  await end(ada, ben);
+});
+
+test("what is no link is refused, and a bare name becomes one", { skip }, async () => {
+  const [ada, ben] = await pair();
+  await ada.page.getByRole("option", { name: "Button: Read the story" }).click();
+  const link = ada.page.getByLabel("Link");
+  await link.fill("shop.example/spring");
+  await link.press("Enter");
+  await eventually(() => link.inputValue(), "https://shop.example/spring");
+  await link.fill("not a link");
+  await link.press("Enter");
+  await eventually(() => announced(ada.page), "A link begins with https:, mailto: or tel:, without spaces.");
+  await end(ada, ben);
 });

@@ -3,21 +3,37 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { announced, assertQuiet, elements, eventually, idOf, newDocument, open, place, skip, withBrowser } from "./support.mjs";
+import {
+  announced,
+  assertQuiet,
+  elements,
+  eventually,
+  idOf,
+  newDocument,
+  open,
+  place,
+  skip,
+  withBrowser,
+} from "./support.mjs";
 
 withBrowser();
 
 test("a document is begun, changed and undone without a pointer", { skip }, async () => {
   const ada = await open(newDocument());
   const { page } = ada;
-  const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
+  const press = (...keys) =>
+    keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
 
   await press("t");
   await eventually(() => elements(page).count(), 1);
   const text = elements(page).first();
   const id = await idOf(text);
   assert.match(await announced(page), /^Text added/);
-  assert.equal(await text.evaluate((node) => node === document.activeElement), true, "the new element has the focus");
+  assert.equal(
+    await text.evaluate((node) => node === document.activeElement),
+    true,
+    "the new element has the focus",
+  );
 
   const [x, y, width, height] = await place(page, id);
   await press("ArrowRight", "ArrowRight", "ArrowDown", "Shift+ArrowLeft");
@@ -108,7 +124,12 @@ test("the shortcut sheet opens with a question mark and gives the focus back", {
   assert.equal(await elements(page).count(), 1, "keys do not reach the page behind the dialog");
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "hidden" });
-  assert.equal(await elements(page).first().evaluate((node) => node === document.activeElement), true);
+  assert.equal(
+    await elements(page)
+      .first()
+      .evaluate((node) => node === document.activeElement),
+    true,
+  );
   assertQuiet([ada]);
   await ada.close();
 });

@@ -5,7 +5,18 @@ import { exec } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
-import { SERVER_AWAY, assertQuiet, elements, eventually, newDocument, open, skip, synced, url, withBrowser } from "./support.mjs";
+import {
+  SERVER_AWAY,
+  assertQuiet,
+  elements,
+  eventually,
+  newDocument,
+  open,
+  skip,
+  synced,
+  url,
+  withBrowser,
+} from "./support.mjs";
 
 withBrowser();
 
@@ -23,7 +34,10 @@ test("the export links give the document", { skip: skip || process.env.MAILY_WIT
   const ada = await open(newDocument());
   await ada.page.getByRole("button", { name: "Use a layout" }).click();
   await eventually(() => elements(ada.page).count(), 8);
-  for (const [name, type] of [["HTML", "text/html"], ["SVG", "image/svg+xml"]]) {
+  for (const [name, type] of [
+    ["HTML", "text/html"],
+    ["SVG", "image/svg+xml"],
+  ]) {
     const path = await ada.page.getByRole("link", { name }).getAttribute("href");
     const answer = await fetch(new URL(path, url));
     assert.equal(answer.status, 200, name);
@@ -81,7 +95,8 @@ test("what was edited while the server was away reaches everybody", { skip: with
   await ada.page.getByRole("button", { name: "Add the first text" }).click();
   await eventually(() => elements(ben.page).count(), 1);
 
-  const again = ({ page }) => page.waitForEvent("websocket", (socket) => socket.url().includes("/v1/canvas/sync/"));
+  const again = ({ page }) =>
+    page.waitForEvent("websocket", (socket) => socket.url().includes("/v1/canvas/sync/"));
   const lost = Promise.all([again(ada), again(ben)]);
   const restarted = promisify(exec)(restart);
   await lost;

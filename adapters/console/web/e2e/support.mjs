@@ -104,10 +104,16 @@ export const eventually = async (read, expected, timeout = 5000) => {
   }
 };
 
-export const announced = (page) => page.getByTestId("announcer").textContent().then((text) => text.trim());
+export const announced = (page) =>
+  page
+    .getByTestId("announcer")
+    .textContent()
+    .then((text) => text.trim());
 
 /** Fails on anything that the page logged as an error or a warning. */
 export const assertQuiet = (people, allowed = NO_JOURNEY) => {
-  const lines = people.flatMap(({ log }) => log).filter((line) => !allowed.test(line) && !NO_JOURNEY.test(line));
+  const lines = people
+    .flatMap(({ log }) => log)
+    .filter((line) => !allowed.test(line) && !NO_JOURNEY.test(line));
   assert.deepEqual(lines, []);
 };

@@ -38,11 +38,15 @@ try {
       ...[...built].filter((name) => !committed.has(name)).map((name) => `missing in dist: ${name}`),
       ...[...committed].filter((name) => !built.has(name)).map((name) => `no longer built: ${name}`),
       ...[...built]
-        .filter((name) => committed.has(name) && !content(join(dist, name)).equals(content(join(fresh, name))))
+        .filter(
+          (name) => committed.has(name) && !content(join(dist, name)).equals(content(join(fresh, name))),
+        )
         .map((name) => `differs: ${name}`),
     ];
     if (wrong.length > 0) {
-      console.error(`dist/ is not what web/ builds; run \`npm run build\` and commit it.\n${wrong.join("\n")}`);
+      console.error(
+        `dist/ is not what web/ builds; run \`npm run build\` and commit it.\n${wrong.join("\n")}`,
+      );
       process.exitCode = 1;
     } else {
       console.log(`dist/ equals a fresh build (${built.size} files)`);

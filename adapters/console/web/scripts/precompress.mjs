@@ -26,7 +26,10 @@ export const precompress = () => {
       for (const path of files(folder).filter((path) => TEXT.test(path))) {
         const plain = readFileSync(path);
         writeFileSync(`${path}.gz`, gzipSync(plain, { level: 9 }));
-        writeFileSync(`${path}.br`, brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
+        writeFileSync(
+          `${path}.br`,
+          brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }),
+        );
       }
     },
   };

@@ -25,10 +25,13 @@ const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 // `crypto.randomUUID` exists on secure origins only, and the console also runs on http://host.
 const newId = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => ALPHABET.charAt(byte % ALPHABET.length)).join("");
+  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
+    ALPHABET.charAt(byte % ALPHABET.length),
+  ).join("");
 
 /** A new element: its kind and place, and what differs from the defaults of the kind. */
-export type Draft = Pick<Element, "kind" | "geom"> & Partial<Omit<Element, "id" | "kind" | "geom" | "layer" | "z">>;
+export type Draft = Pick<Element, "kind" | "geom"> &
+  Partial<Omit<Element, "id" | "kind" | "geom" | "layer" | "z">>;
 
 const shared = (draft: Draft, layer: string, z: string): read.Shared => {
   const { side: _, ...look } = DEFAULTS[draft.kind];
@@ -230,7 +233,8 @@ export class CanvasDocument {
   #forget(event: Y.YEvent<Y.AbstractType<unknown>>): void {
     const [id] = event.path;
     if (typeof id === "string") this.#known.delete(id);
-    else if (event.target === this.#elements) for (const key of event.changes.keys.keys()) this.#known.delete(key);
+    else if (event.target === this.#elements)
+      for (const key of event.changes.keys.keys()) this.#known.delete(key);
   }
 
   #read(): void {

@@ -36,7 +36,11 @@ export const centredAt = (point: Point, [width, height]: readonly [number, numbe
 ];
 
 /** Largest scale at which the page fits into the room, at most 1.5 so that a small page stays a page. */
-export const fit = (page: Meta, room: { readonly width: number; readonly height: number }, margin: number): number =>
+export const fit = (
+  page: Meta,
+  room: { readonly width: number; readonly height: number },
+  margin: number,
+): number =>
   clamp(Math.min((room.width - 2 * margin) / page.width, (room.height - 2 * margin) / page.height), 0.1, 1.5);
 
 export const equal = (a: Geom, b: Geom): boolean => a.every((value, index) => value === b[index]);
@@ -47,14 +51,23 @@ export interface Guide {
   readonly at: number;
 }
 
-const edges = (start: number, length: number): readonly number[] => [start, start + length / 2, start + length];
+const edges = (start: number, length: number): readonly number[] => [
+  start,
+  start + length / 2,
+  start + length,
+];
 
-const pull = (own: readonly number[], lines: readonly number[], reach: number): { by: number; at: number } | null => {
+const pull = (
+  own: readonly number[],
+  lines: readonly number[],
+  reach: number,
+): { by: number; at: number } | null => {
   let best: { by: number; at: number } | null = null;
   for (const line of lines) {
     for (const edge of own) {
       const by = line - edge;
-      if (Math.abs(by) <= reach && (best === null || Math.abs(by) < Math.abs(best.by))) best = { by, at: line };
+      if (Math.abs(by) <= reach && (best === null || Math.abs(by) < Math.abs(best.by)))
+        best = { by, at: line };
     }
   }
   return best;
@@ -75,5 +88,8 @@ export const snapped = (
   const guides: Guide[] = [];
   if (across) guides.push({ axis: "x", at: across.at });
   if (down) guides.push({ axis: "y", at: down.at });
-  return { geom: [Math.round(x + (across?.by ?? 0)), Math.round(y + (down?.by ?? 0)), width, height], guides };
+  return {
+    geom: [Math.round(x + (across?.by ?? 0)), Math.round(y + (down?.by ?? 0)), width, height],
+    guides,
+  };
 };

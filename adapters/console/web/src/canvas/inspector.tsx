@@ -82,12 +82,26 @@ const ColorField = ({ label, value, disabled, onChange }: FieldProps<string>): R
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <input key={value} ref={ref} id={id} className="swatch" type="color" defaultValue={value || "#ffffff"} disabled={disabled} />
+      <input
+        key={value}
+        ref={ref}
+        id={id}
+        className="swatch"
+        type="color"
+        defaultValue={value || "#ffffff"}
+        disabled={disabled}
+      />
     </div>
   );
 };
 
-const PictureField = ({ disabled, onChange }: { readonly disabled: boolean; readonly onChange: (src: string) => void }): ReactElement => {
+const PictureField = ({
+  disabled,
+  onChange,
+}: {
+  readonly disabled: boolean;
+  readonly onChange: (src: string) => void;
+}): ReactElement => {
   const id = useId();
   const read = async (file: File | undefined): Promise<void> => {
     if (!file) return;
@@ -123,7 +137,13 @@ const replaced = (geom: Geom, index: number, value: number): Geom => {
   return next;
 };
 
-const Fields = ({ element, workspace }: { readonly element: Element; readonly workspace: Workspace }): ReactElement => {
+const Fields = ({
+  element,
+  workspace,
+}: {
+  readonly element: Element;
+  readonly workspace: Workspace;
+}): ReactElement => {
   const { canvas } = workspace.session;
   const scene = useStore(canvas.scene);
   const disabled = !isEditable(scene, element);
@@ -149,21 +169,56 @@ const Fields = ({ element, workspace }: { readonly element: Element; readonly wo
             onChange={(value) => set({ geom: replaced(element.geom, index, value) })}
           />
         ))}
-        {hasText(kind) && <NumberField label="Size" value={element.size} disabled={disabled} onChange={(size) => set({ size: Math.min(Math.max(size, 1), 400) })} />}
+        {hasText(kind) && (
+          <NumberField
+            label="Size"
+            value={element.size}
+            disabled={disabled}
+            onChange={(size) => set({ size: Math.min(Math.max(size, 1), 400) })}
+          />
+        )}
         {kind !== "image" && kind !== "shape" && (
-          <ColorField label={hasText(kind) ? "Text" : "Line"} value={element.color} disabled={disabled} onChange={(color) => set({ color })} />
+          <ColorField
+            label={hasText(kind) ? "Text" : "Line"}
+            value={element.color}
+            disabled={disabled}
+            onChange={(color) => set({ color })}
+          />
         )}
         {(kind === "button" || kind === "shape") && (
-          <ColorField label="Fill" value={element.fill} disabled={disabled} onChange={(fill) => set({ fill })} />
+          <ColorField
+            label="Fill"
+            value={element.fill}
+            disabled={disabled}
+            onChange={(fill) => set({ fill })}
+          />
         )}
         {kind === "image" && <PictureField disabled={disabled} onChange={(src) => set({ src })} />}
-        {kind === "image" && <TextField label="Description" value={element.alt} disabled={disabled} onChange={(alt) => set({ alt })} />}
+        {kind === "image" && (
+          <TextField
+            label="Description"
+            value={element.alt}
+            disabled={disabled}
+            onChange={(alt) => set({ alt })}
+          />
+        )}
         {(kind === "button" || kind === "image") && (
-          <TextField label="Link" value={element.href} disabled={disabled} onChange={(link) => setLink(link.trim())} />
+          <TextField
+            label="Link"
+            value={element.href}
+            disabled={disabled}
+            onChange={(link) => setLink(link.trim())}
+          />
         )}
         <div className="field wide">
           <label htmlFor={id}>Layer</label>
-          <select id={id} className="input" value={element.layer} disabled={disabled} onChange={(event) => set({ layer: event.currentTarget.value })}>
+          <select
+            id={id}
+            className="input"
+            value={element.layer}
+            disabled={disabled}
+            onChange={(event) => set({ layer: event.currentTarget.value })}
+          >
             {scene.layers.toReversed().map((layer) => (
               <option key={layer.id} value={layer.id}>
                 {layer.name}
@@ -173,13 +228,28 @@ const Fields = ({ element, workspace }: { readonly element: Element; readonly wo
         </div>
       </div>
       <div className="row" role="group" aria-label="Element">
-        <button type="button" className="icon-button" aria-label="Bring forward" onClick={() => workspace.run({ type: "raise", by: 1 })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Bring forward"
+          onClick={() => workspace.run({ type: "raise", by: 1 })}
+        >
           <Icon name="up" />
         </button>
-        <button type="button" className="icon-button" aria-label="Send backward" onClick={() => workspace.run({ type: "raise", by: -1 })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Send backward"
+          onClick={() => workspace.run({ type: "raise", by: -1 })}
+        >
           <Icon name="down" />
         </button>
-        <button type="button" className="icon-button" aria-label="Duplicate" onClick={() => workspace.run({ type: "duplicate" })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Duplicate"
+          onClick={() => workspace.run({ type: "duplicate" })}
+        >
           <Icon name="copy" />
         </button>
         <button
@@ -191,7 +261,12 @@ const Fields = ({ element, workspace }: { readonly element: Element; readonly wo
         >
           <Icon name={element.locked ? "lock" : "unlock"} />
         </button>
-        <button type="button" className="icon-button" aria-label="Remove" onClick={() => workspace.run({ type: "remove" })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Remove"
+          onClick={() => workspace.run({ type: "remove" })}
+        >
           <Icon name="trash" />
         </button>
       </div>

@@ -68,7 +68,10 @@ export const onElement = (press: Press): Command | null => {
 };
 
 /** Rows of the shortcut sheet. */
-export const SHEET: readonly { readonly title: string; readonly rows: readonly (readonly [keys: string, does: string])[] }[] = [
+export const SHEET: readonly {
+  readonly title: string;
+  readonly rows: readonly (readonly [keys: string, does: string])[];
+}[] = [
   {
     title: "Selected element",
     rows: [

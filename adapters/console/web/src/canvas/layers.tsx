@@ -64,7 +64,13 @@ const useReorder = (
   return { ref, edge };
 };
 
-const Rename = ({ layer, onDone }: { readonly layer: Layer; readonly onDone: (name: string | null) => void }): ReactElement => {
+const Rename = ({
+  layer,
+  onDone,
+}: {
+  readonly layer: Layer;
+  readonly onDone: (name: string | null) => void;
+}): ReactElement => {
   const ref = useRef<HTMLInputElement>(null);
   useEffect(() => ref.current?.select(), []);
   const onSubmit = (event: FormEvent): void => {
@@ -101,7 +107,9 @@ const Row = ({ layer, scene, active, workspace }: RowProps): ReactElement => {
 
   const move = (by: 1 | -1): void => {
     const moved = canvas.moveLayer(layer.id, place + by);
-    announce(moved ? `${layer.name} moved ${by > 0 ? "up" : "down"}.` : `${layer.name} is already at the end.`);
+    announce(
+      moved ? `${layer.name} moved ${by > 0 ? "up" : "down"}.` : `${layer.name} is already at the end.`,
+    );
   };
   const rename = (name: string | null): void => {
     setRenaming(false);
@@ -170,13 +178,28 @@ const Row = ({ layer, scene, active, workspace }: RowProps): ReactElement => {
               ))}
           </ul>
           <div className="layer-actions">
-            <button type="button" className="icon-button small" aria-label={`Move ${layer.name} up`} onClick={() => move(1)}>
+            <button
+              type="button"
+              className="icon-button small"
+              aria-label={`Move ${layer.name} up`}
+              onClick={() => move(1)}
+            >
               <Icon name="up" />
             </button>
-            <button type="button" className="icon-button small" aria-label={`Move ${layer.name} down`} onClick={() => move(-1)}>
+            <button
+              type="button"
+              className="icon-button small"
+              aria-label={`Move ${layer.name} down`}
+              onClick={() => move(-1)}
+            >
               <Icon name="down" />
             </button>
-            <button type="button" className="icon-button small" aria-label={`Rename ${layer.name}`} onClick={() => setRenaming(true)}>
+            <button
+              type="button"
+              className="icon-button small"
+              aria-label={`Rename ${layer.name}`}
+              onClick={() => setRenaming(true)}
+            >
               <Icon name="pencil" />
             </button>
             <button

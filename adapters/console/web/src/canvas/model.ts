@@ -66,7 +66,10 @@ export const DEFAULT_META: Meta = { title: "", width: 600, height: 800, backgrou
 
 /** What a new element of a kind looks like before anybody changes it. */
 export const DEFAULTS: Readonly<
-  Record<Kind, Pick<Element, "text" | "fill" | "color" | "size"> & { readonly side: readonly [number, number] }>
+  Record<
+    Kind,
+    Pick<Element, "text" | "fill" | "color" | "size"> & { readonly side: readonly [number, number] }
+  >
 > = {
   text: { side: [320, 64], text: "Write something worth opening", fill: "", color: "#1d1d1b", size: 20 },
   button: { side: [200, 48], text: "Read more", fill: "#0f6b5c", color: "#ffffff", size: 16 },

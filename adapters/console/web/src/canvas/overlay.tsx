@@ -23,7 +23,11 @@ const Cursor = ({ peer, scale }: { readonly peer: Peer; readonly scale: number }
   const { name, color } = peer.user;
   const { x, y } = peer.cursor;
   return (
-    <div className="cursor" data-cursor={name} style={{ transform: `translate(${x * scale}px, ${y * scale}px)` }}>
+    <div
+      className="cursor"
+      data-cursor={name}
+      style={{ transform: `translate(${x * scale}px, ${y * scale}px)` }}
+    >
       <svg viewBox="0 0 16 16" aria-hidden="true">
         <path d="M1.5 1.5l4.6 12 2-5.4 5.4-2z" style={{ fill: color }} />
       </svg>
@@ -67,7 +71,11 @@ export const Overlay = ({ workspace, scale, selected, editable, geomOf, drag }: 
         </div>
       )}
       {gesture?.guides.map(({ axis, at }) => (
-        <div key={axis} className={`guide ${axis}`} style={axis === "x" ? { left: at * scale } : { top: at * scale }} />
+        <div
+          key={axis}
+          className={`guide ${axis}`}
+          style={axis === "x" ? { left: at * scale } : { top: at * scale }}
+        />
       ))}
       {peers.map((peer) => (
         <Cursor key={peer.client} peer={peer} scale={scale} />

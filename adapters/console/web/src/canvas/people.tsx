@@ -58,7 +58,15 @@ export const People = ({ presence }: { readonly presence: Presence }): ReactElem
         <form className="stack" onSubmit={onSubmit}>
           <div className="field wide">
             <label htmlFor="own-name">Others see it beside your pointer</label>
-            <input ref={field} id="own-name" className="input" defaultValue={self.name} maxLength={MAX_NAME} required autoFocus />
+            <input
+              ref={field}
+              id="own-name"
+              className="input"
+              defaultValue={self.name}
+              maxLength={MAX_NAME}
+              required
+              autoFocus
+            />
           </div>
           <button type="submit" className="button primary">
             Save

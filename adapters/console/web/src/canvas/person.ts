@@ -10,11 +10,42 @@ export interface Person {
 
 const KEY = "maily.person";
 
-const FIRST = ["Quiet", "Amber", "Swift", "Gentle", "Bright", "Curious", "Merry", "Patient", "Clever", "Bold"];
-const LAST = ["Heron", "Otter", "Finch", "Maple", "Willow", "Falcon", "Clover", "Harbor", "Juniper", "Sparrow"];
+const FIRST = [
+  "Quiet",
+  "Amber",
+  "Swift",
+  "Gentle",
+  "Bright",
+  "Curious",
+  "Merry",
+  "Patient",
+  "Clever",
+  "Bold",
+];
+const LAST = [
+  "Heron",
+  "Otter",
+  "Finch",
+  "Maple",
+  "Willow",
+  "Falcon",
+  "Clover",
+  "Harbor",
+  "Juniper",
+  "Sparrow",
+];
 
 /** Each has a contrast of at least 4.5 : 1 with white. */
-export const COLORS = ["#0f6b5c", "#8a4b08", "#7a3e9d", "#b3261e", "#1d5fa8", "#9b2c6f", "#4d6b12", "#5548b8"];
+export const COLORS = [
+  "#0f6b5c",
+  "#8a4b08",
+  "#7a3e9d",
+  "#b3261e",
+  "#1d5fa8",
+  "#9b2c6f",
+  "#4d6b12",
+  "#5548b8",
+];
 
 const pick = (list: readonly string[], random: () => number): string =>
   list[Math.floor(random() * list.length)] ?? "";

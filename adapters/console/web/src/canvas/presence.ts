@@ -12,6 +12,9 @@ import * as read from "./read.ts";
 
 type Awareness = WebsocketProvider["awareness"];
 
+/** Clients whose state changed. */
+type Change = Readonly<Record<"added" | "updated" | "removed", readonly number[]>>;
+
 export interface Drag {
   readonly id: string;
   readonly geom: Geom;
@@ -73,7 +76,10 @@ export class Presence {
         selected: this.#selected,
       });
     });
-    awareness.on("change", () => this.#read());
+    awareness.on("change", ({ added, updated, removed }: Change) => {
+      // One's own pointer moves sixty times a second and changes nothing that is shown of others.
+      if ([...added, ...updated, ...removed].some((client) => client !== awareness.clientID)) this.#read();
+    });
     this.#send.flush();
   }
 

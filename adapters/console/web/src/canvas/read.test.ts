@@ -14,8 +14,17 @@ describe("reading an element", () => {
   const whole = { kind: "text", geom: [1, 2, 3, 4], layer: "l", z: "V" };
 
   it("fills what is missing as the server's exports do", () => {
-    expect(element("e", map(whole))).toMatchObject({ fill: "", color: "#1a1a1a", size: 16, locked: false, src: "" });
-    expect(element("e", map({ ...whole, kind: "button" }))).toMatchObject({ fill: "#1d4ed8", color: "#ffffff" });
+    expect(element("e", map(whole))).toMatchObject({
+      fill: "",
+      color: "#1a1a1a",
+      size: 16,
+      locked: false,
+      src: "",
+    });
+    expect(element("e", map({ ...whole, kind: "button" }))).toMatchObject({
+      fill: "#1d4ed8",
+      color: "#ffffff",
+    });
   });
 
   it.each([
@@ -28,7 +37,10 @@ describe("reading an element", () => {
   });
 
   it("does not believe colours, sizes and addresses that cannot be", () => {
-    const read = element("e", map({ ...whole, fill: "url(x)", color: "red", size: 1e9, src: "file:///x.png" }));
+    const read = element(
+      "e",
+      map({ ...whole, fill: "url(x)", color: "red", size: 1e9, src: "file:///x.png" }),
+    );
     expect(read).toMatchObject({ fill: "", color: "#1a1a1a", size: 400, src: "" });
   });
 
@@ -62,7 +74,14 @@ it("a link leads to a page, a mailbox or a telephone", () => {
   for (const link of ["https://example.com/?a=1", "http://a.b", "mailto:ada@example.com", "tel:+4912345"]) {
     expect(isLink(link)).toBe(true);
   }
-  for (const link of ["javascript:alert(1)", "java\tscript:x", "https://a b", "example.com", "", `https://${"x".repeat(2048)}`]) {
+  for (const link of [
+    "javascript:alert(1)",
+    "java\tscript:x",
+    "https://a b",
+    "example.com",
+    "",
+    `https://${"x".repeat(2048)}`,
+  ]) {
     expect(isLink(link)).toBe(false);
   }
 });
@@ -73,5 +92,9 @@ it("a layer is visible unless it says otherwise, and always has a name", () => {
 });
 
 it("a page has a size that can be drawn", () => {
-  expect(meta(map({ width: -1, height: "tall" }))).toMatchObject({ width: 100, height: 800, background: "#ffffff" });
+  expect(meta(map({ width: -1, height: "tall" }))).toMatchObject({
+    width: 100,
+    height: 800,
+    background: "#ffffff",
+  });
 });

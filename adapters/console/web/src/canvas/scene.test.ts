@@ -38,7 +38,14 @@ const order = (layers: Layer[], elements: Element[]): string =>
 describe("scene", () => {
   it("orders by layer first, then by key, then by id", () => {
     const layers = [layer("top", "b"), layer("low", "a")];
-    expect(order(layers, [element("d", "top", "a"), element("c", "low", "z"), element("b", "low", "k"), element("a", "low", "k")])).toBe("abcd");
+    expect(
+      order(layers, [
+        element("d", "top", "a"),
+        element("c", "low", "z"),
+        element("b", "low", "k"),
+        element("a", "low", "k"),
+      ]),
+    ).toBe("abcd");
   });
 
   it("is the same whatever the order of arrival", () => {
@@ -48,7 +55,12 @@ describe("scene", () => {
   });
 
   it("draws an element of a lost layer below all others", () => {
-    expect(order([layer("low", "a")], [element("a", "low", "a"), element("c", "lost", "a"), element("b", "gone", "z")])).toBe("bca");
+    expect(
+      order(
+        [layer("low", "a")],
+        [element("a", "low", "a"), element("c", "lost", "a"), element("b", "gone", "z")],
+      ),
+    ).toBe("bca");
   });
 
   it("compares keys by code unit, not by language", () => {

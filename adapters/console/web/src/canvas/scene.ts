@@ -38,7 +38,8 @@ export const layerOf = (scene: Scene, element: Element): Layer | undefined =>
   scene.layers.find((layer) => layer.id === element.layer);
 
 /** Whether the element is drawn. */
-export const isVisible = (scene: Scene, element: Element): boolean => layerOf(scene, element)?.visible ?? true;
+export const isVisible = (scene: Scene, element: Element): boolean =>
+  layerOf(scene, element)?.visible ?? true;
 
 /** Whether the element may be changed here: neither it nor its layer is locked. */
 export const isEditable = (scene: Scene, element: Element): boolean =>

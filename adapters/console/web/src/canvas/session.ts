@@ -44,7 +44,10 @@ export class Session {
       if (status === "disconnected") this.#lost();
     });
     this.#provider.on("closed", ({ code, reason }) => {
-      this.#patch({ phase: "refused", reason: reason || `the server closed the connection with code ${code}` });
+      this.#patch({
+        phase: "refused",
+        reason: reason || `the server closed the connection with code ${code}`,
+      });
     });
     doc.on("update", (_update: Uint8Array, origin: unknown) => {
       const { phase, unsent } = this.#connection.get();

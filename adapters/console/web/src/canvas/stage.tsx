@@ -43,7 +43,9 @@ export const Stage = ({ workspace }: { readonly workspace: Workspace }): ReactEl
   useEffect(() => {
     const element = roomRef.current;
     if (!element) return;
-    const observer = new ResizeObserver(() => setRoom({ width: element.clientWidth, height: element.clientHeight }));
+    const observer = new ResizeObserver(() =>
+      setRoom({ width: element.clientWidth, height: element.clientHeight }),
+    );
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
@@ -84,7 +86,10 @@ export const Stage = ({ workspace }: { readonly workspace: Workspace }): ReactEl
 
   // A press beside all elements lets go of the selection.
   const onPointerDown = (event: PointerEvent): void => {
-    if (event.target instanceof HTMLElement && !event.target.closest(".element, .editor, .handle, .empty, .zoom")) {
+    if (
+      event.target instanceof HTMLElement &&
+      !event.target.closest(".element, .editor, .handle, .empty, .zoom")
+    ) {
       workspace.select(null);
     }
   };
@@ -134,14 +139,29 @@ export const Stage = ({ workspace }: { readonly workspace: Workspace }): ReactEl
         </div>
       </div>
       <div className="zoom" role="group" aria-label="Zoom">
-        <button type="button" className="icon-button" aria-label="Zoom out" onClick={() => workspace.run({ type: "zoom", by: -1 })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Zoom out"
+          onClick={() => workspace.run({ type: "zoom", by: -1 })}
+        >
           <Icon name="minus" />
         </button>
         <span className="zoom-value">{Math.round(scale * 100)} %</span>
-        <button type="button" className="icon-button" aria-label="Zoom in" onClick={() => workspace.run({ type: "zoom", by: 1 })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Zoom in"
+          onClick={() => workspace.run({ type: "zoom", by: 1 })}
+        >
           <Icon name="plus" />
         </button>
-        <button type="button" className="icon-button" aria-label="Zoom to fit" onClick={() => workspace.run({ type: "zoom", by: 0 })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Zoom to fit"
+          onClick={() => workspace.run({ type: "zoom", by: 0 })}
+        >
           <Icon name="fit" />
         </button>
       </div>

@@ -34,7 +34,9 @@ export const TextEditor = ({ element, workspace }: Props): ReactElement => {
     const onText = (event: Y.YTextEvent, transaction: Y.Transaction): void => {
       // What was typed here is in the area already; while an input method composes, its text must not be touched.
       if (transaction.origin === canvas || composing) return;
-      const [start, end] = [area.selectionStart, area.selectionEnd].map((caret) => follow(caret, event.delta));
+      const [start, end] = [area.selectionStart, area.selectionEnd].map((caret) =>
+        follow(caret, event.delta),
+      );
       area.value = text.toString();
       if (start !== undefined && end !== undefined) area.setSelectionRange(start, end);
     };

@@ -27,7 +27,11 @@ describe("text edits", () => {
   });
 
   it("touch only what changed", () => {
-    expect(diff("The quick fox", "The quick brown fox", 16)).toEqual({ index: 10, remove: 0, insert: "brown " });
+    expect(diff("The quick fox", "The quick brown fox", 16)).toEqual({
+      index: 10,
+      remove: 0,
+      insert: "brown ",
+    });
   });
 
   it("insert where the caret was, among equal letters", () => {

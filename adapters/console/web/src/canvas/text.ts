@@ -35,7 +35,11 @@ export const diff = (before: string, after: string, caret: number = after.length
   while (end < shorter - start && before.at(-1 - end) === after.at(-1 - end)) end += 1;
   if (start > 0 && isHigh(before.charCodeAt(start - 1))) start -= 1;
   if (end > 0 && isLow(before.charCodeAt(before.length - end))) end -= 1;
-  return { index: start, remove: before.length - start - end, insert: after.slice(start, after.length - end) };
+  return {
+    index: start,
+    remove: before.length - start - end,
+    insert: after.slice(start, after.length - end),
+  };
 };
 
 /** Where a caret stands after somebody else's edit. An insertion exactly at the caret goes behind it. */

@@ -55,10 +55,22 @@ export const Toolbar = ({ workspace, config }: Props): ReactElement => {
       <Title workspace={workspace} config={config} />
       <ConnectionMark session={workspace.session} />
       <div className="group" role="group" aria-label="History">
-        <button type="button" className="icon-button" aria-label="Undo" disabled={!canUndo} onClick={() => workspace.run({ type: "undo" })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Undo"
+          disabled={!canUndo}
+          onClick={() => workspace.run({ type: "undo" })}
+        >
           <Icon name="undo" />
         </button>
-        <button type="button" className="icon-button" aria-label="Redo" disabled={!canRedo} onClick={() => workspace.run({ type: "redo" })}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Redo"
+          disabled={!canRedo}
+          onClick={() => workspace.run({ type: "redo" })}
+        >
           <Icon name="redo" />
         </button>
       </div>
@@ -74,10 +86,21 @@ export const Toolbar = ({ workspace, config }: Props): ReactElement => {
       </nav>
       <People presence={workspace.session.presence} />
       <div className="group">
-        <button type="button" className="icon-button" aria-label="Dark theme" aria-pressed={shown === "dark"} onClick={toggleTheme}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Dark theme"
+          aria-pressed={shown === "dark"}
+          onClick={toggleTheme}
+        >
           <Icon name={shown === "dark" ? "moon" : "sun"} />
         </button>
-        <button type="button" className="icon-button" aria-label="Keyboard shortcuts" onClick={() => workspace.showHelp(true)}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Keyboard shortcuts"
+          onClick={() => workspace.showHelp(true)}
+        >
           <Icon name="help" />
         </button>
       </div>

@@ -54,7 +54,9 @@ export class Workspace {
   }
 
   element(id: string | null): Element | undefined {
-    return id === null ? undefined : this.session.canvas.scene.get().elements.find((element) => element.id === id);
+    return id === null
+      ? undefined
+      : this.session.canvas.scene.get().elements.find((element) => element.id === id);
   }
 
   readonly drawnAt = (scale: number): void => {

@@ -26,7 +26,13 @@ const Row = ({ subject, end }: { readonly subject: Subject; readonly end: number
         {text}
         {chosen && <span className="badge good">chosen</span>}
       </span>
-      <svg className="interval" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={said}>
+      <svg
+        className="interval"
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={said}
+      >
         <line className="track" x1={x(0)} x2={x(end)} y1={MIDDLE} y2={MIDDLE} />
         <line className="range" x1={x(lower)} x2={x(upper)} y1={MIDDLE} y2={MIDDLE} />
         <line className="point" x1={x(probability)} x2={x(probability)} y1={3} y2={HEIGHT - 3} />

@@ -44,7 +44,13 @@ const Verdicts = ({ verdicts }: { readonly verdicts: readonly Verdict[] }): Reac
 );
 
 /** What a step shows besides its text. */
-const Extra = ({ step, journey }: { readonly step: Step; readonly journey: Journey }): ReactElement | null => {
+const Extra = ({
+  step,
+  journey,
+}: {
+  readonly step: Step;
+  readonly journey: Journey;
+}): ReactElement | null => {
   if (step.name === "mesh" && journey.draft !== "") {
     return (
       <blockquote className="draft" data-streaming={step.state === "running" || undefined}>
@@ -52,7 +58,8 @@ const Extra = ({ step, journey }: { readonly step: Step; readonly journey: Journ
       </blockquote>
     );
   }
-  if (step.name === "analytics" && journey.subjects.length > 0) return <IntervalChart subjects={journey.subjects} />;
+  if (step.name === "analytics" && journey.subjects.length > 0)
+    return <IntervalChart subjects={journey.subjects} />;
   if (step.name === "verify" && journey.verdicts.length > 0) return <Verdicts verdicts={journey.verdicts} />;
   return null;
 };

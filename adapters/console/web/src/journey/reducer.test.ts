@@ -24,13 +24,22 @@ describe("the journey", () => {
   });
 
   it("follows its frames", () => {
-    const journey = run(open, frame(1, "canvas", "running"), frame(2, "canvas", "done"), frame(3, "mesh", "running"));
+    const journey = run(
+      open,
+      frame(1, "canvas", "running"),
+      frame(2, "canvas", "done"),
+      frame(3, "mesh", "running"),
+    );
     expect(states(journey)).toBe("drwwww");
     expect(journey.steps[0]).toMatchObject({ title: "Edit together", elapsedMs: 20 });
   });
 
   it("puts a streamed draft together, and takes the whole one when it comes", () => {
-    const streaming = run(open, frame(1, "mesh", "running", { delta: "Sum" }), frame(2, "mesh", "running", { delta: "mer" }));
+    const streaming = run(
+      open,
+      frame(1, "mesh", "running", { delta: "Sum" }),
+      frame(2, "mesh", "running", { delta: "mer" }),
+    );
     expect(streaming.draft).toBe("Summer");
     expect(reduce(streaming, frame(3, "mesh", "done", { draft: "Summer!" })).draft).toBe("Summer!");
   });
@@ -58,12 +67,17 @@ describe("the journey", () => {
 });
 
 describe("a frame", () => {
-  it.each(["", "[]", "null", "{", '{"seq":"1","step":"canvas","state":"done"}', '{"seq":1,"step":"lunch","state":"done"}', '{"seq":1,"step":"mesh","state":"waiting"}'])(
-    "is not %j",
-    (text) => {
-      expect(parse(text)).toBeNull();
-    },
-  );
+  it.each([
+    "",
+    "[]",
+    "null",
+    "{",
+    '{"seq":"1","step":"canvas","state":"done"}',
+    '{"seq":1,"step":"lunch","state":"done"}',
+    '{"seq":1,"step":"mesh","state":"waiting"}',
+  ])("is not %j", (text) => {
+    expect(parse(text)).toBeNull();
+  });
 
   it("keeps a probability inside its interval, and both inside 0 and 1", () => {
     const subjects = [{ subject: "a", probability: 0.4, lower: 0.6, upper: 7 }, { subject: "b" }];

@@ -23,7 +23,8 @@ export interface Journey {
   readonly verdicts: readonly Verdict[];
 }
 
-export type Event = { readonly type: "link"; readonly link: Link } | { readonly type: "frame"; readonly frame: Frame };
+export type Event =
+  { readonly type: "link"; readonly link: Link } | { readonly type: "frame"; readonly frame: Frame };
 
 const TITLES: Readonly<Record<StepName, string>> = {
   canvas: "Edit together",
@@ -80,10 +81,12 @@ const take = (journey: Journey, frame: Frame): Journey => ({
  * newer than the last one is ignored. When the first step begins, a new run begins.
  */
 export const reduce = (journey: Journey, event: Event): Journey => {
-  if (event.type === "link") return event.link === "open" ? { ...START, link: "open" } : { ...journey, link: event.link };
+  if (event.type === "link")
+    return event.link === "open" ? { ...START, link: "open" } : { ...journey, link: event.link };
   const { frame } = event;
   if (frame.seq <= journey.seq) return journey;
-  const begins = frame.step === STEPS[0] && frame.state === "running" && stateOf(journey, frame.step) !== "running";
+  const begins =
+    frame.step === STEPS[0] && frame.state === "running" && stateOf(journey, frame.step) !== "running";
   return take(begins ? { ...START, link: journey.link } : journey, frame);
 };
 
