@@ -1,0 +1,95 @@
+//! What the mesh adds to a prompt in process: the whole stack, and its parts.
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use futures_util::StreamExt;
+use maily::mesh::balance::Node;
+use maily::mesh::memory::HashEmbedder;
+use maily::mesh::wire::SseDecoder;
+use maily::mesh::{Body, Completion, Embedding, Mesh, MeshConfig, Prompt, Texts};
+use tower::{ServiceExt, service_fn};
+
+const ANSWER: &[u8] = br#"{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}"#;
+const EVENT: &str =
+    "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n";
+
+fn prompt(bytes: usize, stream: bool) -> String {
+    let text = "lorem ipsum ".repeat(bytes / 12);
+    format!(r#"{{"model":"small","messages":[{{"role":"user","content":"{text}"}}],"stream":{stream},"seed":1}}"#)
+}
+
+/// A mesh whose two nodes answer at once, so that what is left is the mesh.
+fn mesh(frames: usize) -> Mesh {
+    let mesh = Mesh::new(&MeshConfig::default());
+    for name in ["left", "right"] {
+        let node = service_fn(move |prompt: Prompt| {
+            let body = if prompt.head.stream {
+                Body::stream(futures_util::stream::repeat(Ok(EVENT.as_bytes().into())).take(frames))
+            } else {
+                Body::full(ANSWER)
+            };
+            std::future::ready(Ok(Completion::new(prompt.head.stream, body)))
+        });
+        mesh.nodes().insert(Node::new(name, node).with_renamed("small", "org/Small-1B"));
+    }
+    mesh
+}
+
+fn in_process(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let mut group = criterion.benchmark_group("mesh");
+    for (name, body, frames) in [
+        ("stack, 300 B prompt, one object", prompt(200, false), 1),
+        ("stack, 32 KiB prompt, one object", prompt(32 * 1024, false), 1),
+        ("stack, 300 B prompt, 66 events", prompt(200, true), 66),
+    ] {
+        let mesh = mesh(frames);
+        group.bench_function(name, |bencher| {
+            bencher.to_async(&runtime).iter(|| async {
+                let answer = mesh.complete(Prompt::parse(body.clone()).expect("valid")).await.expect("answers");
+                answer.body.for_each(|chunk| std::future::ready(drop(black_box(chunk)))).await;
+            });
+        });
+    }
+    group.finish();
+}
+
+fn parts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("mesh parts");
+    for (name, bytes) in [("300 B", 200), ("32 KiB", 32 * 1024)] {
+        let body = bytes::Bytes::from(prompt(bytes, true));
+        group.bench_function(format!("read the head, {name}"), |bencher| {
+            bencher.iter(|| Prompt::parse(black_box(body.clone())).expect("valid"));
+        });
+        group.bench_function(format!("splice the model, {name}"), |bencher| {
+            let prompt = Prompt::parse(body.clone()).expect("valid");
+            bencher.iter_batched(|| prompt.clone(), |prompt| prompt.with_model("org/Small-1B"), BatchSize::SmallInput);
+        });
+    }
+    group.bench_function("decode 66 events", |bencher| {
+        let stream = EVENT.repeat(66);
+        bencher.iter(|| {
+            let mut decoder = SseDecoder::default();
+            decoder.push(stream.as_bytes()).expect("valid");
+            std::iter::from_fn(|| decoder.next()).count()
+        });
+    });
+    let texts = Texts::new(["spring sale on monday", "a kettle boils water"]).expect("within the limits");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let vectors = runtime.block_on(HashEmbedder.oneshot(texts)).expect("embeds");
+    let wide = |vector: &Embedding| Embedding::normalized(vector.as_slice().repeat(2)[..384].to_vec());
+    let (left, right) = (wide(&vectors[0]), wide(&vectors[1]));
+    group.bench_function("compare two vectors of 384", |bencher| bencher.iter(|| black_box(&left).cosine(black_box(&right))));
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(std::time::Duration::from_millis(300))
+        .measurement_time(std::time::Duration::from_secs(1))
+        .sample_size(30);
+    targets = in_process, parts
+}
+criterion_main!(benches);
