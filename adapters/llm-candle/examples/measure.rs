@@ -18,7 +18,8 @@ async fn main() -> maily_errors::Result<()> {
     let llm = LlmCandleConfig::from_folder(Path::new(&folder)).build()?;
     println!("load: {:.0} ms, {} MB resident", begin.elapsed().as_secs_f64() * 1e3, resident_mb());
 
-    let notes = "Our spring sale begins on Monday and ends on Friday. Every garden chair is half price. ".repeat(24);
+    let notes =
+        "Our spring sale begins on Monday and ends on Friday. Every garden chair is half price. ".repeat(24);
     let questions = [
         ("short prompt", "Write a subject line for a spring sale of garden chairs.".to_owned(), 128),
         ("long prompt", format!("{notes}\n\nWrite one paragraph about it."), 64),

@@ -1,6 +1,7 @@
 //! The settings of a local model.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use maily_errors::{Code, Error, Public, Result};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct LlmCandleConfig {
     /// The most prompts that wait while one is answered, 1 to 1024.
     #[serde(default = "default_waiting")]
     pub waiting: usize,
+    /// Threads that compute, 1 to 64. One more of them than the machine has idle cores helps nothing.
+    #[serde(default = "default_threads")]
+    pub threads: usize,
     /// How far to stray from the likeliest token when the prompt does not say, 0.0 to 2.0.
     #[serde(default = "default_temperature")]
     pub temperature: f32,
@@ -59,6 +63,7 @@ impl LlmCandleConfig {
             context_tokens: default_context_tokens(),
             answer_tokens: default_answer_tokens(),
             waiting: default_waiting(),
+            threads: default_threads(),
             temperature: default_temperature(),
             top_p: default_top_p(),
             repeat_penalty: default_repeat_penalty(),
@@ -92,12 +97,22 @@ impl LlmCandleConfig {
         self
     }
 
+    /// Sets how many threads compute.
+    #[must_use]
+    pub const fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
-        let Self { context_tokens, answer_tokens, waiting, temperature, top_p, repeat_penalty, .. } = self;
+        let Self {
+            context_tokens, answer_tokens, waiting, threads, temperature, top_p, repeat_penalty, ..
+        } = self;
         let broken = [
             ("context_tokens", !(16..=8192).contains(context_tokens)),
             ("answer_tokens", *answer_tokens == 0),
             ("waiting", !(1..=1024).contains(waiting)),
+            ("threads", !(1..=64).contains(threads)),
             ("temperature", !(0.0..=2.0).contains(temperature)),
             ("top_p", !(*top_p > 0.0 && *top_p <= 1.0)),
             ("repeat_penalty", !(1.0..=2.0).contains(repeat_penalty)),
@@ -125,6 +140,10 @@ const fn default_answer_tokens() -> u32 {
 
 const fn default_waiting() -> usize {
     16
+}
+
+fn default_threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(4)
 }
 
 const fn default_temperature() -> f32 {

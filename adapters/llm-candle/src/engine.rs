@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::thread;
 
 use futures_util::Stream;
 use maily_errors::{Error, Result};
 use maily_mesh::Delta;
+use rayon::ThreadPool;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
@@ -52,20 +52,18 @@ struct Job {
 }
 
 impl Engine {
-    /// Starts the thread; at most `waiting` prompts wait for it.
-    pub(crate) fn start(mut writer: Writer, waiting: usize) -> Result<Self> {
+    /// Starts the writing on a thread of `pool`, whose others help it; at most `waiting` prompts wait.
+    pub(crate) fn start(pool: &ThreadPool, mut writer: Writer, waiting: usize) -> Self {
         let (queue, mut jobs) = mpsc::channel::<Job>(waiting);
         let counters = Arc::new(Counters::default());
         let seen = Arc::clone(&counters);
-        thread::Builder::new()
-            .name("maily-llm-candle".to_owned())
-            .spawn(move || {
-                while let Some(job) = jobs.blocking_recv() {
-                    job.run(&mut writer, &seen);
-                }
-            })
-            .map_err(error::failed)?;
-        Ok(Self { queue, counters })
+        // The pool lives as long as what was spawned on it.
+        pool.spawn(move || {
+            while let Some(job) = jobs.blocking_recv() {
+                job.run(&mut writer, &seen);
+            }
+        });
+        Self { queue, counters }
     }
 
     /// Says whether the thread still runs.

@@ -63,7 +63,8 @@ impl Writer {
         let Some(mut scores) = self.read(prompt, sink)? else { return Ok(effort) };
         let reason = loop {
             let recent = &tokens[tokens.len().saturating_sub(RECENT)..];
-            let next = sampler.pick(scores, recent).ok_or_else(|| error::failed("the scores are not numbers"))?;
+            let next =
+                sampler.pick(scores, recent).ok_or_else(|| error::failed("the scores are not numbers"))?;
             effort.written += 1;
             if self.vocabulary.is_end(next) {
                 break FinishReason::Stop;

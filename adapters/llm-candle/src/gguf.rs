@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, Value};
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{Device, Tensor};
 use maily_errors::Error;
 
 use crate::error;
+use crate::matrix::Matrix;
 
 /// An open model file.
 pub(crate) struct Gguf {
@@ -75,26 +76,22 @@ impl Gguf {
         self.read(name).and_then(|tensor| self.float(&tensor))
     }
 
-    /// Reads matrices that share their input and stacks their rows into one matrix of 8-bit blocks.
-    ///
-    /// The 4-bit format of the file (Q4_1) has no vector kernel in candle, 8-bit blocks (Q8_0) have one
-    /// for each instruction set, chosen at run time. The rounding that this adds is at most 1/254 of the
-    /// largest weight of a block of 32.
-    pub(crate) fn matrix(&mut self, names: &[String]) -> Result<QMatMul, Error> {
-        let mut parts = Vec::with_capacity(names.len());
+    /// Reads matrices that share their input and stacks their rows into one matrix.
+    pub(crate) fn matrix(&mut self, names: &[String]) -> Result<Matrix, Error> {
+        let mut weights = Vec::new();
+        let mut columns = None;
         for name in names {
             let tensor = self.read(name)?;
-            parts.push(self.float(&tensor)?);
+            let shape = tensor.shape().dims2().map_err(|source| self.broken(source))?;
+            if columns.replace(shape.1).is_some_and(|before| before != shape.1) {
+                return Err(self.broken(format!("`{name}` is not as wide as its neighbours")));
+            }
+            let part = self.float(&tensor)?.flatten_all().and_then(|part| part.to_vec1());
+            weights.append(&mut part.map_err(|source| self.broken(source))?);
         }
-        Tensor::cat(&parts, 0)
-            .and_then(|rows| QTensor::quantize(&rows, GgmlDType::Q8_0))
-            .and_then(QMatMul::from_qtensor)
-            .map_err(|source| self.broken(source))
-    }
-
-    /// Reads a matrix as it is, in the blocks of the file.
-    pub(crate) fn table(&mut self, name: &str) -> Result<QTensor, Error> {
-        self.read(name)
+        columns
+            .and_then(|columns| Matrix::new(&weights, columns))
+            .ok_or_else(|| self.broken("a matrix is not made of blocks of 32"))
     }
 
     /// Says whether the file has this matrix.

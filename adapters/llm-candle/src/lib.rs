@@ -5,6 +5,8 @@ mod engine;
 mod error;
 mod generate;
 mod gguf;
+mod kernel;
+mod matrix;
 mod network;
 mod request;
 mod sample;

@@ -1,21 +1,24 @@
 //! The llama network: token ids in, a score for each possible next token out.
 
-use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{DType, Device, Module as _, Result as TensorResult, Tensor};
-use candle_nn::ops::{rms_norm, silu, softmax_last_dim};
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result as TensorResult, Tensor};
+use candle_nn::ops::rms_norm;
 use candle_nn::rotary_emb::rope_i;
 use maily_errors::Error;
+use rayon::prelude::*;
 
 use crate::gguf::Gguf;
+use crate::matrix::Matrix;
 
 /// A decoder of the llama family with its memory of the tokens so far.
 ///
 /// Source: Touvron et al. 2023 (arXiv 2302.13971); grouped heads: Ainslie et al. 2023 (arXiv 2305.13245).
 pub(crate) struct Network {
-    embedding: QTensor,
+    embedding: Arc<Matrix>,
     layers: Vec<Layer>,
     norm: Tensor,
-    output: QMatMul,
+    output: Arc<Matrix>,
     shape: Shape,
     cos: Tensor,
     sin: Tensor,
@@ -36,11 +39,11 @@ struct Shape {
 
 struct Layer {
     attention_norm: Tensor,
-    query_key_value: QMatMul,
-    attention_output: QMatMul,
+    query_key_value: Matrix,
+    attention_output: Matrix,
     feed_norm: Tensor,
-    gate_up: QMatMul,
-    down: QMatMul,
+    gate_up: Matrix,
+    down: Matrix,
     keys: Tensor,
     values: Tensor,
 }
@@ -66,9 +69,13 @@ impl Network {
         for index in 0..file.count("llama.block_count", 256)? {
             layers.push(Layer::load(file, index, shape)?);
         }
-        let embedding = file.table("token_embd.weight")?;
-        let output = if file.has("output.weight") { "output.weight" } else { "token_embd.weight" };
-        let output = file.matrix(&[output.to_owned()])?;
+        let embedding = Arc::new(file.matrix(&["token_embd.weight".to_owned()])?);
+        // Small models use one matrix for what they read and what they write.
+        let output = if file.has("output.weight") {
+            Arc::new(file.matrix(&["output.weight".to_owned()])?)
+        } else {
+            Arc::clone(&embedding)
+        };
         let norm = file.vector("output_norm.weight")?;
         let (cos, sin) = rotation(width, base, context).map_err(|source| file.broken(source))?;
         Ok(Self { embedding, layers, norm, output, shape, cos, sin, length: 0, capacity: 0 })
@@ -92,19 +99,28 @@ impl Network {
         self.reserve(total)?;
         let cos = self.cos.narrow(0, self.length, count)?;
         let sin = self.sin.narrow(0, self.length, count)?;
-        let mask = if count > 1 { Some(causal_mask(self.length, count)?) } else { None };
 
-        let mut x = self.embedding.embedding(&Tensor::new(tokens, &Device::Cpu)?)?;
+        let mut x = self.embed(tokens)?;
         for layer in &self.layers {
             let h = rms_norm(&x, &layer.attention_norm, self.shape.epsilon)?;
-            x = (x + layer.attend(&h, self.shape, self.length, (&cos, &sin), mask.as_ref())?)?;
+            x = (x + layer.attend(&h, self.shape, self.length, (&cos, &sin))?)?;
             let h = rms_norm(&x, &layer.feed_norm, self.shape.epsilon)?;
             x = (x + layer.feed(&h)?)?;
         }
         self.length = total;
 
         let last = rms_norm(&x.narrow(0, count - 1, 1)?, &self.norm, self.shape.epsilon)?;
-        self.output.forward(&last)?.squeeze(0)?.to_vec1()
+        product(&self.output, &last)?.squeeze(0)?.to_vec1()
+    }
+
+    fn embed(&self, tokens: &[u32]) -> TensorResult<Tensor> {
+        let columns = self.embedding.columns();
+        let mut rows = Vec::with_capacity(tokens.len() * columns);
+        for token in tokens {
+            let row = self.embedding.row(*token as usize);
+            rows.extend(row.ok_or_else(|| candle_core::Error::msg("a token is not in the vocabulary"))?);
+        }
+        Tensor::from_vec(rows, (tokens.len(), columns), &Device::Cpu)
     }
 
     /// Makes room for `total` tokens. Doubles, so that a long answer copies its memory few times.
@@ -155,14 +171,17 @@ impl Layer {
         shape: Shape,
         before: usize,
         (cos, sin): (&Tensor, &Tensor),
-        mask: Option<&Tensor>,
     ) -> TensorResult<Tensor> {
         let Shape { heads, key_heads, width, .. } = shape;
         let (count, _) = x.dims2()?;
-        let joined = self.query_key_value.forward(x)?;
+        let joined = product(&self.query_key_value, x)?;
         // Rows of tokens become rows of heads.
         let split = |start: usize, heads: usize| -> TensorResult<Tensor> {
-            joined.narrow(1, start * width, heads * width)?.reshape((1, count, heads, width))?.transpose(1, 2)?.contiguous()
+            joined
+                .narrow(1, start * width, heads * width)?
+                .reshape((1, count, heads, width))?
+                .transpose(1, 2)?
+                .contiguous()
         };
         let queries = rope_i(&split(0, heads)?, cos, sin)?;
         let keys = rope_i(&split(heads, key_heads)?, cos, sin)?.squeeze(0)?;
@@ -176,26 +195,38 @@ impl Layer {
         let group = heads / key_heads;
         let queries = (queries.reshape((key_heads, group * count, width))? * (width as f64).powf(-0.5))?;
         let scores = queries.matmul(&keys.t()?)?;
-        let scores = match mask {
-            None => scores,
-            Some(mask) => scores
-                .reshape((heads, count, before + count))?
-                .broadcast_add(mask)?
-                .reshape((key_heads, group * count, before + count))?,
-        };
-        let mixed = softmax_last_dim(&scores)?.matmul(&values)?;
+        let chances = causal_softmax(&scores, before, count)?;
+        let mixed = chances.matmul(&values)?;
         let mixed = mixed.reshape((heads, count, width))?.transpose(0, 1)?.reshape((count, heads * width))?;
-        self.attention_output.forward(&mixed)
+        product(&self.attention_output, &mixed)
     }
 
     /// Works on each token by itself.
+    ///
+    /// Source: Shazeer 2020, SwiGLU (arXiv 2002.05202).
     fn feed(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let joined = self.gate_up.forward(x)?;
-        let (_, both) = joined.dims2()?;
-        let gate = joined.narrow(1, 0, both / 2)?.contiguous()?;
-        let up = joined.narrow(1, both / 2, both / 2)?;
-        self.down.forward(&(silu(&gate)? * up)?)
+        let count = x.dim(0)?;
+        let mut joined = self.gate_up.multiply(&to_vec(x)?);
+        let up = joined.split_off(joined.len() / 2);
+        for (gate, up) in joined.iter_mut().zip(&up) {
+            *gate = *gate / (1.0 + (-*gate).exp()) * up;
+        }
+        let rows = joined.len() / count;
+        product(&self.down, &Tensor::from_vec(joined, (rows, count), &Device::Cpu)?.t()?)
     }
+}
+
+/// Multiplies rows of numbers with a matrix.
+fn product(matrix: &Matrix, x: &Tensor) -> TensorResult<Tensor> {
+    let (count, columns) = x.dims2()?;
+    if columns != matrix.columns() {
+        return Err(candle_core::Error::msg("a matrix does not fit the width of the network"));
+    }
+    let results = matrix.multiply(&to_vec(x)?);
+    if count == 1 {
+        return Tensor::from_vec(results, (1, matrix.rows()), &Device::Cpu);
+    }
+    Tensor::from_vec(results, (matrix.rows(), count), &Device::Cpu)?.t()?.contiguous()
 }
 
 /// Cosine and sine of each position and pair of components.
@@ -214,14 +245,31 @@ fn rotation(width: usize, base: f32, context: usize) -> TensorResult<(Tensor, Te
     Ok((Tensor::from_vec(cos, shape, &Device::Cpu)?, Tensor::from_vec(sin, shape, &Device::Cpu)?))
 }
 
-/// Zero where a token may look, minus infinity where it would look ahead.
-fn causal_mask(before: usize, count: usize) -> TensorResult<Tensor> {
+/// Turns scores into chances, for each token over itself and those before it.
+///
+/// Not candle's, whose large operations wait at a barrier (docs/adr/0031).
+fn causal_softmax(scores: &Tensor, before: usize, count: usize) -> TensorResult<Tensor> {
+    let shape = scores.dims3()?;
     let total = before + count;
-    let mut mask = vec![0.0_f32; count * total];
-    for (row, scores) in mask.chunks_exact_mut(total).enumerate() {
-        scores[before + row + 1..].fill(f32::NEG_INFINITY);
-    }
-    Tensor::from_vec(mask, (count, total), &Device::Cpu)
+    let mut chances = to_vec(scores)?;
+    chances.par_chunks_mut(total).with_min_len(ROWS_TOGETHER).enumerate().for_each(|(row, chances)| {
+        let (seen, ahead) = chances.split_at_mut(before + row % count + 1);
+        let top = seen.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for chance in seen.iter_mut() {
+            *chance = (*chance - top).exp();
+            sum += *chance;
+        }
+        seen.iter_mut().for_each(|chance| *chance /= sum);
+        ahead.fill(0.0);
+    });
+    Tensor::from_vec(chances, shape, &Device::Cpu)
 }
 
+fn to_vec(x: &Tensor) -> TensorResult<Vec<f32>> {
+    x.flatten_all()?.to_vec1()
+}
+
+/// Rows of scores that one thread takes at once.
+const ROWS_TOGETHER: usize = 16;
 const FIRST_CAPACITY: usize = 256;

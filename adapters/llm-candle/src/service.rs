@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use maily_errors::{Error, Result};
 use maily_mesh::{Completion, Prompt, PromptHead, wire};
+use rayon::ThreadPoolBuilder;
 use tokio::sync::oneshot;
 use tower_service::Service;
 
@@ -47,6 +48,17 @@ impl LlmCandleConfig {
     /// - [`Code::ConfigInvalid`](maily_errors::Code::ConfigInvalid) when a setting is out of its range.
     pub fn build(self) -> Result<LlmCandle> {
         self.check()?;
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .thread_name(|index| format!("maily-llm-candle-{index}"))
+            .build()
+            .map_err(error::failed)?;
+        let writer = pool.install(|| self.load())?;
+        let engine = Engine::start(&pool, writer, self.waiting);
+        Ok(LlmCandle { engine, config: Arc::new(self) })
+    }
+
+    fn load(&self) -> Result<Writer> {
         let mut file = Gguf::open(&self.path)?;
         let vocabulary = Vocabulary::load(&file)?;
         let mut network = Network::load(&mut file, self.context_tokens)?;
@@ -57,9 +69,7 @@ impl LlmCandleConfig {
         }
         network.truncate(0);
         tracing::debug!(path = %file.path().display(), model = %self.model, "local model loaded");
-        let writer = Writer::new(network, vocabulary, self.context_tokens);
-        let engine = Engine::start(writer, self.waiting)?;
-        Ok(LlmCandle { engine, config: Arc::new(self) })
+        Ok(Writer::new(network, vocabulary, self.context_tokens))
     }
 }
 

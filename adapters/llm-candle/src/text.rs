@@ -73,7 +73,11 @@ impl Text {
 
 /// Returns how many bytes at the end of `text` are the begin of `stop`.
 fn overlap(text: &str, stop: &str) -> usize {
-    stop.char_indices().map(|(index, _)| index).rev().find(|&length| text.ends_with(&stop[..length])).unwrap_or(0)
+    stop.char_indices()
+        .map(|(index, _)| index)
+        .rev()
+        .find(|&length| text.ends_with(&stop[..length]))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -31,11 +31,13 @@ impl Vocabulary {
             return Err(file.broken("the tokenizer is not the one of the SmolLM family"));
         }
         let pieces = file.texts("tokenizer.ggml.tokens")?;
-        let find = |name: &str| pieces.iter().position(|piece| *piece == name).and_then(|id| u32::try_from(id).ok());
+        let find =
+            |name: &str| pieces.iter().position(|piece| *piece == name).and_then(|id| u32::try_from(id).ok());
         let required = |name: &'static str| {
             find(name).ok_or_else(|| file.broken(format!("the vocabulary has no `{name}`")))
         };
-        let (begin, end, end_of_text) = (required("<|im_start|>")?, required("<|im_end|>")?, find("<|endoftext|>"));
+        let (begin, end, end_of_text) =
+            (required("<|im_start|>")?, required("<|im_end|>")?, find("<|endoftext|>"));
 
         let mut bytes = Vec::new();
         let mut ends = Vec::with_capacity(pieces.len());
@@ -87,8 +89,7 @@ fn tokenizer(file: &Gguf, pieces: &[&str]) -> Result<Tokenizer, Error> {
             merge.split_once(' ').ok_or_else(|| file.broken("a merge of the tokenizer has one part"))?;
         merges.push((left.to_owned(), right.to_owned()));
     }
-    let pairs =
-        BPE::builder().vocab_and_merges(ids, merges).build().map_err(|source| file.broken(source))?;
+    let pairs = BPE::builder().vocab_and_merges(ids, merges).build().map_err(|source| file.broken(source))?;
     let mut tokenizer = Tokenizer::new(pairs);
     // As in the tokenizer.json of SmolLM2: each digit by itself, no space put in front.
     let split = vec![Digits::new(true).into(), ByteLevel::new(false, true, true).into()];

@@ -25,7 +25,8 @@ fn missing_file_says_how_to_get_it() {
 fn file_of_another_kind_is_broken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
-    let nonsense: Vec<u8> = (0..100_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let nonsense: Vec<u8> =
+        (0..100_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let mut after_magic = b"GGUF\x03\x00\x00\x00".to_vec();
     after_magic.extend_from_slice(&nonsense);
 

@@ -68,7 +68,8 @@ async fn full_queue_throttles_and_says_when_to_come_back() -> Result<()> {
 async fn runtime_is_free_while_the_model_writes() -> Result<()> {
     let Some(config) = assets::config() else { return Ok(()) };
     let llm = config.build()?;
-    let prompt = Prompt::parse(r#"{"model":"m","messages":[{"role":"user","content":"Hi"}],"max_tokens":4}"#)?;
+    let prompt =
+        Prompt::parse(r#"{"model":"m","messages":[{"role":"user","content":"Hi"}],"max_tokens":4}"#)?;
 
     // This test has one thread: if the model wrote on it, the other side would never take its turn.
     let (mut turns, mut answer) = (0_u64, std::pin::pin!(llm.oneshot(prompt)));

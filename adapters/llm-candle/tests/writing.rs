@@ -9,7 +9,11 @@ use maily_mesh::{Delta, FinishReason, Message, Prompt, Usage};
 use tower::ServiceExt as _;
 
 /// Asks `question` with further `options`, written as JSON fields.
-async fn ask(llm: &LlmCandle, question: &str, options: &str) -> Result<(String, Option<FinishReason>, Usage)> {
+async fn ask(
+    llm: &LlmCandle,
+    question: &str,
+    options: &str,
+) -> Result<(String, Option<FinishReason>, Usage)> {
     let message = serde_json::to_string(&Message::user(question)).unwrap();
     let prompt = Prompt::parse(format!(r#"{{"model":"m","messages":[{message}],{options}}}"#))?;
     let mut deltas = llm.clone().oneshot(prompt).await?.into_deltas();
@@ -46,9 +50,12 @@ async fn answer_is_the_same_streamed_and_whole() -> Result<()> {
     let Some(llm) = assets::shared() else { return Ok(()) };
 
     let whole = ask(&llm, "Name three colours.", GREEDY).await?;
-    let streamed =
-        ask(&llm, "Name three colours.", &format!(r#"{GREEDY},"stream":true,"stream_options":{{"include_usage":true}}"#))
-            .await?;
+    let streamed = ask(
+        &llm,
+        "Name three colours.",
+        &format!(r#"{GREEDY},"stream":true,"stream_options":{{"include_usage":true}}"#),
+    )
+    .await?;
 
     assert_eq!(streamed, whole);
     Ok(())
@@ -99,10 +106,11 @@ async fn answer_ends_before_a_stop_text() -> Result<()> {
 #[tokio::test]
 async fn answer_that_broke_off_is_continued() -> Result<()> {
     let Some(llm) = assets::shared() else { return Ok(()) };
-    let messages =
-        [Message::user("What is the capital of France?"), Message::assistant("The capital of France is")];
+    let body = r#"{"model":"m","max_tokens":2,"messages":[
+        {"role":"user","content":"What is the capital of France?"},
+        {"role":"assistant","content":"The capital of France is"}]}"#;
 
-    let text = llm.oneshot(Prompt::chat("m", &messages, true)?).await?.into_text().await?;
+    let text = llm.oneshot(Prompt::parse(body)?).await?.into_text().await?;
 
     assert!(text.starts_with(" Paris"), "{text}");
     Ok(())

@@ -1,0 +1,68 @@
+use super::{BLOCK, Matrix};
+
+/// Numbers in -1.0..1.0 that look like chance.
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[test]
+fn product_is_the_one_of_real_numbers_up_to_rounding() {
+    // Odd numbers of rows and inputs, so that no loop comes out even.
+    let (rows, columns, count) = (13, 96, 5);
+    let weights = numbers(rows * columns, 1);
+    let inputs = numbers(columns * count, 2);
+
+    let results = Matrix::new(&weights, columns).unwrap().multiply(&inputs);
+
+    assert_eq!(results.len(), rows * count);
+    for (index, result) in results.iter().enumerate() {
+        let weights = &weights[index / count * columns..][..columns];
+        let inputs = &inputs[index % count * columns..][..columns];
+        let exact: f32 = weights.iter().zip(inputs).map(|(weight, input)| weight * input).sum();
+        assert!((result - exact).abs() < 0.05, "{result} instead of {exact}");
+    }
+}
+
+#[test]
+fn largest_weights_do_not_overflow() {
+    for sign in [1.0, -1.0] {
+        let results = Matrix::new(&[sign; 4 * 64], 64).unwrap().multiply(&[1.0; 64]);
+        assert!(results.iter().all(|result| (result - sign * 64.0).abs() < 0.01), "{results:?}");
+    }
+}
+
+#[test]
+fn result_does_not_depend_on_how_it_is_shared() {
+    let (columns, count) = (576, 7);
+    let matrix = Matrix::new(&numbers(1_000 * columns, 3), columns).unwrap();
+    let inputs = numbers(columns * count, 4);
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| matrix.multiply(&inputs))
+    };
+
+    assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn row_comes_back_up_to_rounding() {
+    let weights = numbers(3 * BLOCK, 5);
+    let matrix = Matrix::new(&weights, BLOCK).unwrap();
+
+    let row: Vec<f32> = matrix.row(1).unwrap().collect();
+
+    assert!(row.iter().zip(&weights[BLOCK..]).all(|(row, weight)| (row - weight).abs() <= 1.0 / 254.0));
+    assert!(matrix.row(3).is_none());
+}
+
+#[test]
+fn rows_that_are_no_whole_blocks_are_refused() {
+    assert!(Matrix::new(&[0.0; 33], 33).is_none());
+    assert!(Matrix::new(&[0.0; 33], 32).is_none());
+    assert!(Matrix::new(&[], 0).is_none());
+}
