@@ -11,15 +11,15 @@ const MIDDLE = HEIGHT / 2;
 
 /** The end of the axis: the next full tenth above everything that is drawn. */
 export const axisEnd = (subjects: readonly Subject[]): number =>
-  Math.min(1, Math.max(0.1, Math.ceil(Math.max(0, ...subjects.map((subject) => subject.upper)) * 10) / 10));
+  Math.min(1, Math.max(0.1, Math.ceil(Math.max(0, ...subjects.map((subject) => subject.high)) * 10) / 10));
 
 /** 0.3174 → "31.7 %". */
 export const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
 
 const Row = ({ subject, end }: { readonly subject: Subject; readonly end: number }): ReactElement => {
   const x = (part: number): number => 4 + (part / end) * (WIDTH - 8);
-  const { text, probability, lower, upper, chosen } = subject;
-  const said = `${percent(probability)} likely to be opened, between ${percent(lower)} and ${percent(upper)}`;
+  const { text, probability, low, high, chosen } = subject;
+  const said = `${percent(probability)} likely to be opened, between ${percent(low)} and ${percent(high)}`;
   return (
     <li className="subject" data-chosen={chosen || undefined}>
       <span className="subject-text">
@@ -34,11 +34,11 @@ const Row = ({ subject, end }: { readonly subject: Subject; readonly end: number
         aria-label={said}
       >
         <line className="track" x1={x(0)} x2={x(end)} y1={MIDDLE} y2={MIDDLE} />
-        <line className="range" x1={x(lower)} x2={x(upper)} y1={MIDDLE} y2={MIDDLE} />
+        <line className="range" x1={x(low)} x2={x(high)} y1={MIDDLE} y2={MIDDLE} />
         <line className="point" x1={x(probability)} x2={x(probability)} y1={3} y2={HEIGHT - 3} />
       </svg>
       <span className="subject-value" aria-hidden="true">
-        <strong>{percent(probability)}</strong> {percent(lower)} to {percent(upper)}
+        <strong>{percent(probability)}</strong> {percent(low)} to {percent(high)}
       </span>
     </li>
   );

@@ -6,16 +6,9 @@ import { Icon } from "../ui/icon.tsx";
 import { useStore } from "../ui/store.ts";
 import type { Feed } from "./feed.ts";
 import { IntervalChart } from "./interval-chart.tsx";
-import type { StepState, Verdict } from "./model.ts";
+import type { Draft, StepState, Verdict } from "./model.ts";
 import type { Journey, Step } from "./reducer.ts";
 import { hasBegun } from "./reducer.ts";
-
-const SAID: Readonly<Record<StepState, string>> = {
-  waiting: "waiting",
-  running: "running",
-  done: "done",
-  failed: "failed",
-};
 
 /** 12 → "12 ms", 1 234 → "1.2 s", 61 000 → "1 min 1 s". */
 export const duration = (ms: number): string => {
@@ -31,53 +24,81 @@ const Marker = ({ state }: { readonly state: StepState }): ReactElement => (
   </span>
 );
 
+/** Colour and word of a verdict's state; one that is new to this page is shown as it is. */
+const STATES: Readonly<Record<string, readonly [tone: "good" | "warn" | "bad", label: string]>> = {
+  intact: ["good", "Intact"],
+  intact_with_additions: ["warn", "Added to"],
+  changed: ["bad", "Changed"],
+  unproven: ["bad", "Not proven"],
+  missing: ["warn", "No proof"],
+};
+
 const Verdicts = ({ verdicts }: { readonly verdicts: readonly Verdict[] }): ReactElement => (
   <ul className="verdicts" aria-label="Verdicts">
-    {verdicts.map(({ name, verdict, detail }) => (
-      <li key={name}>
-        <span className="verdict-name">{name}</span>
-        <span className={`badge ${verdict === "intact" ? "good" : "warn"}`}>{verdict}</span>
-        {detail && <span className="verdict-detail">{detail}</span>}
-      </li>
-    ))}
+    {verdicts.map(({ copy, state, title }) => {
+      const [tone, label] = STATES[state] ?? ["warn", state];
+      return (
+        <li key={copy}>
+          <span className="verdict-copy">{copy}</span>
+          <span className={`badge ${tone}`}>{label}</span>
+          <span className="verdict-title">{title}</span>
+        </li>
+      );
+    })}
   </ul>
 );
 
-/** What a step shows besides its text. */
-const Extra = ({
-  step,
-  journey,
-}: {
-  readonly step: Step;
-  readonly journey: Journey;
-}): ReactElement | null => {
-  if (step.name === "mesh" && journey.draft !== "") {
-    return (
-      <blockquote className="draft" data-streaming={step.state === "running" || undefined}>
-        {journey.draft}
-      </blockquote>
-    );
-  }
-  if (step.name === "analytics" && journey.subjects.length > 0)
-    return <IntervalChart subjects={journey.subjects} />;
-  if (step.name === "verify" && journey.verdicts.length > 0) return <Verdicts verdicts={journey.verdicts} />;
+const Copy = ({ draft, streaming }: { readonly draft: Draft; readonly streaming: boolean }): ReactElement => (
+  <blockquote className="draft" data-streaming={streaming || undefined}>
+    {draft.subject && <strong>{draft.subject}</strong>}
+    {draft.text}
+  </blockquote>
+);
+
+/** What a step shows as more than text; `null` when there is nothing yet. */
+const drawn = (step: Step, { draft, subjects, verdicts }: Journey): ReactElement | null => {
+  if (step.name === "mesh" && draft) return <Copy draft={draft} streaming={step.state === "running"} />;
+  if (step.name === "analytics" && subjects.length > 0) return <IntervalChart subjects={subjects} />;
+  if (step.name === "verify" && verdicts.length > 0) return <Verdicts verdicts={verdicts} />;
   return null;
 };
 
-const StepItem = ({ step, journey }: { readonly step: Step; readonly journey: Journey }): ReactElement => (
-  <li className="step" data-state={step.state} data-step={step.name}>
-    <Marker state={step.state} />
-    <div className="step-body">
-      <div className="step-head">
-        <h3>{step.title}</h3>
-        <span className="unseen">, {SAID[step.state]}</span>
-        {step.elapsedMs !== null && <span className="time">{duration(step.elapsedMs)}</span>}
+const Detail = ({
+  text,
+  folded,
+}: {
+  readonly text: string;
+  readonly folded: boolean;
+}): ReactElement | null => {
+  if (!text) return null;
+  const lines = <p className="step-detail">{text}</p>;
+  if (!folded) return lines;
+  return (
+    <details className="fold">
+      <summary>Details</summary>
+      {lines}
+    </details>
+  );
+};
+
+const StepItem = ({ step, journey }: { readonly step: Step; readonly journey: Journey }): ReactElement => {
+  const figure = drawn(step, journey);
+  return (
+    <li className="step" data-state={step.state} data-step={step.name}>
+      <Marker state={step.state} />
+      <div className="step-body">
+        <div className="step-head">
+          <h3>{step.title}</h3>
+          <span className="unseen">, {step.state}</span>
+          {step.elapsedMs !== null && <span className="time">{duration(step.elapsedMs)}</span>}
+        </div>
+        {figure}
+        {/* The text of a finished step repeats what is drawn, for terminals. */}
+        <Detail text={step.detail} folded={figure !== null && step.state === "done"} />
       </div>
-      {step.detail && <p className="step-detail">{step.detail}</p>}
-      <Extra step={step} journey={journey} />
-    </div>
-  </li>
-);
+    </li>
+  );
+};
 
 const Idle = ({ journey, feed }: { readonly journey: Journey; readonly feed: Feed }): ReactElement => (
   <div className="idle">

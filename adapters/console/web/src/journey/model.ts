@@ -4,20 +4,26 @@ export const STEPS = ["canvas", "mesh", "analytics", "export", "trust", "verify"
 export type StepName = (typeof STEPS)[number];
 export type StepState = "waiting" | "running" | "done" | "failed";
 
+/** What the mesh has written so far. */
+export interface Draft {
+  readonly subject: string;
+  readonly text: string;
+}
+
 /** A subject line with the probability that it is opened, and the interval around it. All in 0..=1. */
 export interface Subject {
   readonly text: string;
   readonly probability: number;
-  readonly lower: number;
-  readonly upper: number;
+  readonly low: number;
+  readonly high: number;
   readonly chosen: boolean;
 }
 
 /** What verification said about one copy of the message. */
 export interface Verdict {
-  readonly name: string;
-  readonly verdict: string;
-  readonly detail: string;
+  readonly copy: string;
+  readonly state: string;
+  readonly title: string;
 }
 
 export interface Frame {
@@ -27,10 +33,7 @@ export interface Frame {
   readonly title: string;
   readonly detail: string;
   readonly elapsedMs: number | null;
-  /** Next piece of the draft. */
-  readonly delta: string;
-  /** The whole draft so far; replaces the pieces. */
-  readonly draft: string | null;
+  readonly draft: Draft | null;
   readonly subjects: readonly Subject[];
   readonly verdicts: readonly Verdict[];
 }
@@ -45,21 +48,24 @@ const finite = (value: unknown): value is number => typeof value === "number" &&
 const part = (value: unknown, fallback: number): number =>
   finite(value) ? Math.min(Math.max(value, 0), 1) : fallback;
 
+const draft = (data: Fields): Draft | null =>
+  typeof data["draft"] === "string" ? { subject: text(data["subject"]), text: data["draft"] } : null;
+
 const subject = (value: Fields): Subject => {
   const probability = part(value["probability"], 0);
   return {
     text: text(value["subject"]),
     probability,
-    lower: Math.min(part(value["lower"], probability), probability),
-    upper: Math.max(part(value["upper"], probability), probability),
+    low: Math.min(part(value["low"], probability), probability),
+    high: Math.max(part(value["high"], probability), probability),
     chosen: value["chosen"] === true,
   };
 };
 
 const verdict = (value: Fields): Verdict => ({
-  name: text(value["name"]),
-  verdict: text(value["verdict"]),
-  detail: text(value["detail"]),
+  copy: text(value["copy"]),
+  state: text(value["state"]),
+  title: text(value["title"]),
 });
 
 /** Reads one text frame; `null` when it is not one of ours. */
@@ -81,9 +87,8 @@ export const parse = (json: string): Frame | null => {
     title: text(frame["title"]),
     detail: text(frame["detail"]),
     elapsedMs: finite(frame["elapsed_ms"]) ? frame["elapsed_ms"] : null,
-    delta: text(data["delta"]),
-    draft: typeof data["draft"] === "string" ? data["draft"] : null,
-    subjects: list(data["subjects"]).map(subject),
+    draft: draft(data),
+    subjects: list(data["scores"]).map(subject),
     verdicts: list(data["verdicts"]).map(verdict),
   };
 };

@@ -34,14 +34,15 @@ describe("the journey", () => {
     expect(journey.steps[0]).toMatchObject({ title: "Edit together", elapsedMs: 20 });
   });
 
-  it("puts a streamed draft together, and takes the whole one when it comes", () => {
+  it("shows the draft as it grows, and keeps it afterwards", () => {
     const streaming = run(
       open,
-      frame(1, "mesh", "running", { delta: "Sum" }),
-      frame(2, "mesh", "running", { delta: "mer" }),
+      frame(1, "mesh", "running", { draft: "Sum" }),
+      frame(2, "mesh", "running", { draft: "Summer" }),
     );
-    expect(streaming.draft).toBe("Summer");
-    expect(reduce(streaming, frame(3, "mesh", "done", { draft: "Summer!" })).draft).toBe("Summer!");
+    expect(streaming.draft).toEqual({ subject: "", text: "Summer" });
+    const done = reduce(streaming, frame(3, "mesh", "done", { draft: "Summer!", subject: "Hello" }));
+    expect(reduce(done, frame(4, "export", "done")).draft).toEqual({ subject: "Hello", text: "Summer!" });
   });
 
   it("ignores a frame that is not newer", () => {
@@ -80,11 +81,13 @@ describe("a frame", () => {
   });
 
   it("keeps a probability inside its interval, and both inside 0 and 1", () => {
-    const subjects = [{ subject: "a", probability: 0.4, lower: 0.6, upper: 7 }, { subject: "b" }];
-    const read = parse(JSON.stringify({ seq: 1, step: "analytics", state: "done", data: { subjects } }));
+    const subjects = [{ subject: "a", probability: 0.4, low: 0.6, high: 7 }, { subject: "b" }];
+    const read = parse(
+      JSON.stringify({ seq: 1, step: "analytics", state: "done", data: { scores: subjects } }),
+    );
     expect(read?.subjects).toEqual([
-      { text: "a", probability: 0.4, lower: 0.4, upper: 1, chosen: false },
-      { text: "b", probability: 0, lower: 0, upper: 0, chosen: false },
+      { text: "a", probability: 0.4, low: 0.4, high: 1, chosen: false },
+      { text: "b", probability: 0, low: 0, high: 0, chosen: false },
     ]);
   });
 });
@@ -98,8 +101,8 @@ it("waits longer after each failure, but never more than half a minute", () => {
 it("shows numbers for people", () => {
   expect([12, 999.6, 1234, 61_000].map(duration)).toEqual(["12 ms", "1000 ms", "1.2 s", "1 min 1 s"]);
   expect(percent(0.3174)).toBe("31.7 %");
-  const subject = { text: "", probability: 0.3, lower: 0.2, chosen: false };
-  expect(axisEnd([{ ...subject, upper: 0.42 }])).toBe(0.5);
-  expect(axisEnd([{ ...subject, upper: 0.99 }])).toBe(1);
+  const subject = { text: "", probability: 0.3, low: 0.2, chosen: false };
+  expect(axisEnd([{ ...subject, high: 0.42 }])).toBe(0.5);
+  expect(axisEnd([{ ...subject, high: 0.99 }])).toBe(1);
   expect(axisEnd([])).toBe(0.1);
 });

@@ -1,6 +1,6 @@
 // The journey so far, as a pure function of what has happened.
 
-import type { Frame, StepName, StepState, Subject, Verdict } from "./model.ts";
+import type { Draft, Frame, StepName, StepState, Subject, Verdict } from "./model.ts";
 import { STEPS } from "./model.ts";
 
 export type Link = "connecting" | "open" | "closed";
@@ -18,7 +18,7 @@ export interface Journey {
   /** Highest sequence number seen in this run; -1 before the first. */
   readonly seq: number;
   readonly steps: readonly Step[];
-  readonly draft: string;
+  readonly draft: Draft | null;
   readonly subjects: readonly Subject[];
   readonly verdicts: readonly Verdict[];
 }
@@ -47,7 +47,7 @@ export const START: Journey = {
   link: "connecting",
   seq: -1,
   steps: STEPS.map(waiting),
-  draft: "",
+  draft: null,
   subjects: [],
   verdicts: [],
 };
@@ -69,7 +69,7 @@ const take = (journey: Journey, frame: Frame): Journey => ({
         }
       : step,
   ),
-  draft: frame.draft ?? journey.draft + frame.delta,
+  draft: frame.draft ?? journey.draft,
   subjects: frame.subjects.length > 0 ? frame.subjects : journey.subjects,
   verdicts: frame.verdicts.length > 0 ? frame.verdicts : journey.verdicts,
 });
