@@ -53,7 +53,11 @@ impl EmbedOrtConfig {
     pub const TOKENIZER_FILE: &'static str = "minilm-l6-v2-tokenizer.json";
 
     /// Creates settings for three files.
-    pub fn new(library: impl Into<PathBuf>, model: impl Into<PathBuf>, tokenizer: impl Into<PathBuf>) -> Self {
+    pub fn new(
+        library: impl Into<PathBuf>,
+        model: impl Into<PathBuf>,
+        tokenizer: impl Into<PathBuf>,
+    ) -> Self {
         Self {
             library: library.into(),
             model: model.into(),

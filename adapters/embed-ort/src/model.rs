@@ -61,7 +61,10 @@ impl Model {
             "attention_mask" => TensorRef::from_array_view((shape, mask.as_slice()))?,
         ];
         if self.needs_types {
-            inputs.push(("token_type_ids".into(), TensorRef::from_array_view((shape, types.as_slice()))?.into()));
+            inputs.push((
+                "token_type_ids".into(),
+                TensorRef::from_array_view((shape, types.as_slice()))?.into(),
+            ));
         }
         let outputs = self.session.run(inputs)?;
         let (_, vectors) = outputs[0].try_extract_tensor::<f32>()?;

@@ -41,7 +41,8 @@ impl Pool {
         let tokenizer = Arc::new(tokenizer);
         let waiting = Arc::new(AtomicUsize::new(0));
         for (index, mut model) in models.into_iter().enumerate() {
-            let (work, tokenizer, waiting) = (Arc::clone(&work), Arc::clone(&tokenizer), Arc::clone(&waiting));
+            let (work, tokenizer, waiting) =
+                (Arc::clone(&work), Arc::clone(&tokenizer), Arc::clone(&waiting));
             thread::Builder::new()
                 .name(format!("maily-embed-ort-{index}"))
                 .spawn(move || {
