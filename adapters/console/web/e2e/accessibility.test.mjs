@@ -1,24 +1,20 @@
 // axe on every state of the page that looks different, in both themes, at both widths.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { test } from "node:test";
 
-import { assertQuiet, elements, eventually, newDocument, open, skip, withBrowser } from "./support.mjs";
+import {
+  assertQuiet,
+  elements,
+  eventually,
+  newDocument,
+  open,
+  skip,
+  violations,
+  withBrowser,
+} from "./support.mjs";
 
 withBrowser();
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Rules that the page breaks, with the places. The page's policy blocks script tags, hence `evaluate`. */
-const violations = async (page) => {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document));
-  return found.violations.map(
-    ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`,
-  );
-};
 
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [1280, 390]) {

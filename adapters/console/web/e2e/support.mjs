@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { after, before } from "node:test";
 
 import { chromium } from "playwright-core";
@@ -43,8 +45,11 @@ export const withBrowser = () => {
 
 export const newDocument = () => `e2e-${randomBytes(6).toString("hex")}`;
 
-/** A person with a browser profile of their own. `route` stands between the page and its sync socket. */
-export const open = async (document, { width = 1280, height = 800, route, ...options } = {}) => {
+/**
+ * A person with a browser profile of their own. `route` stands between the page and its sync socket, `journey`
+ * takes the place of the server for the live journey.
+ */
+export const open = async (document, { width = 1280, height = 800, route, journey, ...options } = {}) => {
   const context = await browser.newContext({ viewport: { width, height }, ...options });
   const page = await context.newPage();
   const log = [];
@@ -54,6 +59,7 @@ export const open = async (document, { width = 1280, height = 800, route, ...opt
   page.on("pageerror", (error) => log.push(String(error)));
   const changes = watchChanges(page);
   if (route) await page.routeWebSocket(/\/v1\/canvas\/sync\//, route);
+  if (journey) await page.routeWebSocket(/\/v1\/journey\/live/, journey);
   await page.goto(`${url}/?doc=${document}`);
   await synced(page);
   return { page, log, changes, close: () => context.close() };
@@ -102,6 +108,17 @@ export const eventually = async (read, expected, timeout = 5000) => {
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+};
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Rules of axe that the page breaks, with the places. The page's policy blocks script tags, hence `evaluate`. */
+export const violations = async (page) => {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run(document));
+  return found.violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`,
+  );
 };
 
 export const announced = (page) =>
