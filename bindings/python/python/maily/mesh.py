@@ -1,3 +1,21 @@
-"""The core `mesh`."""
+"""The core `mesh`: many language-model nodes as one model, streamed, with memories.
 
-__all__: list[str] = []
+    >>> from maily.mesh import Mesh
+    >>> mesh = Mesh()
+    >>> mesh.add_node("local", "echo:")
+    >>> mesh.complete("Hello you").text
+    'Hello you'
+    >>> list(mesh.stream("Hello you"))
+    ['Hello ', 'you']
+"""
+
+from maily import _maily
+
+Answer = _maily.mesh.Answer
+AsyncMesh = _maily.mesh.AsyncMesh
+AsyncStream = _maily.mesh.AsyncStream
+Mesh = _maily.mesh.Mesh
+Recalled = _maily.mesh.Recalled
+Stream = _maily.mesh.Stream
+
+__all__ = ["Answer", "AsyncMesh", "AsyncStream", "Mesh", "Recalled", "Stream"]

@@ -156,7 +156,7 @@ impl Nodes {
         Ok(())
     }
 
-    /// Returns the models, sorted by name.
+    /// Returns the models, sorted by name; nodes that serve any stand under `default`.
     #[must_use]
     pub fn models(&self) -> Vec<ModelStatus> {
         let table = self.table();
@@ -165,6 +165,10 @@ impl Nodes {
             ModelStatus { id: id.clone(), nodes }
         };
         let mut models: Vec<_> = table.models.iter().map(status).collect();
+        let default = ModelName::new(ModelName::DEFAULT);
+        if !table.any.is_empty() && !table.models.contains_key(&default) {
+            models.push(status((&default, &table.any)));
+        }
         models.sort_by(|left, right| left.id.cmp(&right.id));
         models
     }

@@ -164,6 +164,8 @@ async fn model_that_nobody_serves_is_not_found() {
 
     nodes.insert(Node::new("any", answering()));
     assert!(Balance::new(nodes.clone()).oneshot(prompt()).await.is_ok());
+    let listed: Vec<_> = nodes.models().iter().map(|model| model.id.to_string()).collect();
+    assert_eq!(listed, ["default", "m"]);
 
     assert!(nodes.remove("n") && nodes.remove("any") && !nodes.remove("any"));
     let err = Balance::new(nodes).oneshot(prompt()).await.unwrap_err();

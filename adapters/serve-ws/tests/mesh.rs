@@ -1,0 +1,100 @@
+//! Token streams over real sockets.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt, StreamExt};
+use maily_mesh::balance::Node;
+use maily_mesh::memory::{Scripted, Step};
+use maily_mesh::{Mesh, MeshConfig};
+use maily_serve_ws::Sockets;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+async fn connect(mesh: Mesh) -> Client {
+    let router = maily_serve_ws::mesh::router(mesh, Sockets::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address: SocketAddr = listener.local_addr().expect("a bound socket has an address");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = format!("ws://{address}/v1/mesh/stream");
+    tokio_tungstenite::connect_async(url).await.expect("the server takes sockets").0
+}
+
+fn scripted(steps: impl IntoIterator<Item = Step>) -> (Mesh, Scripted) {
+    let node = Scripted::new(steps);
+    let mesh = Mesh::new(&MeshConfig::default());
+    mesh.nodes().insert(Node::new("local", node.clone()).with_model("m"));
+    (mesh, node)
+}
+
+async fn send(client: &mut Client, message: Value) {
+    client.send(Message::text(message.to_string())).await.expect("an open socket");
+}
+
+async fn next(client: &mut Client) -> Value {
+    let message = client.next().await.expect("a message").expect("an open socket");
+    serde_json::from_str(message.to_text().expect("a text message")).expect("a JSON message")
+}
+
+fn prompt() -> Value {
+    json!({ "model": "m", "messages": [{ "role": "user", "content": "Hi" }], "stream": true })
+}
+
+#[tokio::test]
+async fn prompt_is_answered_token_by_token_and_then_done() {
+    let (mesh, _) = scripted([Step::Answer("Hello you".into())]);
+    let mut client = connect(mesh).await;
+
+    for _ in 0..2 {
+        send(&mut client, prompt()).await;
+
+        assert_eq!(next(&mut client).await, json!({ "type": "token", "text": "Hello " }));
+        assert_eq!(next(&mut client).await, json!({ "type": "token", "text": "you" }));
+        let done = next(&mut client).await;
+        assert_eq!(
+            (&done["type"], &done["text"], &done["finish"]),
+            (&json!("done"), &json!("Hello you"), &json!("stop"))
+        );
+        assert_eq!((&done["node"], &done["recalled"]), (&json!("local"), &json!([])));
+    }
+}
+
+#[tokio::test]
+async fn error_is_a_problem_and_the_socket_stays_open() {
+    let (mesh, _) = scripted([Step::Cut("half".into()), Step::Answer("whole".into())]);
+    let mut client = connect(mesh).await;
+
+    client.send(Message::text("nonsense")).await.unwrap();
+    let refused = next(&mut client).await;
+    send(&mut client, prompt()).await;
+    let half = next(&mut client).await;
+    let cut = next(&mut client).await;
+    send(&mut client, prompt()).await;
+    let whole = next(&mut client).await;
+
+    assert_eq!((&refused["type"], &refused["problem"]["code"]), (&json!("error"), &json!("prompt-invalid")));
+    assert_eq!(half["text"], "half");
+    assert_eq!((&cut["type"], &cut["problem"]["code"]), (&json!("error"), &json!("stream-cut")));
+    assert_eq!(whole["text"], "whole");
+}
+
+#[tokio::test]
+async fn answer_under_way_can_be_cancelled() {
+    let (mesh, node) = scripted([Step::Stall("half".into()), Step::Answer("whole".into())]);
+    let mut client = connect(mesh.clone()).await;
+    send(&mut client, prompt()).await;
+    assert_eq!(next(&mut client).await["text"], "half");
+
+    send(&mut client, prompt()).await;
+    assert_eq!(next(&mut client).await["problem"]["code"], "conflict");
+    send(&mut client, json!({ "type": "cancel" })).await;
+    assert_eq!(next(&mut client).await["problem"]["code"], "canceled");
+
+    send(&mut client, prompt()).await;
+    assert_eq!(next(&mut client).await["text"], "whole");
+    assert_eq!(node.calls(), 2);
+    assert_eq!(mesh.nodes().status()[0].inflight, 0);
+}

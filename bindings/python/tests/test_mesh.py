@@ -1,0 +1,104 @@
+"""The mesh: prompts over nodes, streamed and not, blocking and not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from maily.errors import Invalid, NotFound, Unavailable
+from maily.mesh import AsyncMesh, Mesh
+
+
+@pytest.fixture
+def mesh() -> Mesh:
+    mesh = Mesh()
+    mesh.add_node("local", "echo:", models=["small"])
+    return mesh
+
+
+def test_complete_answers(mesh: Mesh) -> None:
+    answer = mesh.complete("Hello you")
+
+    assert answer.text == "Hello you"
+    assert answer.finish == "stop"
+    assert answer.node == "local"
+    assert answer.completion_tokens == 2
+
+
+def test_stream_gives_token_by_token(mesh: Mesh) -> None:
+    assert list(mesh.stream("Hello you two")) == ["Hello ", "you ", "two"]
+
+
+def test_max_tokens_bounds_the_answer(mesh: Mesh) -> None:
+    answer = mesh.complete("one two three", max_tokens=2)
+
+    assert (answer.text, answer.finish) == ("one two ", "length")
+
+
+def test_whole_body_stays_as_it_is(mesh: Mesh) -> None:
+    body = {"model": "small", "messages": [{"role": "user", "content": "Hi"}], "seed": 12345678901234567}
+
+    assert mesh.complete(json.dumps(body).encode()).text == "Hi"
+
+
+def test_unknown_model_is_not_found(mesh: Mesh) -> None:
+    with pytest.raises(NotFound, match="no node serves this model"):
+        mesh.complete("Hi", model="other")
+
+
+def test_scheme_that_nobody_offers_is_invalid(mesh: Mesh) -> None:
+    with pytest.raises(Invalid) as caught:
+        mesh.add_node("smoke", "smoke:signal")
+
+    assert "candle" in str(caught.value)
+
+
+def test_dead_node_is_unavailable() -> None:
+    mesh = Mesh()
+    mesh.add_node("dead", "http://127.0.0.1:9/v1")
+
+    with pytest.raises(Unavailable) as caught:
+        mesh.complete("Hi")
+    assert not caught.value.temporary, "the retries are spent"
+
+
+def test_what_is_remembered_is_recalled_and_forgotten(mesh: Mesh) -> None:
+    name = mesh.remember("The spring sale begins on Monday")
+
+    assert [found.id for found in mesh.search("spring sale", limit=1)] == [name]
+    answer = mesh.complete("When does the spring sale begin?")
+    assert [memory.text for memory in answer.recalled] == ["The spring sale begins on Monday"]
+    assert mesh.forget(name)
+    assert not mesh.forget(name)
+
+
+def test_async_mesh_answers_and_streams() -> None:
+    async def run() -> None:
+        mesh = AsyncMesh()
+        mesh.add_node("local", "echo:")
+        answers = await asyncio.gather(*(mesh.complete(f"Hello {number}") for number in range(10)))
+        assert [answer.text for answer in answers] == [f"Hello {number}" for number in range(10)]
+
+        assert [token async for token in mesh.stream("Hello you")] == ["Hello ", "you"]
+        with pytest.raises(NotFound):
+            mesh = AsyncMesh()
+            mesh.add_node("local", "echo:", models=["small"])
+            async for _ in mesh.stream("Hi", model="other"):
+                pass
+
+    asyncio.run(run())
+
+
+def test_local_model_writes() -> None:
+    cache = os.environ.get("MAILY_CACHE") or Path.home() / ".cache" / "maily"
+    model = Path(cache) / "smollm2-135m-instruct-q4_1.gguf"
+    if not model.exists():
+        pytest.skip(f"needs {model}; `cargo xtask demo` fetches it")
+    mesh = Mesh()
+    mesh.add_node("local", f"candle:{model}")
+
+    assert "".join(mesh.stream("Say hello.", max_tokens=8)).strip()

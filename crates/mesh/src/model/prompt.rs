@@ -1,0 +1,225 @@
+//! Prompts: what goes in.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use maily_errors::Result;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::{ModelName, Tenant};
+use crate::trace_context::TraceContext;
+use crate::wire;
+
+/// A prompt: what routing needs to know, and the raw body that nobody re-serializes.
+///
+/// The body is an OpenAI chat-completions request of at most [`MAX_PROMPT_BYTES`](Self::MAX_BYTES)
+/// bytes. Fields that Maily does not know, key order and the digits of big numbers reach the node
+/// byte for byte; only the value of `model` is replaced where a node calls it something else.
+///
+/// # Examples
+///
+/// ```
+/// use maily_mesh::Prompt;
+///
+/// let body = r#"{"model":"small","messages":[{"role":"user","content":"Hi"}],"seed":12345678901234567}"#;
+/// let prompt = Prompt::parse(body)?.with_model("SmolLM2-135M");
+///
+/// assert_eq!(prompt.head.model.as_str(), "SmolLM2-135M");
+/// assert!(prompt.body().ends_with(br#""seed":12345678901234567}"#));
+/// # Ok::<(), maily_errors::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// What routing needs.
+    pub head: PromptHead,
+    body: Bytes,
+}
+
+/// What routing needs to know of a prompt.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PromptHead {
+    /// The model that is asked for.
+    pub model: ModelName,
+    /// Whether the answer is wanted as server-sent events.
+    pub stream: bool,
+    /// Whether a stream ends with a chunk that counts tokens.
+    pub include_usage: bool,
+    /// The most tokens that the answer may have.
+    pub max_tokens: Option<u32>,
+    /// The length of the messages in tokens, at four bytes each.
+    pub estimated_tokens: u32,
+    /// A hash of the first 1024 bytes of the messages: equal for prompts that may share a cache.
+    pub prefix: u64,
+    /// When the answer is no longer wanted.
+    pub deadline: Option<Instant>,
+    /// The trace that the prompt is part of.
+    pub trace: Option<TraceContext>,
+    /// Whose memories may be recalled.
+    pub tenant: Tenant,
+    /// Where the value of `model` stands in the body, quotes included.
+    pub(crate) model_span: Range<usize>,
+    /// Where the value of `messages` stands in the body, brackets included.
+    pub(crate) messages_span: Range<usize>,
+}
+
+impl Prompt {
+    /// The longest body, in bytes: 16 MiB.
+    pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+    /// Reads what routing needs from a chat-completions body.
+    ///
+    /// Runs in O(bytes) without building the messages. The body is kept, not copied.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::PromptTooLarge`](maily_errors::Code::PromptTooLarge) over [`MAX_BYTES`](Self::MAX_BYTES).
+    /// - [`Code::PromptInvalid`](maily_errors::Code::PromptInvalid) when it is no JSON object, names no model or has no message.
+    pub fn parse(body: impl Into<Bytes>) -> Result<Self> {
+        let body = body.into();
+        let head = wire::read_head(&body)?;
+        Ok(Self { head, body })
+    }
+
+    /// Creates a prompt of one user message.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::PromptTooLarge`](maily_errors::Code::PromptTooLarge) over [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn text(model: impl AsRef<str>, text: impl AsRef<str>) -> Result<Self> {
+        Self::parse(wire::write_request(model.as_ref(), &[Message::user(text.as_ref())], false))
+    }
+
+    /// Creates a prompt of several messages, whose answer is streamed if `stream` is true.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn chat(model: impl AsRef<str>, messages: &[Message], stream: bool) -> Result<Self> {
+        Self::parse(wire::write_request(model.as_ref(), messages, stream))
+    }
+
+    /// Returns the raw body.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Reads the messages and the sampling options, for a node that runs the model itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::PromptInvalid`](maily_errors::Code::PromptInvalid) when a message has no role, or a part is not text.
+    pub fn read(&self) -> Result<Chat> {
+        wire::read_chat(&self.body)
+    }
+
+    /// Returns the last text that the person says, if there is any.
+    #[must_use]
+    pub fn last_user_text(&self) -> Option<String> {
+        wire::last_user_text(&self.body[self.head.messages_span.clone()])
+    }
+
+    /// Replaces the model, in the head and in the body. Copies the body once if the name differs.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Into<ModelName>) -> Self {
+        let model = model.into();
+        if model != self.head.model {
+            self.body = wire::splice_model(&self.body, &mut self.head, model);
+        }
+        self
+    }
+
+    /// Adds a system message behind the system messages that the prompt begins with.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::PromptTooLarge`](maily_errors::Code::PromptTooLarge) when the body would be over [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn with_system(self, text: &str) -> Result<Self> {
+        let body = wire::splice_system(&self.body, &self.head, text);
+        let fresh = Self::parse(body)?;
+        let PromptHead { deadline, trace, tenant, .. } = self.head;
+        Ok(Self { head: PromptHead { deadline, trace, tenant, ..fresh.head }, ..fresh })
+    }
+
+    /// Sets when the answer is no longer wanted.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.head.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets the trace that the prompt is part of.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.head.trace = Some(trace);
+        self
+    }
+
+    /// Sets whose memories may be recalled.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<Tenant>) -> Self {
+        self.head.tenant = tenant.into();
+        self
+    }
+}
+
+/// Who says a message.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The model.
+    Assistant,
+    /// What newer clients call the system.
+    Developer,
+    /// The rules of the conversation.
+    System,
+    /// The result of a tool.
+    Tool,
+    /// The person.
+    User,
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Message {
+    /// Who says it.
+    pub role: Role,
+    /// What is said; text parts are joined by a line break.
+    pub content: String,
+}
+
+impl Message {
+    /// Creates a message of the person.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self { role: Role::User, content: content.into() }
+    }
+
+    /// Creates a message with the rules of the conversation.
+    pub fn system(content: impl Into<String>) -> Self {
+        Self { role: Role::System, content: content.into() }
+    }
+
+    /// Creates a message of the model.
+    pub fn assistant(content: impl Into<String>) -> Self {
+        Self { role: Role::Assistant, content: content.into() }
+    }
+}
+
+/// What a node that runs the model itself reads from a prompt.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Chat {
+    /// The conversation, at least one message.
+    pub messages: Vec<Message>,
+    /// How far to stray from the likeliest token, 0.0 to 2.0; 0.0 is greedy.
+    pub temperature: Option<f32>,
+    /// The probability mass to choose from, above 0.0 to 1.0.
+    pub top_p: Option<f32>,
+    /// The seed of the choice.
+    pub seed: Option<u64>,
+    /// Texts that end the answer, at most four.
+    pub stop: Vec<String>,
+}
