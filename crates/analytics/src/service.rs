@@ -195,7 +195,7 @@ impl Analytics {
     /// - [`Code::OutcomeDuplicate`] when its outcome is known.
     pub fn settle(&self, outcome: Outcome) -> Result<Settled> {
         let (settled, row) = self.shared.recommender.lock().settle(outcome)?;
-        self.shared.learning.learn(&row, outcome.success);
+        self.shared.learning.learn_late(&row, &settled.estimate, outcome.success);
         Ok(settled)
     }
 

@@ -29,7 +29,7 @@ impl Calibrator {
         let probability = sigmoid(self.platt.margin(margin));
         let (low, high, evidence) = self.band.bounds(margin, &self.platt, self.z);
         let cold = evidence < Estimate::COLD_LABELS;
-        Estimate { probability, low, high, level: self.level, evidence, cold }
+        Estimate { probability, low, high, level: self.level, evidence, cold, margin }
     }
 
     /// Learns what the label was. `margin` is what the model said before it knew.

@@ -22,6 +22,8 @@ pub struct Estimate {
     pub evidence: f64,
     /// Whether that is too little to act on: fewer than 30 labels.
     pub cold: bool,
+    /// The log-odds before calibration: what a late label is judged by.
+    pub margin: f64,
 }
 
 impl Estimate {

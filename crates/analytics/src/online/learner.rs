@@ -61,16 +61,23 @@ impl Learner {
         self.calibrator.estimate(self.coin.margin(row))
     }
 
-    /// Learns one label. Answers the estimate from before, so one pass measures and learns.
-    ///
-    /// The calibration sees what the model said *before* it saw the label; a label that comes days after the
-    /// prediction is judged by the model of today.
+    /// Learns a label at once. Answers the estimate from before, so one pass measures and learns.
     pub fn learn(&mut self, row: &Features, label: bool) -> Estimate {
         let margin = self.coin.learn(row, label);
         let before = self.calibrator.estimate(margin);
         self.calibrator.learn(margin, label);
         self.labels += 1;
         before
+    }
+
+    /// Learns a label that comes after other labels. `said` is the estimate that was given for the row.
+    ///
+    /// Calibration is about what was *said*, not about what the model of today would say: the difference is what
+    /// a delay costs, and this way the intervals know it.
+    pub fn learn_late(&mut self, row: &Features, said: &Estimate, label: bool) {
+        self.coin.learn(row, label);
+        self.calibrator.learn(said.margin, label);
+        self.labels += 1;
     }
 
     /// Returns how many labels it has learned.
@@ -106,9 +113,14 @@ impl Learning {
         Scores { model: learner.version(), estimates: rows.iter().map(|row| learner.score(row)).collect() }
     }
 
-    /// Learns one label.
+    /// Learns a label at once.
     pub fn learn(&self, row: &Features, label: bool) {
         self.learner.write().learn(row, label);
+    }
+
+    /// Learns a label that comes after other labels. `said` is the estimate that was given for the row.
+    pub fn learn_late(&self, row: &Features, said: &Estimate, label: bool) {
+        self.learner.write().learn_late(row, said, label);
     }
 }
 

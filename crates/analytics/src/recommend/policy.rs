@@ -25,7 +25,9 @@ impl Policy {
     /// use maily_analytics::model::Estimate;
     /// use maily_analytics::recommend::Policy;
     ///
-    /// let of = |probability| Estimate { probability, low: 0.0, high: 1.0, level: 0.9, evidence: 50.0, cold: false };
+    /// let of = |probability| Estimate {
+    ///     probability, low: 0.0, high: 1.0, level: 0.9, evidence: 50.0, cold: false, margin: 0.0,
+    /// };
     /// let policy = Policy::EpsilonGreedy { exploration: 0.2 };
     /// assert_eq!(policy.propensities(&[of(0.1), of(0.3)]), [0.1, 0.9]);
     /// ```

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Outcome, RecommendationId};
 use crate::features::Features;
-use crate::model::{CandidateName, ModelVersion};
+use crate::model::{CandidateName, Estimate, ModelVersion};
 
 /// The receipts of the newest recommendations.
 ///
@@ -25,7 +25,7 @@ pub(super) struct Pending {
     pub(super) chosen: CandidateName,
     pub(super) features: Features,
     pub(super) model: ModelVersion,
-    pub(super) probability: f64,
+    pub(super) estimate: Estimate,
     pub(super) propensity: f64,
 }
 
@@ -39,7 +39,7 @@ pub struct Settled {
     /// Which model chose.
     pub model: ModelVersion,
     /// What it promised.
-    pub probability: f64,
+    pub estimate: Estimate,
     /// How likely the choice was.
     pub propensity: f64,
     /// What became of it.
@@ -81,7 +81,7 @@ impl Receipts {
             id: outcome.id,
             chosen: pending.chosen,
             model: pending.model,
-            probability: pending.probability,
+            estimate: pending.estimate,
             propensity: pending.propensity,
             success: outcome.success,
         };

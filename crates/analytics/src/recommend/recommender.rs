@@ -102,7 +102,7 @@ impl Recommender {
                 chosen: chosen.clone(),
                 features: rows.swap_remove(index),
                 model: scores.model.clone(),
-                probability: estimate.probability,
+                estimate,
                 propensity,
             },
         );

@@ -8,7 +8,7 @@ use crate::config::RecommendConfig;
 use crate::model::Scores;
 
 fn estimate(probability: f64) -> Estimate {
-    Estimate { probability, low: 0.0, high: 1.0, level: 0.9, evidence: 0.0, cold: true }
+    Estimate { probability, low: 0.0, high: 1.0, level: 0.9, evidence: 0.0, cold: true, margin: 0.0 }
 }
 
 fn ask(names: &[&str]) -> Ask {
@@ -65,7 +65,7 @@ fn receipt_takes_one_outcome() {
     let (settled, _) = recommender.settle(outcome).unwrap();
     let again = recommender.settle(Outcome { success: false, ..outcome });
 
-    assert_eq!((settled.propensity, settled.probability, settled.success), (1.0, 0.4, true));
+    assert_eq!((settled.propensity, settled.estimate.probability, settled.success), (1.0, 0.4, true));
     assert_eq!(again.unwrap_err().code(), Code::OutcomeDuplicate);
 }
 
