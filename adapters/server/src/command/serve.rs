@@ -1,0 +1,19 @@
+//! Serves until it is told to stop.
+
+use std::process::ExitCode;
+
+use maily_errors::Error;
+
+use crate::cli::Core;
+use crate::config::Config;
+use crate::journey::Live;
+use crate::stack;
+use crate::terminal::say;
+
+pub(super) async fn run(cores: &[Core], config: &Config) -> Result<ExitCode, Error> {
+    let server = stack::start(config, cores, Live::default()).await?;
+    server.without.iter().for_each(|line| say(*line));
+    say(format!("maily listens on http://{}", server.running.address()));
+    server.running.until(super::stopped()).await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,159 @@
+//! File, then environment, then the command line.
+
+use std::path::Path;
+
+use maily_errors::{Code, Error, Public};
+use toml::{Table, Value};
+
+use super::{Config, schema};
+
+/// Environment variables are `MAILY__SECTION__KEY`, so that `MAILY_CACHE` and the like are not keys.
+const PREFIX: &str = "MAILY__";
+
+/// Reads the settings from an optional file and the environment.
+///
+/// A variable such as `MAILY__SERVER__LISTEN=127.0.0.1:8000` lies above the file. Its value is read as TOML
+/// if it is TOML, else as text.
+///
+/// # Errors
+///
+/// - [`Code::ConfigUnreadable`] when the file cannot be read.
+/// - [`Code::ConfigInvalid`] when it is not TOML, when a key is unknown (the nearest right one is named),
+///   or when a value is out of its range.
+pub fn load<I>(file: Option<&Path>, environment: I) -> Result<Config, Error>
+where
+    I: IntoIterator<Item = (String, String)>,
+{
+    let defaults = Table::try_from(Config::default()).map_err(|err| schema::unexpected().with_source(err))?;
+    let known = schema::all(defaults)?;
+    let mut given = file.map(read).transpose()?.unwrap_or_default();
+    given = schema::merge(given, from_environment(environment));
+    schema::check(&given, &known, "")?;
+
+    let config: Config = Value::Table(given).try_into().map_err(|err: toml::de::Error| {
+        Error::new(Code::ConfigInvalid, "a value has the wrong type")
+            .with_operation("server::config")
+            .with_context("reason", err.message().to_owned())
+            .with_source(err)
+    })?;
+    check_values(&config)?;
+    Ok(config)
+}
+
+fn read(path: &Path) -> Result<Table, Error> {
+    let text = std::fs::read_to_string(path).map_err(|err| {
+        Error::new(Code::ConfigUnreadable, "the file cannot be read")
+            .with_operation("server::config")
+            .with_context("path", path.display())
+            .with_source(err)
+    })?;
+    text.parse::<Table>().map_err(|err| {
+        let line = err.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        Error::new(Code::ConfigInvalid, "the file is not TOML")
+            .with_operation("server::config")
+            .with_context("path", path.display())
+            .with_context("line", line)
+            .with_context("reason", err.message().to_owned())
+    })
+}
+
+fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> Table {
+    let mut root = Table::new();
+    for (name, value) in environment {
+        let Some(path) = name.strip_prefix(PREFIX) else { continue };
+        let value = parse_value(value);
+        let path = path.to_lowercase();
+        let nested = path
+            .rsplit("__")
+            .fold(value, |inner, key| Value::Table(Table::from_iter([(key.to_owned(), inner)])));
+        if let Value::Table(nested) = nested {
+            root = schema::merge(root, nested);
+        }
+    }
+    root
+}
+
+fn parse_value(text: String) -> Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or(Value::String(text))
+}
+
+fn check_values(config: &Config) -> Result<(), Error> {
+    let refuse = |key: &'static str, message: &'static str| {
+        Err(Error::new(Code::ConfigInvalid, message)
+            .with_operation("server::config")
+            .with_context("key", Public(key)))
+    };
+    if config.server.keys.iter().any(|key| key.expose().len() < 16) {
+        return refuse("server.keys", "a key has 16 characters or more");
+    }
+    config.analytics.check()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn load_text(text: &str) -> Result<Config, Error> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        load(Some(file.path()), [])
+    }
+
+    #[test]
+    fn unknown_key_is_answered_with_the_nearest_one() {
+        let err = load_text("[server]\nlisten_on = \"127.0.0.1:1\"\n").unwrap_err();
+
+        let context: Vec<_> = err.public_context().collect();
+        assert_eq!(err.code(), Code::ConfigInvalid);
+        assert_eq!(context, [("key", "server.listen_on"), ("did_you_mean", "server.listen")]);
+    }
+
+    #[test]
+    fn unknown_key_of_a_node_is_found() {
+        let err = load_text("[[mesh.nodes]]\nnmae = \"a\"\n").unwrap_err();
+
+        assert!(err.public_context().any(|pair| pair == ("did_you_mean", "mesh.nodes.name")));
+    }
+
+    #[test]
+    fn environment_lies_above_the_file() {
+        let variable = ("MAILY__SERVER__LISTEN".to_owned(), "127.0.0.1:8000".to_owned());
+
+        let config = load(None, [variable, ("MAILY_CACHE".to_owned(), "x".to_owned())]).unwrap();
+
+        assert_eq!(config.server.listen.port(), 8000);
+    }
+
+    #[test]
+    fn wrong_variable_is_an_error_too() {
+        let variable = ("MAILY__SERVER__LISTNE".to_owned(), "127.0.0.1:8000".to_owned());
+
+        assert_eq!(load(None, [variable]).unwrap_err().code(), Code::ConfigInvalid);
+    }
+
+    #[test]
+    fn line_of_a_syntax_error_is_named() {
+        let err = load_text("[server]\nlisten = \n").unwrap_err();
+
+        assert!(err.context().any(|pair| pair == ("line", "2")));
+    }
+
+    #[test]
+    fn short_key_is_refused() {
+        let err = load_text("[server]\nkeys = [\"short\"]\n").unwrap_err();
+
+        assert!(err.public_context().any(|pair| pair == ("key", "server.keys")));
+    }
+
+    #[test]
+    fn keys_are_never_printed() {
+        let config = load_text("[server]\nkeys = [\"0123456789abcdef\"]\n").unwrap();
+
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
+        assert!(!toml::to_string(&config).unwrap().contains("0123456789abcdef"));
+    }
+}

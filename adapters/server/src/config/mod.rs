@@ -1,0 +1,144 @@
+//! The settings: one TOML file, and environment variables above it.
+
+mod load;
+mod schema;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use maily_analytics::AnalyticsConfig;
+use maily_canvas::CanvasConfig;
+use maily_errors::Secret;
+use maily_mesh::MeshConfig;
+use maily_serve_ws::SocketsConfig;
+use serde::{Deserialize, Serialize};
+
+pub use self::load::load;
+
+/// Everything that can be set. `maily config` prints it with its defaults.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where and for whom the server listens.
+    pub server: Server,
+    /// The model nodes and what lies in front of them.
+    pub mesh: MeshConfig,
+    /// The shared documents.
+    pub canvas: CanvasConfig,
+    /// Certificates and their ledger.
+    pub trust: Trust,
+    /// Events, scores and recommendations.
+    pub analytics: AnalyticsConfig,
+    /// Where events come from.
+    pub sources: Sources,
+    /// The key-value store.
+    pub redis: Redis,
+    /// The limits of every WebSocket.
+    pub sockets: SocketsConfig,
+}
+
+/// Where and for whom the server listens.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Server {
+    /// The address; anything but loopback needs `keys`.
+    pub listen: SocketAddr,
+    /// The folder for documents, keys and the ledger.
+    pub data: PathBuf,
+    /// The folder with the local models.
+    pub cache: PathBuf,
+    /// Bearer keys, 16 characters or more each. With none, only loopback may listen.
+    #[serde(skip_serializing)]
+    pub keys: Vec<Secret<String>>,
+    /// How long a shutdown waits for what was begun, in seconds.
+    pub drain_s: u64,
+    /// The largest body, in bytes. A message of 25 MiB must fit.
+    pub max_body_bytes: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7890)),
+            data: PathBuf::from("maily-data"),
+            cache: cache_folder(),
+            keys: Vec::new(),
+            drain_s: 10,
+            max_body_bytes: 26 * 1024 * 1024,
+        }
+    }
+}
+
+/// Certificates and their ledger.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Trust {
+    /// The name of the log and the issuer in certificates and checkpoints.
+    pub origin: String,
+    /// Where certificates are shown; the QR code leads to `PUBLIC_URL/ID`. Empty makes it a `maily:` link.
+    pub public_url: String,
+    /// An EVM chain to anchor on instead of the local log.
+    pub evm: Evm,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self { origin: "maily.local/log".to_owned(), public_url: String::new(), evm: Evm::default() }
+    }
+}
+
+/// An EVM chain.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Evm {
+    /// The URL of a node; empty switches the chain off.
+    pub url: String,
+    /// The address of the contract; empty deploys a new one.
+    pub contract: String,
+    /// The private key of the account that pays, in hex.
+    #[serde(skip_serializing)]
+    pub key: Option<Secret<String>>,
+}
+
+/// Where events come from.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Sources {
+    /// The verification key of the SendGrid event webhook, as its settings page shows it; empty refuses its events.
+    pub sendgrid_key: String,
+}
+
+/// The key-value store.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Redis {
+    /// `redis://HOST:PORT`; without it everything stays in memory.
+    #[serde(skip_serializing)]
+    pub url: Option<Secret<String>>,
+    /// What stands before each key on the server.
+    pub prefix: String,
+    /// How long one call may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self { url: None, prefix: "maily:".to_owned(), timeout_ms: 1_000 }
+    }
+}
+
+/// Returns where the local models lie: `MAILY_CACHE`, or `maily` below the user's cache folder.
+fn cache_folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("MAILY_CACHE") {
+        return PathBuf::from(folder);
+    }
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    base.or_else(home).unwrap_or_else(std::env::temp_dir).join("maily")
+}

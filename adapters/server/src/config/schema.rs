@@ -1,0 +1,73 @@
+//! Which keys exist, so that a wrong one can be answered with the nearest right one.
+
+use maily_errors::{Code, Error, Public};
+use toml::{Table, Value};
+
+/// The optional and secret keys, which the defaults do not print.
+const SPARSE: &str = r#"
+[server]
+keys = [""]
+[mesh]
+nodes = [{ name = "", url = "", models = [""], rename = {}, key = "" }]
+[trust.evm]
+key = ""
+[redis]
+url = ""
+[analytics.recommend]
+seed = 0
+"#;
+
+/// Returns a table that has every key that may be set.
+pub(super) fn all(defaults: Table) -> Result<Table, Error> {
+    let sparse = SPARSE.parse::<Table>().map_err(|err| unexpected().with_source(err))?;
+    Ok(merge(defaults, sparse))
+}
+
+/// Refuses the first key that does not exist, and names the nearest one that does.
+pub(super) fn check(given: &Table, known: &Table, path: &str) -> Result<(), Error> {
+    // An empty table takes any key: it maps names of the caller's own.
+    for (key, value) in given.iter().filter(|_| !known.is_empty()) {
+        let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (value, known.get(key)) {
+            (_, None) => return Err(unknown(&here, key, known)),
+            (Value::Table(given), Some(Value::Table(known))) => check(given, known, &here)?,
+            (Value::Array(given), Some(Value::Array(known))) => {
+                let Some(Value::Table(known)) = known.first() else { continue };
+                for item in given.iter().filter_map(Value::as_table) {
+                    check(item, known, &here)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Lays `above` over `below`.
+pub(super) fn merge(mut below: Table, above: Table) -> Table {
+    for (key, value) in above {
+        let value = match (below.remove(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => Value::Table(merge(below, above)),
+            (_, value) => value,
+        };
+        below.insert(key, value);
+    }
+    below
+}
+
+fn unknown(path: &str, key: &str, known: &Table) -> Error {
+    let nearest = known
+        .keys()
+        .map(|candidate| (strsim::damerau_levenshtein(candidate, key), candidate))
+        .min()
+        .map_or("", |(_, candidate)| candidate.as_str());
+    let section = path.strip_suffix(key).unwrap_or("");
+    Error::new(Code::ConfigInvalid, "there is no such key")
+        .with_operation("server::config")
+        .with_context("key", Public(path))
+        .with_context("did_you_mean", Public(format!("{section}{nearest}")))
+}
+
+pub(super) fn unexpected() -> Error {
+    Error::from(Code::Unexpected).with_operation("server::config")
+}

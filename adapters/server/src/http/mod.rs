@@ -1,0 +1,9 @@
+//! The socket side: who may come in, what is served, and how it ends.
+
+mod guard;
+mod listen;
+mod pages;
+
+pub use self::guard::Guard;
+pub use self::listen::{Running, listen};
+pub use self::pages::{pages, problem_fallback};

@@ -1,0 +1,36 @@
+//! What every server answers, whichever cores it serves.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::Uri;
+use http::header::CONTENT_TYPE;
+use maily_errors::{Code, Error, Public};
+use maily_serve_http::reply::Problem;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+
+/// Health, readiness, metrics and the OpenAPI description.
+pub fn pages(api: OpenApi, metrics: PrometheusHandle, draining: CancellationToken) -> Router {
+    let ready = move || async move {
+        if draining.is_cancelled() { Err(Problem::from(Error::from(Code::Draining))) } else { Ok("ready\n") }
+    };
+    let render = move || async move {
+        metrics.run_upkeep();
+        ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
+    };
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(render))
+        .route("/openapi.json", get(async move || axum::Json(api)))
+}
+
+/// Answers a path that does not exist.
+pub async fn problem_fallback(uri: Uri) -> Response {
+    let err = Error::from(Code::RouteNotFound)
+        .with_operation("server::route")
+        .with_context("path", Public(uri.path()));
+    Problem::from(err).into_response()
+}

@@ -1,0 +1,89 @@
+//! Two people lay out one campaign, at once.
+
+use maily_errors::Error;
+use serde_json::json;
+
+use super::editor::{Editor, Element};
+use super::stage::{Outcome, Stage};
+
+/// The document that the journey draws; the console opens the same one.
+pub(crate) const DOCUMENT: &str = "campaign";
+
+/// The element that the mesh drafts into.
+pub(crate) const COPY: &str = "copy";
+
+/// Two editors, one document.
+#[derive(Debug)]
+pub(crate) struct Editors {
+    pub(crate) ada: Editor,
+    pub(crate) ben: Editor,
+}
+
+pub(super) async fn run(_: &Stage<'_>, server: std::net::SocketAddr) -> Result<Outcome<Editors>, Error> {
+    let ada = Editor::connect(server, DOCUMENT).await?;
+    let ben = Editor::connect(server, DOCUMENT).await?;
+
+    ada.set_up("Summer campaign").await?;
+    let (by_ada, by_ben) = tokio::join!(draw(&ada, &HEAD), draw(&ben, &FOOT));
+    by_ada.and(by_ben)?;
+    // Both move one element at once: the last write wins, the same for both.
+    let (first, second) = tokio::join!(
+        ada.move_to("button", [32.0, 520.0, 200.0, 48.0]),
+        ben.move_to("button", [200.0, 520.0, 200.0, 48.0])
+    );
+    first.and(second)?;
+
+    let elements = ada.converge_with(&ben).await?;
+    let line = format!("Ada and Ben edited \"{DOCUMENT}\" at once and see the same {elements} elements");
+    let data = json!({ "document": DOCUMENT, "elements": elements });
+    Ok(Outcome { value: Editors { ada, ben }, lines: vec![line], data })
+}
+
+async fn draw(editor: &Editor, elements: &[Element<'_>]) -> Result<(), Error> {
+    for element in elements {
+        editor.draw(*element).await?;
+    }
+    Ok(())
+}
+
+const HEAD: [Element<'static>; 2] = [
+    Element {
+        id: "hero",
+        kind: "image",
+        z: "a0",
+        geom: [32.0, 32.0, 536.0, 160.0],
+        text: None,
+        properties: &[("src", "cid:hero@maily"), ("alt", "Sun over green hills")],
+        size: 16.0,
+    },
+    Element {
+        id: "headline",
+        kind: "text",
+        z: "a1",
+        geom: [32.0, 216.0, 536.0, 48.0],
+        text: Some("Summer starts now ☀"),
+        properties: &[("color", "#1f3d48")],
+        size: 32.0,
+    },
+];
+
+const FOOT: [Element<'static>; 2] = [
+    Element {
+        id: COPY,
+        kind: "text",
+        z: "a2",
+        geom: [32.0, 284.0, 536.0, 200.0],
+        text: Some(""),
+        properties: &[("color", "#333333")],
+        size: 16.0,
+    },
+    Element {
+        id: "button",
+        kind: "button",
+        z: "a3",
+        geom: [32.0, 500.0, 200.0, 48.0],
+        text: Some("See the offer"),
+        properties: &[("href", "https://campaign.example/offer"), ("fill", "#2a787e"), ("color", "#ffffff")],
+        size: 16.0,
+    },
+];

@@ -1,0 +1,95 @@
+//! The e-mail of the journey, and three copies of it that somebody altered on the way.
+
+use mail_builder::MessageBuilder;
+use mail_builder::mime::MimePart;
+use maily_errors::{Code, Error};
+
+/// The picture that the canvas and the message show.
+pub(crate) const HERO: &[u8] = include_bytes!("../../assets/hero.png");
+
+/// The content id under which the message carries the picture.
+pub(crate) const HERO_ID: &str = "hero@maily";
+
+/// The sentence of the plain text that one altered copy changes.
+const DEADLINE: &str = "The offer ends on Friday.";
+
+const TERMS: &str = "Terms of the summer offer\r\n\r\n20 % off the first order. One order per customer.\r\n";
+
+/// Builds the message: plain text and HTML, one inline picture, one attachment.
+pub(crate) fn build(subject: &str, text: &str, html: String) -> Result<Vec<u8>, Error> {
+    let plain = format!("{text}\r\n\r\n{DEADLINE}\r\n");
+    let picture = MimePart::new("image/png", HERO).inline().cid(HERO_ID);
+    let related = MimePart::new("multipart/related", vec![MimePart::new("text/html", html), picture]);
+    let body = MimePart::new("multipart/alternative", vec![MimePart::new("text/plain", plain), related]);
+    let terms = MimePart::new("text/plain", TERMS.as_bytes()).attachment("terms.txt");
+    MessageBuilder::new()
+        .from(("Maily Journey", "news@campaign.example"))
+        .to(("Ada", "ada@reader.example"))
+        .subject(subject)
+        .body(MimePart::new("multipart/mixed", vec![body, terms]))
+        .write_to_vec()
+        .map_err(|err| failed("the message cannot be written").with_source(err))
+}
+
+/// Changes one word of the plain text.
+pub(crate) fn with_changed_word(message: &[u8]) -> Result<Vec<u8>, Error> {
+    let altered = DEADLINE.replace("Friday", "Sunday");
+    replace(message, DEADLINE.as_bytes(), altered.as_bytes())
+}
+
+/// Appends what a mailing list appends: a part of its own, below everything else.
+pub(crate) fn with_list_footer(message: &[u8]) -> Result<Vec<u8>, Error> {
+    let text = String::from_utf8_lossy(message);
+    let boundary = text
+        .split_once("multipart/mixed")
+        .and_then(|(_, rest)| rest.split_once("boundary=\""))
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map(|(boundary, _)| boundary)
+        .ok_or_else(|| failed("the message has no outer boundary"))?;
+    let end = format!("--{boundary}--");
+    let footer = format!(
+        "--{boundary}\r\nContent-Type: text/plain; charset=us-ascii\r\nContent-Disposition: inline\r\n\r\n\
+         _______________________________________________\r\nreaders mailing list\r\n{end}",
+    );
+    replace(message, end.as_bytes(), footer.as_bytes())
+}
+
+/// Puts another file in the place of the attachment.
+pub(crate) fn with_other_attachment(message: &[u8]) -> Result<Vec<u8>, Error> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    let terms = STANDARD.encode(TERMS);
+    let first_line = terms.as_bytes().chunks(76).next().unwrap_or_default();
+    let other = STANDARD.encode(TERMS.replace("20 %", "90 %"));
+    let other_line = other.as_bytes().chunks(76).next().unwrap_or_default();
+    replace(message, first_line, other_line)
+}
+
+fn replace(message: &[u8], from: &[u8], to: &[u8]) -> Result<Vec<u8>, Error> {
+    let start = message
+        .windows(from.len())
+        .position(|window| window == from)
+        .ok_or_else(|| failed("the part to alter is not in the message"))?;
+    Ok([&message[..start], to, &message[start + from.len()..]].concat())
+}
+
+fn failed(message: &'static str) -> Error {
+    Error::new(Code::Unexpected, message).with_operation("server::journey::message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_alteration_changes_the_message() {
+        let message = build("Sonne für alle ☀", "Hallo.", "<p>Hallo.</p>".to_owned()).unwrap();
+
+        for altered in
+            [with_changed_word(&message), with_list_footer(&message), with_other_attachment(&message)]
+        {
+            assert_ne!(altered.unwrap(), message);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The mesh: nodes, memory, and what lies in front of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use maily_embed_ort::EmbedOrtConfig;
+use maily_errors::{Code, Error};
+use maily_llm_candle::LlmCandleConfig;
+use maily_mesh::memory::{ExactIndex, HashEmbedder};
+use maily_mesh::{AnyEmbed, Mesh, NodeConfig, Recall, Registry};
+
+use crate::config::Config;
+
+/// The mesh and what is served beside it.
+#[derive(Clone)]
+pub struct Parts {
+    /// The nodes, as one language model.
+    pub mesh: Mesh,
+    /// What the mesh remembers.
+    pub recall: Arc<dyn Recall>,
+    /// What turns text into vectors.
+    pub embed: AnyEmbed,
+    /// What this mesh does without, in words for a person.
+    pub without: Vec<&'static str>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("mesh", &self.mesh)
+            .field("without", &self.without)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds the mesh.
+///
+/// With no node configured it runs the local model, or the echo node when the model is not installed.
+/// With the embedding model not installed it remembers by words instead of by meaning.
+///
+/// # Errors
+///
+/// What the adapters answer for a node that is configured wrongly, or for a damaged model.
+pub fn build(config: &Config) -> Result<Parts, Error> {
+    let cache = &config.server.cache;
+    let mut without = Vec::new();
+
+    let embed = match EmbedOrtConfig::from_folder(cache).build() {
+        Ok(embed) => AnyEmbed::new(embed),
+        Err(err) if err.code() == Code::EmbedderMissing => {
+            without.push("without the embedding model: memories are found by words, not by meaning");
+            AnyEmbed::new(HashEmbedder)
+        }
+        Err(err) => return Err(err),
+    };
+    let recall: Arc<dyn Recall> = Arc::new(ExactIndex::new(embed.clone()));
+
+    let mut settings = config.mesh.clone();
+    let local = LlmCandleConfig::from_folder(cache);
+    if settings.nodes.is_empty() {
+        if local.path.exists() {
+            settings.nodes.push(NodeConfig::new("local", "candle:"));
+        } else {
+            without.push("without the local model: the echo node answers with what it is asked");
+            settings.nodes.push(NodeConfig::new("echo", "echo:"));
+        }
+    }
+
+    let mut registry = Registry::default();
+    maily_llm_echo::register(&mut registry);
+    maily_llm_openai::register(&mut registry);
+    registry.register(maily_llm_candle::SCHEME, move |_: &NodeConfig| local.clone().build());
+    let mesh = Mesh::with_recall(&settings, recall.clone());
+    mesh.connect(&settings, &registry)?;
+    Ok(Parts { mesh, recall, embed, without })
+}

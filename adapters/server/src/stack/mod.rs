@@ -1,0 +1,123 @@
+//! What is served: each core behind its layers, all behind one guard.
+
+pub mod analytics;
+pub mod canvas;
+pub mod mesh;
+mod redis;
+pub mod trust;
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use maily_errors::layer::catch_panic::CatchPanicLayer;
+use maily_errors::layer::problem::ProblemLayer;
+use maily_errors::{Code, Error, LogReport};
+use maily_serve_http::mesh::MeshState;
+use maily_serve_ws::Sockets;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+use tower_http::trace::TraceLayer;
+use utoipa::openapi::{ContactBuilder, InfoBuilder, LicenseBuilder, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::cli::Core;
+use crate::config::Config;
+use crate::http::{Guard, Running, listen, pages, problem_fallback};
+use crate::journey::Live;
+
+/// A server, and what it does without.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Started {
+    /// The server.
+    pub running: Running,
+    /// What is missing on this machine, in words for a person.
+    pub without: Vec<&'static str>,
+}
+
+/// Builds the cores that are asked for and serves them.
+///
+/// # Errors
+///
+/// What a core answers when it is opened, or those of [`listen`]. Nothing listens then.
+pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Started, Error> {
+    let draining = CancellationToken::new();
+    let sockets = Sockets::new(config.sockets.clone());
+    let metrics = PrometheusBuilder::new().build_recorder();
+    let rendered = metrics.handle();
+    // A second server in one process, in tests, shares the recorder of the first.
+    let _ = metrics::set_global_recorder(metrics);
+
+    let mut api = OpenApiRouter::with_openapi(OpenApiBuilder::new().info(info()).build());
+    let mut streams = Router::new();
+    let mut without = Vec::new();
+
+    if Core::Mesh.is_in(cores) {
+        let parts = mesh::build(config)?;
+        let state = MeshState::new(parts.mesh.clone()).with_recall(parts.recall).with_embedder(parts.embed);
+        api = api.merge(maily_serve_http::mesh::router(state));
+        streams = streams.merge(maily_serve_ws::mesh::router(parts.mesh, sockets.clone()));
+        without.extend(parts.without);
+    }
+    if Core::Canvas.is_in(cores) {
+        let (routes, sync) = canvas::routes(canvas::open(config).await?, sockets.clone());
+        api = api.merge(routes);
+        streams = streams.merge(sync);
+    }
+    if Core::Trust.is_in(cores) {
+        api = api.merge(maily_serve_http::trust::router(trust::open(config).await?));
+    }
+    if Core::Analytics.is_in(cores) {
+        let analytics = analytics::build(config)?;
+        api = api.merge(maily_serve_http::analytics::router(analytics.clone()));
+        streams = streams.merge(maily_serve_ws::analytics::router(analytics, sockets.clone()));
+    }
+    if Core::Redis.is_in(cores) {
+        api = api.merge(redis::routes(config)?);
+    }
+    if Core::All.is_in(cores) {
+        streams = streams.merge(maily_console::router()).merge(live.router(sockets.clone()));
+    }
+
+    let (routes, description) = api.split_for_parts();
+    let app = routes
+        .merge(streams)
+        .merge(pages(description, rendered, draining.clone()))
+        .fallback(problem_fallback)
+        // Innermost: a handler that panics is answered like any other error.
+        .layer(ServiceBuilder::new().layer(ProblemLayer::new(LogReport)).layer(CatchPanicLayer::new()))
+        .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
+        .layer(from_fn_with_state(Guard::new(config.server.keys.clone(), draining.clone()), Guard::check))
+        // Outside the guard: a refused request is a span too.
+        .layer(TraceLayer::new_for_http());
+    let running = listen(&config.server, app, sockets, draining).await?;
+    Ok(Started { running, without })
+}
+
+/// Returns a file of the data folder, and makes the folder.
+fn data_file(config: &Config, name: &str) -> Result<PathBuf, Error> {
+    std::fs::create_dir_all(&config.server.data).map_err(|err| {
+        Error::new(Code::StoreFailed, "the data folder cannot be made")
+            .with_operation("server::stack")
+            .with_context("path", config.server.data.display())
+            .with_source(err)
+    })?;
+    Ok(config.server.data.join(name))
+}
+
+fn info() -> utoipa::openapi::Info {
+    let license =
+        LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build();
+    InfoBuilder::new()
+        .title("Maily")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "The reference server. Errors are RFC 9457 problem documents; WebSockets are in the guides.",
+        ))
+        .contact(Some(ContactBuilder::new().name(Some("The Maily authors")).build()))
+        .license(Some(license))
+        .build()
+}

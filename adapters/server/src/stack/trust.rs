@@ -1,0 +1,31 @@
+//! Trust: the key, the journal and the ledger of the data folder, or a chain.
+
+use std::path::PathBuf;
+
+use maily_errors::Error;
+use maily_ledger_log::LogConfig;
+use maily_trust::memory::Ed25519Signer;
+use maily_trust::{Trust, TrustConfig};
+
+use crate::config::Config;
+
+/// Returns where the issuer's key lies.
+#[must_use]
+pub fn key_file(config: &Config) -> PathBuf {
+    config.server.data.join("issuer.key")
+}
+
+/// Opens the log of the data folder; the first time it makes a key.
+///
+/// # Errors
+///
+/// - [`Code::KeyInvalid`](maily_errors::Code::KeyInvalid) when the key file is damaged.
+/// - [`Code::LedgerCorrupt`](maily_errors::Code::LedgerCorrupt) or
+///   [`Code::LedgerLocked`](maily_errors::Code::LedgerLocked) for the log.
+pub async fn open(config: &Config) -> Result<Trust, Error> {
+    let log = LogConfig::new(super::data_file(config, "ledger.log")?).build()?;
+    let signer = Ed25519Signer::load_or_create(&key_file(config), &config.trust.origin)?;
+    let mut settings = TrustConfig::default();
+    settings.public_url = Some(config.trust.public_url.clone()).filter(|url| !url.is_empty());
+    Trust::open(settings, signer, log.clone(), log).await
+}
