@@ -126,13 +126,11 @@ async fn body_over_the_limit_is_refused() {
 
     let length = 16 * 1024 * 1024 + 1;
     let head = format!("POST {CHAT} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
+    let request = [head.as_bytes(), &vec![b' '; length]].concat();
     let (mut reader, mut writer) = socket.split();
     let mut first = [0; 12];
     // The server answers before it has read everything, so both go on at once.
-    let (_, read) = tokio::join!(
-        writer.write_all(&[head.as_bytes(), &vec![b' '; length]].concat()),
-        reader.read_exact(&mut first)
-    );
+    let (_, read) = tokio::join!(writer.write_all(&request), reader.read_exact(&mut first));
 
     read.unwrap();
     assert_eq!(&first, b"HTTP/1.1 413");

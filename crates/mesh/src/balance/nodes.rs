@@ -191,22 +191,17 @@ impl Nodes {
     pub(super) fn pick(&self, model: &ModelName) -> Result<Route> {
         let table = self.table();
         let (routes, now) = (table.routes(model)?, Instant::now());
-        let mut random = rand::rng();
-        let two = [random.random_range(0..routes.len()), random.random_range(0..routes.len())];
+        let [first, second] = two_of(routes.len());
         // Two that are in: the usual case looks at no other node.
-        if two[0] != two[1] && two.iter().all(|index| routes[*index].member.load.out(now).is_none()) {
-            return Ok(cheaper(&routes[two[0]], &routes[two[1]], now).clone());
+        if [first, second].iter().all(|index| routes[*index].member.load.out(now).is_none()) {
+            return Ok(cheaper(&routes[first], &routes[second], now).clone());
         }
         let inside: Vec<_> = routes.iter().filter(|route| route.member.load.out(now).is_none()).collect();
-        match inside.len() {
-            0 => last_resort(routes, now),
-            1 => Ok(inside[0].clone()),
-            count => {
-                let first = random.random_range(0..count);
-                let second = (first + random.random_range(1..count)) % count;
-                Ok(cheaper(inside[first], inside[second], now).clone())
-            }
+        if inside.is_empty() {
+            return last_resort(routes, now);
         }
+        let [first, second] = two_of(inside.len());
+        Ok(cheaper(inside[first], inside[second], now).clone())
     }
 
     /// How long until a node for the model may be asked: zero if there is one now.
@@ -281,6 +276,13 @@ impl Table {
             .with_operation("mesh::balance")
             .with_context("model", Public(model)))
     }
+}
+
+/// Two different places among `count`, which is at least one; of one it is the same place twice.
+fn two_of(count: usize) -> [usize; 2] {
+    let mut random = rand::rng();
+    let first = random.random_range(0..count);
+    [first, (first + random.random_range(1..count.max(2))) % count]
 }
 
 fn cheaper<'a>(left: &'a Route, right: &'a Route, now: Instant) -> &'a Route {
