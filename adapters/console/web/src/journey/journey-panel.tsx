@@ -90,7 +90,7 @@ const StepItem = ({ step, journey }: { readonly step: Step; readonly journey: Jo
         <div className="step-head">
           <h3>{step.title}</h3>
           <span className="unseen">, {step.state}</span>
-          {step.elapsedMs !== null && <span className="time">{duration(step.elapsedMs)}</span>}
+          {step.elapsedMs ? <span className="time">{duration(step.elapsedMs)}</span> : null}
         </div>
         {figure}
         {/* The text of a finished step repeats what is drawn, for terminals. */}
