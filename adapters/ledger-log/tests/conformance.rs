@@ -1,4 +1,5 @@
 //! The log keeps every rule of the `ledger` and `journal` ports.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use maily_ledger_log::{LogConfig, LogLedger};
 

@@ -1,4 +1,5 @@
 //! What a crash, damage or a second process does to the log.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
