@@ -30,15 +30,15 @@ struct Recorded {
 }
 
 async fn node(bytes: impl Into<String>, then: Then) -> Recorded {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1/", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/v1/", listener.local_addr().expect("a bound socket has an address"));
     let (saw, request) = oneshot::channel();
     let (left, hung_up) = oneshot::channel();
     let bytes = bytes.into();
     tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
+        let (mut socket, _) = listener.accept().await.expect("a connection");
         saw.send(read_request(&mut socket).await).ok();
-        socket.write_all(bytes.as_bytes()).await.unwrap();
+        socket.write_all(bytes.as_bytes()).await.expect("an open connection");
         if let Then::Wait = then {
             // Nothing more is expected: the read ends when the other side hangs up.
             while socket.read(&mut [0; 1024]).await.is_ok_and(|bytes| bytes > 0) {}
@@ -47,14 +47,14 @@ async fn node(bytes: impl Into<String>, then: Then) -> Recorded {
     });
     let mut config = OpenAiConfig::new(url).with_key("sk-test");
     (config.headers_ms, config.between_ms) = (300, 300);
-    Recorded { node: config.build().unwrap(), request, hung_up }
+    Recorded { node: config.build().expect("the url is valid"), request, hung_up }
 }
 
 async fn read_request(socket: &mut TcpStream) -> String {
     let mut request = Vec::new();
     loop {
         let mut piece = [0; 4096];
-        let count = socket.read(&mut piece).await.unwrap();
+        let count = socket.read(&mut piece).await.expect("an open connection");
         request.extend_from_slice(&piece[..count]);
         let text = String::from_utf8_lossy(&request).into_owned();
         let whole = text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.ends_with('}'));
@@ -65,7 +65,7 @@ async fn read_request(socket: &mut TcpStream) -> String {
 }
 
 fn prompt() -> Prompt {
-    Prompt::chat("small", &[Message::user("Hi")], true).unwrap()
+    Prompt::chat("small", &[Message::user("Hi")], true).expect("a valid prompt")
 }
 
 async fn ask(node: &Recorded) -> Result<Completion, Error> {

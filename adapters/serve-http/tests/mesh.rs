@@ -19,29 +19,29 @@ struct Answer {
 
 impl Answer {
     fn status(&self) -> u16 {
-        self.head.split(' ').nth(1).unwrap().parse().unwrap()
+        self.head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
     }
 
     fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not json: {}", self.body))
+        serde_json::from_str(&self.body).expect("a JSON body")
     }
 }
 
 /// Serves a mesh until the test's runtime ends, and returns its address.
 async fn serve(state: MeshState) -> String {
     let app: axum::Router = router(state).into();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address").to_string();
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
 }
 
 async fn send(address: &str, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-    let mut socket = TcpStream::connect(address).await.unwrap();
+    let mut socket = TcpStream::connect(address).await.expect("the server listens");
     let length = body.len();
     // HTTP/1.0, so that a body of one piece comes without chunks.
     let head = format!("{method} {path} HTTP/1.0\r\nhost: test\r\ncontent-length: {length}\r\n{headers}\r\n");
-    socket.write_all((head + body).as_bytes()).await.unwrap();
+    socket.write_all((head + body).as_bytes()).await.expect("an open connection");
     let mut answer = String::new();
     // A connection that breaks is part of what is looked at.
     let _ = socket.read_to_string(&mut answer).await;

@@ -132,6 +132,7 @@ impl Nodes {
     }
 
     /// Removes a node; prompts under way are finished. Returns whether there was one.
+    #[expect(clippy::must_use_candidate, reason = "whether there was one is rarely of interest")]
     pub fn remove(&self, name: &str) -> bool {
         let before = self.table().members.len();
         self.change(|members| members.retain(|member| member.node.name.as_str() != name));
