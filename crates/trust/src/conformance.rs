@@ -19,6 +19,9 @@ use crate::port::{Call, Journal, Ledger};
 /// The expression makes a fresh implementation, once for each rule; it may `.await`. Needs `tokio` with
 /// `macros` and `rt` among the dev-dependencies.
 ///
+/// With `ledger?` or `journal?` the expression is an `Option`: without a value, because a component is not
+/// installed, the test returns.
+///
 /// # Examples
 ///
 /// ```
@@ -44,6 +47,12 @@ macro_rules! conformance {
             journal_keeps_empty_and_large_entries
             journal_keeps_the_order_of_appends
         );
+    };
+    ($port:ident?, $make:expr) => {
+        $crate::conformance!($port, match $make {
+            Some(made) => made,
+            None => return,
+        });
     };
     (@tests $port:ident, $make:expr, $($rule:ident)+) => {
         mod $port {

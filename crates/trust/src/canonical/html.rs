@@ -14,7 +14,11 @@ pub(super) fn break_lines(html: &str) -> String {
     while let Some(at) = rest.find('<') {
         let (before, tag) = rest.split_at(at);
         out.push_str(before);
-        let end = tag.find('>').map_or(tag.len(), |end| end + 1);
+        // A tag without an end is text to the end, and looking for it again would take quadratic time.
+        let Some(end) = tag.find('>').map(|end| end + 1) else {
+            rest = tag;
+            break;
+        };
         let name = tag_name(tag);
         let closes = |names: &[&str]| name.strip_prefix('/').is_some_and(|name| names.contains(&name));
         if closes(&["body", "html"]) {

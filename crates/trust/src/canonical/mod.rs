@@ -19,8 +19,8 @@
 //! ```
 //! use maily_trust::canonical::Canonical;
 //!
-//! let sent = Canonical::of(b"Subject: Hi\nFrom: a@b.example\n\nOne  line.\n")?;
-//! let relayed = Canonical::of(b"From: a@b.example\r\nSubject:  Hi\r\n\r\nOne  line. \r\n\r\n")?;
+//! let sent = Canonical::of(b"Subject: Hi\nFrom: a@b.example\n\nOne.\nTwo.\n")?;
+//! let relayed = Canonical::of(b"From: a@b.example\r\nSubject:  Hi\r\n\r\nOne. \r\n\r\nTwo.\r\n")?;
 //!
 //! assert_ne!(sent.exact(), relayed.exact());
 //! assert_eq!(sent.root(), relayed.root());
