@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use futures_util::StreamExt;
 use maily::mesh::balance::Node;
@@ -11,12 +12,13 @@ use maily::mesh::{Body, Completion, Embedding, Mesh, MeshConfig, Prompt, Texts};
 use tower::{ServiceExt, service_fn};
 
 const ANSWER: &[u8] = br#"{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}"#;
-const EVENT: &str =
-    "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n";
+const EVENT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n";
 
 fn prompt(bytes: usize, stream: bool) -> String {
     let text = "lorem ipsum ".repeat(bytes / 12);
-    format!(r#"{{"model":"small","messages":[{{"role":"user","content":"{text}"}}],"stream":{stream},"seed":1}}"#)
+    format!(
+        r#"{{"model":"small","messages":[{{"role":"user","content":"{text}"}}],"stream":{stream},"seed":1}}"#
+    )
 }
 
 /// A mesh whose two nodes answer at once, so that what is left is the mesh.
@@ -25,7 +27,9 @@ fn mesh(frames: usize) -> Mesh {
     for name in ["left", "right"] {
         let node = service_fn(move |prompt: Prompt| {
             let body = if prompt.head.stream {
-                Body::stream(futures_util::stream::repeat(Ok(EVENT.as_bytes().into())).take(frames))
+                Body::stream(futures_util::stream::iter(
+                    (0..frames).map(|_| Ok(Bytes::from_static(EVENT.as_bytes()))),
+                ))
             } else {
                 Body::full(ANSWER)
             };
@@ -47,7 +51,8 @@ fn in_process(criterion: &mut Criterion) {
         let mesh = mesh(frames);
         group.bench_function(name, |bencher| {
             bencher.to_async(&runtime).iter(|| async {
-                let answer = mesh.complete(Prompt::parse(body.clone()).expect("valid")).await.expect("answers");
+                let answer =
+                    mesh.complete(Prompt::parse(body.clone()).expect("valid")).await.expect("answers");
                 answer.body.for_each(|chunk| std::future::ready(drop(black_box(chunk)))).await;
             });
         });
@@ -58,13 +63,17 @@ fn in_process(criterion: &mut Criterion) {
 fn parts(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mesh parts");
     for (name, bytes) in [("300 B", 200), ("32 KiB", 32 * 1024)] {
-        let body = bytes::Bytes::from(prompt(bytes, true));
+        let body = Bytes::from(prompt(bytes, true));
         group.bench_function(format!("read the head, {name}"), |bencher| {
             bencher.iter(|| Prompt::parse(black_box(body.clone())).expect("valid"));
         });
         group.bench_function(format!("splice the model, {name}"), |bencher| {
             let prompt = Prompt::parse(body.clone()).expect("valid");
-            bencher.iter_batched(|| prompt.clone(), |prompt| prompt.with_model("org/Small-1B"), BatchSize::SmallInput);
+            bencher.iter_batched(
+                || prompt.clone(),
+                |prompt| prompt.with_model("org/Small-1B"),
+                BatchSize::SmallInput,
+            );
         });
     }
     group.bench_function("decode 66 events", |bencher| {
@@ -80,7 +89,9 @@ fn parts(criterion: &mut Criterion) {
     let vectors = runtime.block_on(HashEmbedder.oneshot(texts)).expect("embeds");
     let wide = |vector: &Embedding| Embedding::normalized(vector.as_slice().repeat(2)[..384].to_vec());
     let (left, right) = (wide(&vectors[0]), wide(&vectors[1]));
-    group.bench_function("compare two vectors of 384", |bencher| bencher.iter(|| black_box(&left).cosine(black_box(&right))));
+    group.bench_function("compare two vectors of 384", |bencher| {
+        bencher.iter(|| black_box(&left).cosine(black_box(&right)))
+    });
     group.finish();
 }
 
