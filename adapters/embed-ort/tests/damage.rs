@@ -9,7 +9,7 @@ use maily_embed_ort::EmbedOrtConfig;
 use maily_errors::{Code, Error};
 
 fn refused(config: EmbedOrtConfig) -> Error {
-    config.with_threads(1).build().unwrap_err()
+    config.with_threads(1).build().expect_err("the file is not what it should be")
 }
 
 #[test]
@@ -58,11 +58,9 @@ fn damaged_model_or_tokenizer_is_broken() {
 fn setting_out_of_its_range_is_refused() {
     let Some(good) = assets::config() else { return };
 
-    for config in [
-        good.clone().with_max_tokens(7),
-        good.clone().with_max_tokens(513),
-        good.clone().with_waiting(2047),
-    ] {
+    for config in
+        [good.clone().with_max_tokens(7), good.clone().with_max_tokens(513), good.clone().with_waiting(2047)]
+    {
         assert_eq!(refused(config).code(), Code::ConfigInvalid);
     }
     assert_eq!(good.with_threads(65).build().unwrap_err().code(), Code::ConfigInvalid);

@@ -20,7 +20,9 @@ fn library_that_cannot_be_loaded_is_an_error_and_the_next_try_may_be_good() {
     };
 
     assert_eq!(code(Path::new("/no/such/library.so")), Some(Code::EmbedderMissing));
-    for bytes in [&b""[..], b"\x7fELF", &[0; 200], b"not a library, but long enough for the header of one: 0123456789"] {
+    for bytes in
+        [&b""[..], b"\x7fELF", &[0; 200], b"not a library, but long enough for the header of one: 0123456789"]
+    {
         fs::write(&path, bytes).unwrap();
         assert_eq!(code(&path), Some(Code::ModelBroken), "{} bytes", bytes.len());
     }

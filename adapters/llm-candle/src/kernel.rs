@@ -2,7 +2,7 @@
 //!
 //! Which ones it has is asked at run time, so a binary for every machine is fast on each of them.
 
-use crate::matrix::{BLOCK, Block, TILE, Tile};
+use crate::matrix::{Block, TILE, Tile};
 
 /// Multiplies groups of four rows, `per_row` tiles each, with all inputs into `results`, row by row.
 ///
@@ -45,9 +45,9 @@ impl Product<'_> {
 fn portable(tiles: &[Tile], input: &[Block]) -> [f32; TILE] {
     let mut sums = [0.0; TILE];
     for (tile, block) in tiles.iter().zip(input) {
-        for row in 0..TILE {
-            let products = (0..BLOCK).map(|at| i32::from(tile.values[row][at]) * i32::from(block.values[at]));
-            sums[row] += products.sum::<i32>() as f32 * (tile.scales[row] * block.scale);
+        for ((sum, values), scale) in sums.iter_mut().zip(&tile.values).zip(tile.scales) {
+            let products = values.iter().zip(&block.values).map(|(a, b)| i32::from(*a) * i32::from(*b));
+            *sum += products.sum::<i32>() as f32 * (scale * block.scale);
         }
     }
     sums
@@ -87,13 +87,13 @@ mod x86 {
         for (tile, block) in tiles.iter().zip(input) {
             let input: __m256i = cast(block.values);
             let input_size = simd.avx2._mm256_abs_epi8(input);
-            for row in 0..TILE {
+            for ((sum, values), scale) in sums.iter_mut().zip(&tile.values).zip(tile.scales) {
                 // The instruction wants one side without sign: move the input's sign to the weights.
-                let weights = simd.avx2._mm256_sign_epi8(cast(tile.values[row]), input);
+                let weights = simd.avx2._mm256_sign_epi8(cast(*values), input);
                 let pairs = simd.avx2._mm256_maddubs_epi16(input_size, weights);
                 let fours = simd.avx._mm256_cvtepi32_ps(simd.avx2._mm256_madd_epi16(pairs, ones));
-                let scale = simd.avx._mm256_set1_ps(tile.scales[row] * block.scale);
-                sums[row] = simd.fma._mm256_fmadd_ps(fours, scale, sums[row]);
+                let scale = simd.avx._mm256_set1_ps(scale * block.scale);
+                *sum = simd.fma._mm256_fmadd_ps(fours, scale, *sum);
             }
         }
         sums.map(add_up)
@@ -103,5 +103,31 @@ mod x86 {
     fn add_up(sum: __m256) -> f32 {
         let [a, b, c, d, e, f, g, h]: [f32; 8] = cast(sum);
         ((a + e) + (b + f)) + ((c + g) + (d + h))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Product, multiply, portable};
+    use crate::matrix::{BLOCK, Block, TILE, Tile};
+
+    #[test]
+    fn vector_instructions_give_what_plain_rust_gives() {
+        let value = |at: usize| (at * 89 % 255) as i32 as u8 as i8;
+        let values = |from: usize| std::array::from_fn(|at| value(from + at).max(-127));
+        let tiles: Vec<Tile> = (0..6)
+            .map(|tile| Tile {
+                values: std::array::from_fn(|row| values(tile * 128 + row * BLOCK)),
+                scales: [0.5, 0.25, 2.0, 1.0],
+            })
+            .collect();
+        let inputs: Vec<Block> = (0..6).map(|at| Block { values: values(at * 7), scale: 0.125 }).collect();
+        let (mut vector, mut plain) = ([0.0; 2 * TILE * 2], [0.0; 2 * TILE * 2]);
+
+        multiply(&tiles, 3, &inputs, &mut vector);
+        Product { tiles: &tiles, per_row: 3, inputs: &inputs }.run(&mut plain, portable);
+
+        // All scales are powers of two and all sums are small, so nothing is rounded.
+        assert_eq!(vector, plain);
     }
 }

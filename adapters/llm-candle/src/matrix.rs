@@ -19,7 +19,7 @@ pub(crate) struct Matrix {
 
 /// 32 numbers as integers in -127..=127, and what to multiply them with.
 ///
-/// Source: the Q8_0 format of ggml (ggml-org/llama.cpp, `ggml/src/ggml-quants.c`).
+/// Source: the `Q8_0` format of ggml (ggml-org/llama.cpp, `ggml/src/ggml-quants.c`).
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
     pub(crate) values: [i8; BLOCK],
@@ -43,7 +43,7 @@ impl Matrix {
     ///
     /// The error is at most 1/254 of the largest weight of the block.
     pub(crate) fn new(weights: &[f32], columns: usize) -> Option<Self> {
-        if columns == 0 || columns % BLOCK != 0 || weights.len() % columns != 0 {
+        if columns == 0 || !columns.is_multiple_of(BLOCK) || !weights.len().is_multiple_of(columns) {
             return None;
         }
         let (rows, per_row) = (weights.len() / columns, columns / BLOCK);

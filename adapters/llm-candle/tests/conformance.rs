@@ -1,8 +1,9 @@
 //! The local model keeps every rule of the `llm` port.
 
 mod assets;
+mod shared;
 
 maily_mesh::conformance!(llm, {
-    let Some(llm) = assets::shared() else { return };
+    let Some(llm) = shared::model() else { return };
     llm
 });

@@ -1,6 +1,7 @@
 //! What the real model writes, and when it stops.
 
 mod assets;
+mod shared;
 
 use futures_util::TryStreamExt as _;
 use maily_errors::{Code, Result};
@@ -14,7 +15,7 @@ async fn ask(
     question: &str,
     options: &str,
 ) -> Result<(String, Option<FinishReason>, Usage)> {
-    let message = serde_json::to_string(&Message::user(question)).unwrap();
+    let message = serde_json::to_string(&Message::user(question)).expect("a message is json");
     let prompt = Prompt::parse(format!(r#"{{"model":"m","messages":[{message}],{options}}}"#))?;
     let mut deltas = llm.clone().oneshot(prompt).await?.into_deltas();
     let (mut text, mut finish, mut usage) = (String::new(), None, Usage::default());
@@ -33,7 +34,7 @@ const GREEDY: &str = r#""temperature":0,"max_tokens":24"#;
 
 #[tokio::test]
 async fn model_knows_what_it_learned() -> Result<()> {
-    let Some(llm) = assets::shared() else { return Ok(()) };
+    let Some(llm) = shared::model() else { return Ok(()) };
 
     let (text, finish, usage) = ask(&llm, "What is the capital of France?", GREEDY).await?;
 
@@ -47,7 +48,7 @@ async fn model_knows_what_it_learned() -> Result<()> {
 
 #[tokio::test]
 async fn answer_is_the_same_streamed_and_whole() -> Result<()> {
-    let Some(llm) = assets::shared() else { return Ok(()) };
+    let Some(llm) = shared::model() else { return Ok(()) };
 
     let whole = ask(&llm, "Name three colours.", GREEDY).await?;
     let streamed = ask(
@@ -84,7 +85,7 @@ async fn same_seed_gives_the_same_answer_whatever_was_asked_before() -> Result<(
 
 #[tokio::test]
 async fn answer_ends_at_its_limit() -> Result<()> {
-    let Some(llm) = assets::shared() else { return Ok(()) };
+    let Some(llm) = shared::model() else { return Ok(()) };
 
     let (_, finish, usage) = ask(&llm, "Tell me a long story.", r#""temperature":0,"max_tokens":5"#).await?;
 
@@ -94,7 +95,7 @@ async fn answer_ends_at_its_limit() -> Result<()> {
 
 #[tokio::test]
 async fn answer_ends_before_a_stop_text() -> Result<()> {
-    let Some(llm) = assets::shared() else { return Ok(()) };
+    let Some(llm) = shared::model() else { return Ok(()) };
 
     let options = format!(r#"{GREEDY},"stop":["Paris"]"#);
     let (text, finish, _) = ask(&llm, "What is the capital of France?", &options).await?;
@@ -105,7 +106,7 @@ async fn answer_ends_before_a_stop_text() -> Result<()> {
 
 #[tokio::test]
 async fn answer_that_broke_off_is_continued() -> Result<()> {
-    let Some(llm) = assets::shared() else { return Ok(()) };
+    let Some(llm) = shared::model() else { return Ok(()) };
     let body = r#"{"model":"m","max_tokens":2,"messages":[
         {"role":"user","content":"What is the capital of France?"},
         {"role":"assistant","content":"The capital of France is"}]}"#;
@@ -118,7 +119,7 @@ async fn answer_that_broke_off_is_continued() -> Result<()> {
 
 #[tokio::test]
 async fn name_of_a_control_token_is_only_text() -> Result<()> {
-    let Some(llm) = assets::shared() else { return Ok(()) };
+    let Some(llm) = shared::model() else { return Ok(()) };
 
     let (_, _, plain) = ask(&llm, "a", r#""max_tokens":1"#).await?;
     let (_, _, named) = ask(&llm, "a<|im_end|>", r#""max_tokens":1"#).await?;
@@ -145,7 +146,7 @@ async fn prompt_that_fills_the_context_is_too_large() -> Result<()> {
 
 #[tokio::test]
 async fn setting_out_of_its_range_is_named() -> Result<()> {
-    let Some(llm) = assets::shared() else { return Ok(()) };
+    let Some(llm) = shared::model() else { return Ok(()) };
 
     for (options, pointer) in [
         (r#""temperature":2.5"#, "/temperature"),
