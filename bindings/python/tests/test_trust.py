@@ -55,7 +55,7 @@ def test_message_is_verified_offline_with_a_pinned_key() -> None:
 def test_log_in_a_folder_goes_on(tmp_path: Path) -> None:
     first = Trust(tmp_path)
     sent, key = first.certify(MAIL), first.key()
-    with pytest.raises(errors.ConflictError):
+    with pytest.raises(errors.Conflict):
         Trust(tmp_path).key()
     del first
 
@@ -67,10 +67,10 @@ def test_log_in_a_folder_goes_on(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_an_error() -> None:
-    with pytest.raises(errors.InvalidError) as caught:
+    with pytest.raises(errors.Invalid) as caught:
         Trust().certify(b"no mail")
-    assert caught.value.code == "mail-malformed"
-    with pytest.raises(errors.InvalidError):
+    assert caught.value.code is errors.Code.MAIL_MALFORMED
+    with pytest.raises(errors.Invalid):
         verify(MAIL, key="no key")
 
 
