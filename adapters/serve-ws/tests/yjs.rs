@@ -1,5 +1,7 @@
 //! Unmodified Yjs clients under Node against the canvas server.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! Damaged, locked and killed: what was acknowledged is there, and nothing is made worse.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The protocol, byte by byte, against recorded frames.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test")]
+
 use bytes::Bytes;
 use maily_canvas::sync::{Frame, Presence};
 use maily_errors::Code;

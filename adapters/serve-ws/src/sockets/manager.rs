@@ -18,7 +18,7 @@ use super::slot::{Slot, Slots};
 use super::socket::{self, Remains, Wire};
 use super::{Socket, SocketsConfig};
 
-/// The connection manager of all WebSockets of a server. A clone is a handle to the same manager.
+/// The connection manager of all sockets of a server. A clone is a handle to the same manager.
 #[derive(Clone, Debug, Default)]
 pub struct Sockets {
     shared: Arc<Shared>,
