@@ -68,7 +68,7 @@ struct EmbeddingItem {
     embedding: EmbeddingValues,
 }
 
-/// EmbeddingValues, as numbers or in base64.
+/// The values, as numbers or in base64.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum EmbeddingValues {
