@@ -97,7 +97,7 @@ impl Default for Trust {
 pub struct Evm {
     /// The URL of a node; empty switches the chain off.
     pub url: String,
-    /// The address of the contract; empty deploys a new one.
+    /// The address of the contract.
     pub contract: String,
     /// The private key of the account that pays, in hex.
     #[serde(skip_serializing)]

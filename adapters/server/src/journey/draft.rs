@@ -74,6 +74,7 @@ async fn write_copy(
     let prompt = json!({
         "model": "default",
         "stream": true,
+        "stream_options": { "include_usage": true },
         "temperature": 0.3,
         "seed": 7,
         "max_tokens": 72,

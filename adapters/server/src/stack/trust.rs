@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use maily_errors::Error;
+use maily_errors::{Code, Error, Public};
+use maily_ledger_evm::{EvmConfig, EvmLedger};
 use maily_ledger_log::LogConfig;
 use maily_trust::memory::Ed25519Signer;
 use maily_trust::{Trust, TrustConfig};
 
-use crate::config::Config;
+use crate::config::{Config, Evm};
 
 /// Returns where the issuer's key lies.
 #[must_use]
@@ -27,5 +28,20 @@ pub async fn open(config: &Config) -> Result<Trust, Error> {
     let signer = Ed25519Signer::load_or_create(&key_file(config), &config.trust.origin)?;
     let mut settings = TrustConfig::default();
     settings.public_url = Some(config.trust.public_url.clone()).filter(|url| !url.is_empty());
-    Trust::open(settings, signer, log.clone(), log).await
+    match &config.trust.evm {
+        evm if evm.url.is_empty() => Trust::open(settings, signer, log.clone(), log).await,
+        evm => Trust::open(settings, signer, log, chain(evm).await?).await,
+    }
+}
+
+async fn chain(evm: &Evm) -> Result<EvmLedger, Error> {
+    let key = evm.key.as_ref().map_or("", |key| key.expose());
+    let config = EvmConfig::new(evm.url.as_str(), key);
+    let contract = evm.contract.parse().map_err(|err| {
+        Error::new(Code::ConfigInvalid, "the address of the contract is missing or wrong")
+            .with_operation("server::stack::trust")
+            .with_context("key", Public("trust.evm.contract"))
+            .with_source(Box::<dyn std::error::Error + Send + Sync>::from(err))
+    })?;
+    config.with_contract(contract).build().await
 }
