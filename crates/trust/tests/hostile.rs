@@ -110,7 +110,7 @@ proptest! {
         prop_assert_eq!(verdict.state, State::Intact);
         prop_assert!(verdict.exact);
 
-        let mut altered = sent.clone();
+        let mut altered = sent;
         let last = altered.len() - 3;
         altered[last] = altered[last].to_ascii_uppercase();
         prop_assert_eq!(verifier.verify(&altered).unwrap().state, State::Changed);
