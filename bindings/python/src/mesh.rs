@@ -70,7 +70,7 @@ struct Answer {
 }
 
 /// A memory that was found.
-#[pyclass(frozen, get_all, module = "maily.mesh", skip_from_py_object)]
+#[pyclass(frozen, get_all, module = "maily.mesh")]
 #[derive(Clone)]
 struct Recalled {
     /// Its name, to forget it by.
