@@ -59,10 +59,10 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
     let local = LlmCandleConfig::from_folder(cache);
     if settings.nodes.is_empty() {
         if local.path.exists() {
-            settings.nodes.push(NodeConfig::new("local", "candle:"));
+            settings.nodes.push(NodeConfig::new("local", "candle:").with_model(local.model.as_str()));
         } else {
             without.push("without the local model: the echo node answers with what it is asked");
-            settings.nodes.push(NodeConfig::new("echo", "echo:"));
+            settings.nodes.push(NodeConfig::new("echo", "echo:").with_model("echo"));
         }
     }
 
