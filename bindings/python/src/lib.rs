@@ -30,7 +30,8 @@ fn add(
     name: &str,
     register: fn(&Bound<'_, PyModule>) -> PyResult<()>,
 ) -> PyResult<()> {
-    let module = PyModule::new(parent.py(), name)?;
+    // Functions say that they live where they are public.
+    let module = PyModule::new(parent.py(), &format!("maily.{name}"))?;
     register(&module)?;
-    parent.add_submodule(&module)
+    parent.add(name, module)
 }

@@ -102,8 +102,18 @@ fn names_a_failure(line: &str) -> bool {
 }
 
 /// How the runners begin a line about a failure.
-const STARTS: [&str; 9] =
-    ["error", "FAILED ", "ERROR ", "FAIL ", "not ok ", "✖ ", "MAILY-SKIP:", "Diff in", "# failed:"];
+const STARTS: [&str; 10] = [
+    "error:",
+    "error[",
+    "FAILED ",
+    "ERROR ",
+    "FAIL ",
+    "not ok ",
+    "✖ ",
+    "MAILY-SKIP:",
+    "Diff in",
+    "# failed:",
+];
 
 #[cfg(test)]
 mod tests {

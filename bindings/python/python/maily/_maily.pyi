@@ -2,6 +2,8 @@
 
 from types import ModuleType
 
+__all__ = ["__version__", "errors", "redis", "mesh", "canvas", "trust", "analytics"]
+
 __version__: str
 
 analytics: ModuleType
