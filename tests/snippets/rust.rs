@@ -24,5 +24,8 @@ mod redis {}
 #[doc = include_str!("../../docs/guides/trust.md")]
 mod trust {}
 
+#[doc = include_str!("../../docs/tour.md")]
+mod tour {}
+
 #[doc = include_str!("../../README.md")]
 mod readme {}

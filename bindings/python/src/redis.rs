@@ -185,9 +185,8 @@ impl Calls {
         value: Vec<u8>,
         ttl: Option<f64>,
     ) -> impl Future<Output = Result<()>> + Send + use<> {
-        let request = Key::new(key).and_then(|key| {
-            Ok(StoreRequest::Set { key, value: value.into(), ttl: duration(ttl)? })
-        });
+        let request = Key::new(key)
+            .and_then(|key| Ok(StoreRequest::Set { key, value: value.into(), ttl: duration(ttl)? }));
         self.ask(request, |reply| reply.into_done().map(drop))
     }
 
@@ -199,8 +198,11 @@ impl Calls {
         ttl: Option<f64>,
     ) -> impl Future<Output = Result<bool>> + Send + use<> {
         let request = Key::new(key).and_then(|key| {
-            let swap =
-                Swap { expected: expected.map(Into::into), value: value.map(Into::into), ttl: duration(ttl)? };
+            let swap = Swap {
+                expected: expected.map(Into::into),
+                value: value.map(Into::into),
+                ttl: duration(ttl)?,
+            };
             Ok(StoreRequest::CompareAndSet { key, swap })
         });
         self.ask(request, StoreReply::into_done)

@@ -44,10 +44,7 @@ fn verifier(key: Option<String>, config: &Config) -> Result<Verifier, Error> {
 /// Prints the verdict, and every part that is not as it was.
 fn show(verdict: &Verdict) {
     say(&verdict.title);
-    for part in verdict.parts.iter().filter(|part| part.fate != Fate::Intact) {
-        say(format!("  {part}"));
-        part.places.iter().for_each(|place| say(format!("    {place}")));
-    }
+    verdict.parts.iter().filter(|part| part.fate != Fate::Intact).for_each(|part| say(format!("  {part}")));
     if let Some(certificate) = &verdict.certificate {
         say(format!(
             "  certificate {}, number {} in {}",

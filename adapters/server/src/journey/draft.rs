@@ -115,6 +115,7 @@ async fn write_subject(client: &Client) -> Result<String, Error> {
         "temperature": 0.2,
         "seed": 7,
         "max_tokens": 20,
+        "stop": ["\n"],
         "messages": [{
             "role": "user",
             "content": "Write the subject line of an e-mail about a summer sale with 20 % off. \

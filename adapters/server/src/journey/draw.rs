@@ -23,6 +23,8 @@ pub(super) async fn run(_: &Stage<'_>, server: std::net::SocketAddr) -> Result<O
     let ada = Editor::connect(server, DOCUMENT).await?;
     let ben = Editor::connect(server, DOCUMENT).await?;
 
+    ada.appear("Ada", "#0f6b5c", [120, 240]).await?;
+    ben.appear("Ben", "#a8471f", [420, 530]).await?;
     ada.set_up("Summer campaign").await?;
     let (by_ada, by_ben) = tokio::join!(draw(&ada, &HEAD), draw(&ben, &FOOT));
     by_ada.and(by_ben)?;

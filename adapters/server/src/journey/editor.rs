@@ -1,14 +1,17 @@
 //! One person at the canvas: an ordinary Yjs client over a real WebSocket.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use maily_errors::{Code, Error};
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
-use yrs::sync::{Message, SyncMessage};
+use yrs::sync::awareness::AwarenessUpdateEntry;
+use yrs::sync::{AwarenessUpdate, Message, SyncMessage};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{
@@ -71,6 +74,15 @@ impl Editor {
         editor.send(Message::Sync(hello)).await?;
         editor.wait(|seen| seen.synced).await?;
         Ok(editor)
+    }
+
+    /// Shows the others who is here and where the pointer is.
+    pub(crate) async fn appear(&self, name: &str, color: &str, cursor: [u32; 2]) -> Result<(), Error> {
+        let [x, y] = cursor;
+        let state = json!({ "user": { "name": name, "color": color }, "cursor": { "x": x, "y": y } });
+        let entry = AwarenessUpdateEntry { clock: 1, json: state.to_string().into() };
+        let clients = HashMap::from([(self.doc.client_id(), entry)]);
+        self.send(Message::Awareness(AwarenessUpdate { clients })).await
     }
 
     /// Draws an element, or replaces the one of the same id.

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use maily_errors::{Code, Error};
-use maily_trust::verify::Fate;
-use maily_trust::{State, Verdict, Verifier};
+use maily_trust::{State, Verifier};
 use serde_json::json;
 
 use super::chain;
@@ -67,15 +66,9 @@ pub(super) async fn verify(
             write(&out.join(format!("altered-{index}.eml")), &bytes)?;
         }
         lines.push(format!("{what:<24}  {}", verdict.title));
-        lines.extend(places(&verdict).map(|place| format!("{:<26}{place}", "")));
         verdicts.push(json!({ "copy": what, "state": verdict.state, "title": verdict.title }));
     }
     Ok(Outcome { value: (), lines, data: json!({ "verdicts": verdicts }) })
-}
-
-fn places(verdict: &Verdict) -> impl Iterator<Item = String> {
-    let touched = verdict.parts.iter().filter(|part| part.fate != Fate::Intact);
-    touched.flat_map(|part| part.places.iter().map(move |place| format!("{part}: {place}")))
 }
 
 /// Trusts the key that the server names, as a reader who pinned it would.

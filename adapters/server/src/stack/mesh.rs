@@ -59,17 +59,25 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
     let local = LlmCandleConfig::from_folder(cache);
     if settings.nodes.is_empty() {
         if local.path.exists() {
-            settings.nodes.push(NodeConfig::new("local", "candle:").with_model(local.model.as_str()));
+            settings.nodes.push(NodeConfig::new("local", "candle:"));
         } else {
             without.push("without the local model: the echo node answers with what it is asked");
-            settings.nodes.push(NodeConfig::new("echo", "echo:").with_model("echo"));
+            settings.nodes.push(NodeConfig::new("echo", "echo:"));
+        }
+    }
+    // Nodes of this process serve one model, and a client that asks for another shall hear so.
+    for node in settings.nodes.iter_mut().filter(|node| node.models.is_empty()) {
+        match node.scheme() {
+            maily_llm_candle::SCHEME => node.models.push(local.model.as_str().into()),
+            maily_llm_echo::SCHEME => node.models.push(maily_llm_echo::SCHEME.into()),
+            _ => {}
         }
     }
 
     let mut registry = Registry::default();
     maily_llm_echo::register(&mut registry);
     maily_llm_openai::register(&mut registry);
-    registry.register(maily_llm_candle::SCHEME, move |_: &NodeConfig| local.clone().build());
+    maily_llm_candle::register(&mut registry, cache);
     let mesh = Mesh::with_recall(&settings, recall.clone());
     mesh.connect(&settings, &registry)?;
     Ok(Parts { mesh, recall, embed, without })

@@ -1,12 +1,10 @@
 //! Wrong input gets a catalogued error that says what to do; nothing is lost, and the server lives.
 
-mod support;
-
 use std::io::Write as _;
 
+use crate::support::{Maily, code, command, run};
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
-use support::{Maily, code, command, run};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -110,7 +108,7 @@ async fn message_of_full_size_is_certified_and_one_byte_more_is_refused() {
     let (accepted, _) = server.post("/v1/trust/certificates", full(LIMIT)).await;
     let (refused, body) = server.post("/v1/trust/certificates", full(LIMIT + 1)).await;
 
-    assert_eq!(accepted, StatusCode::OK);
+    assert_eq!(accepted, StatusCode::CREATED);
     assert_eq!((refused, code(&body).as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "mail-too-large"));
 }
 
