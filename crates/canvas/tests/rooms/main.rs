@@ -2,155 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod presence;
+mod support;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use maily_canvas::memory::{KeyAccess, MemoryBus, MemoryStore};
-use maily_canvas::model::{Caller, Grant, Stored};
+use maily_canvas::model::{Caller, Grant};
 use maily_canvas::port::DocStore;
 use maily_canvas::scene::{ElementKind, Geom, NewElement};
-use maily_canvas::sync::{Frame, Presence};
-use maily_canvas::{Canvas, CanvasConfig, DocumentName, Join, Session};
-use maily_errors::{Code, Error, Kind};
+use maily_canvas::sync::Frame;
+use maily_canvas::{Canvas, CanvasConfig, Join};
+use maily_errors::{Code, Kind};
 use tokio::sync::Semaphore;
-use yrs::updates::decoder::Decode;
-use yrs::updates::encoder::Encode;
-use yrs::{Doc, GetString, ReadTxn, StateVector, Text, Transact, Update};
+use yrs::{Doc, ReadTxn, Text, Transact};
 
-/// A Yjs client, as far as a room can tell.
-struct Client {
-    doc: Doc,
-    session: Session,
-}
-
-impl Client {
-    async fn join(canvas: &Canvas) -> Self {
-        Self::with(canvas, Doc::new(), Caller::default()).await
-    }
-
-    async fn with(canvas: &Canvas, doc: Doc, caller: Caller) -> Self {
-        let session = canvas.join(&Join::new(name(), caller)).await.unwrap();
-        let client = Self { doc, session };
-        client.send(&Frame::SyncStep1(client.vector())).await;
-        client
-    }
-
-    fn vector(&self) -> Bytes {
-        self.doc.transact().state_vector().encode_v1().into()
-    }
-
-    async fn send(&self, frame: &Frame) {
-        self.session.send(frame.encode()).await.unwrap();
-    }
-
-    /// Types at the end, and sends the update.
-    async fn types(&self, text: &str) {
-        let update = {
-            let shared = self.doc.get_or_insert_text("text");
-            let mut txn = self.doc.transact_mut();
-            shared.push(&mut txn, text);
-            txn.encode_update_v1()
-        };
-        self.send(&Frame::Update(update.into())).await;
-    }
-
-    fn text(&self) -> String {
-        let shared = self.doc.get_or_insert_text("text");
-        shared.get_string(&self.doc.transact())
-    }
-
-    async fn next(&self) -> Frame {
-        Frame::decode(self.session.recv().await.unwrap().unwrap()).unwrap()
-    }
-
-    /// Reads frames, as a provider does, until one of them makes the condition true.
-    async fn until(&self, mut holds: impl FnMut(&Self, &Frame) -> bool) {
-        loop {
-            let frame = self.next().await;
-            match &frame {
-                Frame::SyncStep1(vector) => {
-                    let vector = StateVector::decode_v1(vector).unwrap();
-                    let missing = self.doc.transact().encode_diff_v1(&vector);
-                    self.send(&Frame::SyncStep2(missing.into())).await;
-                }
-                Frame::SyncStep2(update) | Frame::Update(update) => {
-                    self.doc.transact_mut().apply_update(Update::decode_v1(update).unwrap()).unwrap();
-                }
-                _ => {}
-            }
-            if holds(self, &frame) {
-                return;
-            }
-        }
-    }
-
-    async fn synced(self) -> Self {
-        self.until(|_, frame| matches!(frame, Frame::SyncStep2(_))).await;
-        self
-    }
-}
-
-fn name() -> DocumentName {
-    "spring".parse().unwrap()
-}
-
-/// A store whose appends wait for permission, or fail.
-#[derive(Default)]
-struct Slow {
-    inner: MemoryStore,
-    gate: Option<Arc<Semaphore>>,
-    appends: AtomicUsize,
-    broken: AtomicBool,
-    unreadable: AtomicBool,
-}
-
-impl DocStore for Slow {
-    fn append<'a>(
-        &'a self,
-        document: &'a DocumentName,
-        updates: Vec<Bytes>,
-    ) -> BoxFuture<'a, Result<u64, Error>> {
-        async move {
-            if let Some(gate) = &self.gate {
-                gate.acquire().await.unwrap().forget();
-            }
-            if self.broken.load(Ordering::SeqCst) {
-                return Err(Error::from(Code::StoreFailed));
-            }
-            self.appends.fetch_add(1, Ordering::SeqCst);
-            self.inner.append(document, updates).await
-        }
-        .boxed()
-    }
-
-    fn load<'a>(&'a self, document: &'a DocumentName) -> BoxFuture<'a, Result<Option<Stored>, Error>> {
-        if self.unreadable.load(Ordering::SeqCst) {
-            return async { Err(Error::from(Code::StoreCorrupt)) }.boxed();
-        }
-        self.inner.load(document)
-    }
-
-    fn compact<'a>(
-        &'a self,
-        document: &'a DocumentName,
-        upto: u64,
-        snapshot: Bytes,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        self.inner.compact(document, upto, snapshot)
-    }
-
-    fn list(&self) -> BoxFuture<'_, Result<Vec<DocumentName>, Error>> {
-        self.inner.list()
-    }
-
-    fn remove<'a>(&'a self, document: &'a DocumentName) -> BoxFuture<'a, Result<bool, Error>> {
-        self.inner.remove(document)
-    }
-}
+use self::support::{Client, Slow, name};
 
 #[tokio::test]
 async fn edits_reach_the_others_and_not_their_author() {
@@ -388,86 +258,11 @@ async fn two_canvases_on_one_bus_are_one() {
 
     a.types("from here").await;
     b.until(|b, _| b.text() == "from here").await;
-    b.send(&presence(9, 1, Some("{}"))).await;
+    b.send(&presence::presence(9, 1, Some("{}"))).await;
     a.until(|_, frame| matches!(frame, Frame::Awareness(all) if all[0].client == 9)).await;
 
     // Stored once: by the process that it came to.
     assert_eq!(store.load(&name()).await.unwrap().unwrap().last, 1);
-}
-
-fn presence(client: u64, clock: u64, state: Option<&str>) -> Frame {
-    Frame::Awareness(vec![Presence { client, clock, state: state.map(Into::into) }])
-}
-
-async fn heard(client: &Client) -> Vec<Presence> {
-    loop {
-        if let Frame::Awareness(all) = client.next().await {
-            return all;
-        }
-    }
-}
-
-#[tokio::test]
-async fn presence_reaches_others_newcomers_and_ends_with_its_session() {
-    let canvas = Canvas::in_memory();
-    let (a, b) = (Client::join(&canvas).await.synced().await, Client::join(&canvas).await.synced().await);
-
-    // Clock 0 counts: a first state may have it.
-    a.send(&presence(7, 0, Some("{\"x\":1}"))).await;
-    assert_eq!(heard(&b).await[0].state.as_deref(), Some("{\"x\":1}"));
-    let late = Client::join(&canvas).await;
-    assert_eq!(heard(&late).await[0].client, 7);
-
-    drop(a);
-    let gone = heard(&b).await;
-    assert_eq!((gone[0].client, gone[0].state.as_deref()), (7, None));
-    // It comes back with the same id, and is seen at once.
-    let again = Client::join(&canvas).await;
-    again.send(&presence(7, 1, Some("{}"))).await;
-    assert_eq!(heard(&b).await[0].clock, 1);
-}
-
-#[tokio::test]
-async fn presence_of_another_cannot_be_changed() {
-    let canvas = Canvas::in_memory();
-    let (a, b) = (Client::join(&canvas).await.synced().await, Client::join(&canvas).await.synced().await);
-    a.send(&presence(7, 1, Some("{\"name\":\"Ada\"}"))).await;
-    heard(&b).await;
-
-    b.send(&presence(7, 1_000, Some("{\"name\":\"Mallory\"}"))).await;
-    b.send(&presence(7, 1, None)).await;
-    b.send(&Frame::QueryAwareness).await;
-
-    assert_eq!(heard(&b).await[0].state.as_deref(), Some("{\"name\":\"Ada\"}"));
-}
-
-#[tokio::test]
-async fn presence_over_its_limits_is_refused() {
-    let canvas = Canvas::in_memory();
-    let client = Client::join(&canvas).await.synced().await;
-    let fits = format!("\"{}\"", "x".repeat(16 * 1024 - 2));
-    let over = format!("\"{}\"", "x".repeat(16 * 1024 - 1));
-
-    client.send(&presence(7, 1, Some(&fits))).await;
-    for state in [over.as_str(), "{not json", ""] {
-        let refused = client.session.send(presence(7, 2, Some(state)).encode()).await.unwrap_err();
-        assert_eq!(refused.code(), Code::AwarenessInvalid);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn presence_expires_after_thirty_seconds() {
-    let canvas = Canvas::in_memory();
-    let (a, b) = (Client::join(&canvas).await.synced().await, Client::join(&canvas).await.synced().await);
-    a.send(&presence(7, 1, Some("{}"))).await;
-    heard(&b).await;
-    let start = tokio::time::Instant::now();
-
-    let gone = heard(&b).await;
-
-    assert_eq!(gone[0].state, None);
-    let after = start.elapsed();
-    assert!(after >= Duration::from_secs(30) && after <= Duration::from_secs(33), "{after:?}");
 }
 
 #[tokio::test]
