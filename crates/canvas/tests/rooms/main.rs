@@ -18,7 +18,7 @@ use maily_canvas::sync::Frame;
 use maily_canvas::{Canvas, CanvasConfig, Join};
 use maily_errors::{Code, Kind};
 use tokio::sync::Semaphore;
-use yrs::{Doc, ReadTxn, Text, Transact};
+use yrs::{Doc, Text, Transact};
 
 use self::support::{Client, Slow, name};
 
