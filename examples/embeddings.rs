@@ -35,8 +35,9 @@ async fn main() -> Result<()> {
         ("data protection", 3),
     ] {
         let vector = &embedder.clone().oneshot(Texts::new([question])?).await?[0];
-        let nearest = (0..CAMPAIGNS.len())
-            .max_by(|left, right| vector.cosine(&campaigns[*left]).total_cmp(&vector.cosine(&campaigns[*right])));
+        let nearest = (0..CAMPAIGNS.len()).max_by(|left, right| {
+            vector.cosine(&campaigns[*left]).total_cmp(&vector.cosine(&campaigns[*right]))
+        });
         assert_eq!(nearest, Some(expected), "{question}");
     }
     Ok(())

@@ -45,7 +45,8 @@ async fn main() -> Result<()> {
     assert_eq!(mesh.complete(Prompt::parse(BODY)?).await?.into_text().await?, text);
 
     // Somebody asks for a story and leaves: the model does not write it.
-    let story = r#"{"model":"small","stream":true,"messages":[{"role":"user","content":"Tell me a long story."}]}"#;
+    let story =
+        r#"{"model":"small","stream":true,"messages":[{"role":"user","content":"Tell me a long story."}]}"#;
     let before = local.work().answer_tokens;
     drop(mesh.complete(Prompt::parse(story)?).await?);
     mesh.complete(Prompt::parse(BODY)?).await?.into_text().await?;
