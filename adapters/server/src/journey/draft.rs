@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::draw::{COPY, Editors};
+use super::draw::{COPY, Editors, OPENING};
 use super::stage::{Outcome, Stage};
 
 /// What the model wrote.
@@ -42,15 +42,15 @@ pub(super) async fn run(
     remember(client).await?;
 
     let mut lines = Vec::new();
-    let copy = write_copy(stage, client, editors, &mut lines).await?;
+    write_copy(stage, client, editors, &mut lines).await?;
     let subject = write_subject(client).await?;
     editors.ada.converge_with(&editors.ben).await?;
-    let seen = editors.ben.text_of(COPY).unwrap_or_default();
+    let copy = editors.ben.text_of(COPY).unwrap_or_default();
 
     lines.insert(0, format!("subject  {subject}"));
     lines.insert(1, format!("copy     {copy}"));
-    lines.push("the copy streamed over WebSocket into the canvas; Ben saw it grow".to_owned());
-    let data = json!({ "subject": subject, "draft": seen });
+    lines.push("Ben began the copy; the model went on, streamed into the canvas over WebSocket".to_owned());
+    let data = json!({ "subject": subject, "draft": copy });
     Ok(Outcome { value: Draft { subject, copy }, lines, data })
 }
 
@@ -70,18 +70,23 @@ async fn write_copy(
     client: &Client,
     editors: &Editors,
     lines: &mut Vec<String>,
-) -> Result<String, Error> {
+) -> Result<(), Error> {
     let prompt = json!({
         "model": "default",
         "stream": true,
         "stream_options": { "include_usage": true },
-        "temperature": 0.3,
-        "seed": 7,
-        "max_tokens": 72,
+        "temperature": 0.2,
+        "seed": 1,
+        "max_tokens": 60,
+        "stop": ["\n", " ["],
         "messages": [{
             "role": "user",
-            "content": "Write two short, warm sentences for the summer campaign e-mail of an online shop. \
-                        The offer is a discount of 20 % on the first order.",
+            "content": "Write two short sentences that invite customers of an online shop to the summer sale. \
+                        The discount is 20 % on the first order.",
+        }, {
+            // The model goes on where the person stopped.
+            "role": "assistant",
+            "content": OPENING,
         }],
     });
     let begun = Instant::now();
@@ -90,7 +95,7 @@ async fn write_copy(
         .stream(&prompt, async |token| {
             first.get_or_insert_with(|| begun.elapsed());
             text.push_str(token);
-            stage.progress("the model writes", json!({ "draft": text }));
+            stage.progress("the model writes", json!({ "draft": format!("{OPENING}{text}") }));
             editors.ada.append(COPY, token).await
         })
         .await?;
@@ -106,7 +111,7 @@ async fn write_copy(
         let score = memory["score"].as_f64().unwrap_or_default();
         lines.push(format!("recalled {score:.2}  {}", memory["text"].as_str().unwrap_or_default()));
     }
-    Ok(text.trim().to_owned())
+    Ok(())
 }
 
 async fn write_subject(client: &Client) -> Result<String, Error> {

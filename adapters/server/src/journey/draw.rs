@@ -4,6 +4,7 @@ use maily_errors::Error;
 use serde_json::json;
 
 use super::editor::{Editor, Element};
+use super::message;
 use super::stage::{Outcome, Stage};
 
 /// The document that the journey draws; the console opens the same one.
@@ -11,6 +12,9 @@ pub(crate) const DOCUMENT: &str = "campaign";
 
 /// The element that the mesh drafts into.
 pub(crate) const COPY: &str = "copy";
+
+/// What Ben writes before the model goes on.
+pub(crate) const OPENING: &str = "Our summer sale is here! You get";
 
 /// Two editors, one document.
 #[derive(Debug)]
@@ -26,7 +30,10 @@ pub(super) async fn run(_: &Stage<'_>, server: std::net::SocketAddr) -> Result<O
     ada.appear("Ada", "#0f6b5c", [120, 240]).await?;
     ben.appear("Ben", "#a8471f", [420, 530]).await?;
     ada.set_up("Summer campaign").await?;
-    let (by_ada, by_ben) = tokio::join!(draw(&ada, &HEAD), draw(&ben, &FOOT));
+    let picture = message::hero_data_url();
+    let hero = Element { properties: &[("src", &picture), ("alt", "Sun over green hills")], ..HERO };
+    let head = [hero, HEADLINE];
+    let (by_ada, by_ben) = tokio::join!(draw(&ada, &head), draw(&ben, &FOOT));
     by_ada.and(by_ben)?;
     // Both move one element at once: the last write wins, the same for both.
     let (first, second) = tokio::join!(
@@ -48,26 +55,25 @@ async fn draw(editor: &Editor, elements: &[Element<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
-const HEAD: [Element<'static>; 2] = [
-    Element {
-        id: "hero",
-        kind: "image",
-        z: "a0",
-        geom: [32.0, 32.0, 536.0, 160.0],
-        text: None,
-        properties: &[("src", "cid:hero@maily"), ("alt", "Sun over green hills")],
-        size: 16.0,
-    },
-    Element {
-        id: "headline",
-        kind: "text",
-        z: "a1",
-        geom: [32.0, 216.0, 536.0, 48.0],
-        text: Some("Summer starts now ☀"),
-        properties: &[("color", "#1f3d48")],
-        size: 32.0,
-    },
-];
+const HERO: Element<'static> = Element {
+    id: "hero",
+    kind: "image",
+    z: "a0",
+    geom: [32.0, 32.0, 536.0, 160.0],
+    text: None,
+    properties: &[],
+    size: 16.0,
+};
+
+const HEADLINE: Element<'static> = Element {
+    id: "headline",
+    kind: "text",
+    z: "a1",
+    geom: [32.0, 216.0, 536.0, 48.0],
+    text: Some("Summer starts now ☀"),
+    properties: &[("color", "#1f3d48")],
+    size: 32.0,
+};
 
 const FOOT: [Element<'static>; 2] = [
     Element {
@@ -75,7 +81,7 @@ const FOOT: [Element<'static>; 2] = [
         kind: "text",
         z: "a2",
         geom: [32.0, 284.0, 536.0, 200.0],
-        text: Some(""),
+        text: Some(OPENING),
         properties: &[("color", "#333333")],
         size: 16.0,
     },

@@ -31,7 +31,7 @@ pub(super) async fn run(
     let html = String::from_utf8(html.to_vec())
         .map_err(|err| Error::new(Code::Unexpected, "the export is not UTF-8").with_source(err))?;
 
-    let bytes = message::build(subject, &draft.copy, html)?;
+    let bytes = message::build(subject, &draft.copy, &html)?;
     let path = out.join("campaign.eml");
     write(&path, &bytes)?;
     write(&out.join("campaign.svg"), &svg)?;

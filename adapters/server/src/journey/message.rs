@@ -5,10 +5,10 @@ use mail_builder::mime::MimePart;
 use maily_errors::{Code, Error};
 
 /// The picture that the canvas and the message show.
-pub(crate) const HERO: &[u8] = include_bytes!("../../assets/hero.png");
+const HERO: &[u8] = include_bytes!("../../assets/hero.png");
 
 /// The content id under which the message carries the picture.
-pub(crate) const HERO_ID: &str = "hero@maily";
+const HERO_ID: &str = "hero@maily";
 
 /// The sentence of the plain text that one altered copy changes.
 const DEADLINE: &str = "The offer ends on Friday.";
@@ -17,8 +17,17 @@ const DEADLINE: &str = "The offer ends on Friday.";
 const TERMS: &str = "Terms of the summer offer\r\n\r\nOne order per customer.\r\n";
 const TERM: &str = "One order per customer.";
 
+/// Returns the picture as the canvas holds it: inside the document.
+pub(crate) fn hero_data_url() -> String {
+    use base64::Engine as _;
+
+    format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(HERO))
+}
+
 /// Builds the message: plain text and HTML, one inline picture, one attachment.
-pub(crate) fn build(subject: &str, text: &str, html: String) -> Result<Vec<u8>, Error> {
+pub(crate) fn build(subject: &str, text: &str, html: &str) -> Result<Vec<u8>, Error> {
+    // Mail programs do not show pictures inside the HTML; a part of its own they do.
+    let html = html.replace(&hero_data_url(), &format!("cid:{HERO_ID}"));
     let plain = format!("{text}\r\n\r\n{DEADLINE}\r\n");
     let picture = MimePart::new("image/png", HERO).inline().cid(HERO_ID);
     let related = MimePart::new("multipart/related", vec![MimePart::new("text/html", html), picture]);
@@ -79,7 +88,7 @@ mod tests {
 
     #[test]
     fn each_alteration_changes_the_message() {
-        let message = build("Sonne für alle ☀", "Hallo.", "<p>Hallo.</p>".to_owned()).unwrap();
+        let message = build("Sonne für alle ☀", "Hallo.", "<p>Hallo.</p>").unwrap();
 
         for altered in
             [with_changed_word(&message), with_list_footer(&message), with_other_attachment(&message)]

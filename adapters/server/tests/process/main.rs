@@ -1,5 +1,7 @@
 //! The binary `maily`, as a process.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test")]
+
 mod canvas;
 mod journey;
 mod support;
