@@ -164,6 +164,10 @@ pub enum Code {
     EventsStoreFailed,
     /// This provider is not offered.
     WebhookProviderUnknown,
+    /// The event log is damaged.
+    EventsStoreCorrupt,
+    /// Another process uses the event log.
+    EventsStoreLocked,
     /// The configuration is not valid.
     ConfigInvalid,
     /// The configuration file cannot be read.
@@ -265,6 +269,8 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry { code: Code::CandidatesInvalid, number: 506, name: "candidates-invalid", domain: "analytics", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The candidates cannot be ranked", cause: "There must be 1 to 1,000 candidates with distinct names.", fix: "Correct the list." },
     Entry { code: Code::EventsStoreFailed, number: 507, name: "events-store-failed", domain: "analytics", kind: Kind::Unavailable, http_status: 503, grpc_status: 14, class: Class::Transient, retryable: true, safe_when: SafeWhen::Idempotent, backoff_ms: 200, title: "The event could not be stored", cause: "The event log answered with an error.", fix: "Send the event again; duplicates are counted once." },
     Entry { code: Code::WebhookProviderUnknown, number: 508, name: "webhook-provider-unknown", domain: "analytics", kind: Kind::NotFound, http_status: 404, grpc_status: 5, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "This provider is not offered", cause: "No source is configured under this name.", fix: "Configure the provider, or correct the path." },
+    Entry { code: Code::EventsStoreCorrupt, number: 509, name: "events-store-corrupt", domain: "analytics", kind: Kind::Corrupt, http_status: 500, grpc_status: 15, class: Class::Server, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The event log is damaged", cause: "The file is not an event log, or its checksum does not match.", fix: "Move the file away and restore a backup; it was not changed." },
+    Entry { code: Code::EventsStoreLocked, number: 510, name: "events-store-locked", domain: "analytics", kind: Kind::Conflict, http_status: 409, grpc_status: 9, class: Class::Server, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "Another process uses the event log", cause: "The file of the event log is open in another process.", fix: "Stop the other process, or choose another data folder." },
     Entry { code: Code::ConfigInvalid, number: 600, name: "config-invalid", domain: "server", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The configuration is not valid", cause: "A key is unknown, or a value has the wrong type.", fix: "Correct the key that is named; the nearest right key is in the context." },
     Entry { code: Code::ConfigUnreadable, number: 601, name: "config-unreadable", domain: "server", kind: Kind::NotFound, http_status: 500, grpc_status: 5, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The configuration file cannot be read", cause: "The file does not exist or may not be read.", fix: "Check the path and the permissions." },
     Entry { code: Code::AddressInUse, number: 602, name: "address-in-use", domain: "server", kind: Kind::Conflict, http_status: 500, grpc_status: 9, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The address is in use", cause: "Another process listens on this address.", fix: "Choose another port with `--listen`, or stop the other process." },

@@ -200,6 +200,10 @@ class Code(str, Enum):
     """The event could not be stored."""
     WEBHOOK_PROVIDER_UNKNOWN = "webhook-provider-unknown"
     """This provider is not offered."""
+    EVENTS_STORE_CORRUPT = "events-store-corrupt"
+    """The event log is damaged."""
+    EVENTS_STORE_LOCKED = "events-store-locked"
+    """Another process uses the event log."""
     CONFIG_INVALID = "config-invalid"
     """The configuration is not valid."""
     CONFIG_UNREADABLE = "config-unreadable"
@@ -324,6 +328,8 @@ _ROWS: dict[str, tuple[int, str, int, bool]] = {
     "candidates-invalid": (506, "invalid", 400, False),
     "events-store-failed": (507, "unavailable", 503, True),
     "webhook-provider-unknown": (508, "not_found", 404, False),
+    "events-store-corrupt": (509, "corrupt", 500, False),
+    "events-store-locked": (510, "conflict", 409, False),
     "config-invalid": (600, "invalid", 400, False),
     "config-unreadable": (601, "not_found", 500, False),
     "address-in-use": (602, "conflict", 500, False),
