@@ -71,7 +71,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         api = api.merge(maily_serve_http::trust::router(trust::open(config).await?));
     }
     if Core::Analytics.is_in(cores) {
-        let analytics = analytics::build(config)?;
+        let analytics = analytics::open(config).await?;
         api = api.merge(maily_serve_http::analytics::router(analytics.clone()));
         streams = streams.merge(maily_serve_ws::analytics::router(analytics, sockets.clone()));
     }
@@ -91,8 +91,8 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         .layer(ServiceBuilder::new().layer(ProblemLayer::new(LogReport)).layer(CatchPanicLayer::new()))
         .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
         .layer(from_fn_with_state(Guard::new(config.server.keys.clone(), draining.clone()), Guard::check))
-        // Outside the guard: a refused request is a span too.
-        .layer(TraceLayer::new_for_http());
+        // Outside the guard: a refused request is a span too. A failure was told already, with its code.
+        .layer(TraceLayer::new_for_http().on_failure(()));
     let running = listen(&config.server, app, sockets, draining).await?;
     Ok(Started { running, without })
 }

@@ -105,10 +105,12 @@ async fn message_of_full_size_is_certified_and_one_byte_more_is_refused() {
         message
     };
 
-    let (accepted, _) = server.post("/v1/trust/certificates", full(LIMIT)).await;
+    let (accepted, certified) = server.post("/v1/trust/certificates", full(LIMIT)).await;
+    let (_, verdict) = server.post("/v1/trust/verifications", certified).await;
     let (refused, body) = server.post("/v1/trust/certificates", full(LIMIT + 1)).await;
 
     assert_eq!(accepted, StatusCode::CREATED);
+    assert!(String::from_utf8_lossy(&verdict).contains(r#""state":"intact""#));
     assert_eq!((refused, code(&body).as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "mail-too-large"));
 }
 

@@ -41,8 +41,9 @@ pub use self::part::{Part, PartKind};
 pub(crate) use self::part::{lines_leaf, value_leaf};
 
 use crate::merkle::{Hash, Tree};
+use crate::proof::HEADER;
 
-/// The most bytes a message may have.
+/// The most bytes a message may have; its proofs do not count.
 pub const MAX_MESSAGE_BYTES: usize = 26_214_400;
 /// The most bytes the headers of a message, or of one part, may have.
 pub const MAX_HEADER_BYTES: usize = 1_048_576;
@@ -72,13 +73,16 @@ impl Canonical {
     /// - [`Code::MailMalformed`] when the bytes do not begin with a header field.
     /// - [`Code::MailTooLarge`] and [`Code::MailTooDeep`] over the limits of this module.
     pub fn of(message: &[u8]) -> Result<Self, Error> {
-        if message.len() > MAX_MESSAGE_BYTES {
+        let head = Head::of(message)?;
+        // Proofs do not count: a message of full size stays readable once it is certified.
+        let proofs: usize = head.all(HEADER).map(|field| field.span.1 - field.span.0).sum();
+        let bytes = message.len() - proofs;
+        if bytes > MAX_MESSAGE_BYTES {
             return Err(Error::new(Code::MailTooLarge, "the message is over its limit")
                 .with_operation("canonical::of")
-                .with_context("bytes", Public(message.len()))
+                .with_context("bytes", Public(bytes))
                 .with_context("limit_bytes", Public(MAX_MESSAGE_BYTES)));
         }
-        let head = Head::of(message)?;
         let parts = mime::parts(&head)?;
         Ok(Self { exact: exact::hash(&head), parts })
     }

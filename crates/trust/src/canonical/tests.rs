@@ -127,6 +127,8 @@ fn limits_hold_at_their_edge() {
     let mut full = b"Subject: x\r\n\r\n".to_vec();
     full.resize(MAX_MESSAGE_BYTES, b'a');
     assert!(Canonical::of(&full).is_ok());
+    let certified = [b"Maily-Proof: AAAA\r\n AAAA\r\n", &full[..]].concat();
+    assert!(Canonical::of(&certified).is_ok());
     full.push(b'a');
     assert_eq!(Canonical::of(&full).unwrap_err().code(), Code::MailTooLarge);
 
