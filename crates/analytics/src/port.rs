@@ -22,6 +22,7 @@ use crate::model::{CampaignId, Event, Scores, Seq, SourceName, Stored};
 /// - A log may forget its oldest events. `read` then begins at the oldest that is left, and a
 ///   forgotten event is no longer known as a duplicate.
 /// - A failure is [`Code::EventsStoreFailed`](maily_errors::Code::EventsStoreFailed), and nothing was stored.
+///   What is kept but damaged is [`Code::EventsStoreCorrupt`](maily_errors::Code::EventsStoreCorrupt), never left out.
 pub trait EventLog: Send + Sync + 'static {
     /// Stores the events that are new. Answers one position per event, in order.
     fn append(&self, events: Vec<Event>) -> impl Future<Output = Result<Vec<Appended>>> + Send;

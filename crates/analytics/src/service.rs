@@ -101,7 +101,8 @@ impl Analytics {
     ///
     /// # Errors
     ///
-    /// [`Code::EventsStoreFailed`] when the log cannot be read. What was counted stays counted.
+    /// [`Code::EventsStoreFailed`] when the log cannot be read, [`Code::EventsStoreCorrupt`] when it is damaged.
+    /// What was counted stays counted.
     pub async fn catch_up(&self) -> Result<()> {
         let _reader = self.shared.reader.lock().await;
         loop {
