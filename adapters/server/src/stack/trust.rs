@@ -20,9 +20,8 @@ pub fn key_file(config: &Config) -> PathBuf {
 ///
 /// # Errors
 ///
-/// - [`Code::KeyInvalid`](maily_errors::Code::KeyInvalid) when the key file is damaged.
-/// - [`Code::LedgerCorrupt`](maily_errors::Code::LedgerCorrupt) or
-///   [`Code::LedgerLocked`](maily_errors::Code::LedgerLocked) for the log.
+/// - [`Code::KeyInvalid`] when the key file is damaged.
+/// - [`Code::LedgerCorrupt`] or [`Code::LedgerLocked`] for the log.
 pub async fn open(config: &Config) -> Result<Trust, Error> {
     let log = LogConfig::new(super::data_file(config, "ledger.log")?).build()?;
     let signer = Ed25519Signer::load_or_create(&key_file(config), &config.trust.origin)?;
