@@ -12,6 +12,7 @@ use crate::stack;
 use crate::terminal::{is_watched, say};
 
 pub(super) async fn run(once: bool, out: Option<PathBuf>, config: Config) -> Result<ExitCode, Error> {
+    let stop = super::stop_signal()?;
     let live = Live::default();
     let server = stack::start(&config, &[Core::All], live.clone()).await?;
     let address = server.running.address();
@@ -22,14 +23,15 @@ pub(super) async fn run(once: bool, out: Option<PathBuf>, config: Config) -> Res
     let journey = journey::run(address, &live, &out);
     tokio::select! {
         end = journey => end?,
-        () = super::stopped() => return Ok(ExitCode::SUCCESS),
+        () = stop.cancelled() => {}
     }
     if once {
-        server.running.until(std::future::ready(())).await?;
-        return Ok(ExitCode::SUCCESS);
+        stop.cancel();
     }
-    let hint = if is_watched() { "; Ctrl-C ends it" } else { "" };
-    say(format!("\nStill serving http://{address}/{hint}"));
-    server.running.until(super::stopped()).await?;
+    if !stop.is_cancelled() {
+        let hint = if is_watched() { "; Ctrl-C ends it" } else { "" };
+        say(format!("\nStill serving http://{address}/{hint}"));
+    }
+    server.running.until(stop.cancelled()).await?;
     Ok(ExitCode::SUCCESS)
 }

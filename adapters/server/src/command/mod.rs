@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use maily_errors::{Code, Error};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::Command;
 use crate::terminal::say;
@@ -34,22 +35,37 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
     }
 }
 
-/// Returns when the process is asked to stop: SIGTERM or Ctrl-C.
-async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
+/// Returns a token that is canceled when the process is asked to stop: SIGTERM or Ctrl-C.
+///
+/// From this call on, not only from the first wait: who sees the address may already say stop.
+fn stop_signal() -> Result<CancellationToken, Error> {
+    let token = CancellationToken::new();
+    let asked = signals().map_err(|err| Error::from(Code::Unavailable).with_source(err))?;
+    let stop = token.clone();
+    tokio::spawn(async move {
+        asked.await;
+        stop.cancel();
+    });
+    Ok(token)
+}
 
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+#[cfg(unix)]
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    let _ = interrupt.await;
+    })
+}
+
+#[cfg(not(unix))]
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { tokio::signal::ctrl_c().await.unwrap_or(()) })
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {

@@ -11,9 +11,10 @@ use crate::stack;
 use crate::terminal::say;
 
 pub(super) async fn run(cores: &[Core], config: &Config) -> Result<ExitCode, Error> {
+    let stop = super::stop_signal()?;
     let server = stack::start(config, cores, Live::default()).await?;
     server.without.iter().for_each(|line| say(*line));
     say(format!("maily listens on http://{}", server.running.address()));
-    server.running.until(super::stopped()).await?;
+    server.running.until(stop.cancelled()).await?;
     Ok(ExitCode::SUCCESS)
 }
