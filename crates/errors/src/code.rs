@@ -188,6 +188,8 @@ pub enum Code {
     ComponentMissing,
     /// The route does not take this method.
     MethodNotAllowed,
+    /// This route is a WebSocket.
+    UpgradeRequired,
 }
 
 pub(crate) const TABLE: &[Entry] = &[
@@ -281,4 +283,5 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry { code: Code::Draining, number: 607, name: "draining", domain: "server", kind: Kind::Unavailable, http_status: 503, grpc_status: 14, class: Class::Transient, retryable: true, safe_when: SafeWhen::Always, backoff_ms: 1000, title: "The server is shutting down", cause: "The server answers what it began and takes nothing new.", fix: "Send the request to another instance, or again later." },
     Entry { code: Code::ComponentMissing, number: 608, name: "component-missing", domain: "server", kind: Kind::Unavailable, http_status: 503, grpc_status: 9, class: Class::Server, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "A component is not installed", cause: "An optional part was not found on this machine.", fix: "Run `maily doctor`; it says how to get it." },
     Entry { code: Code::MethodNotAllowed, number: 609, name: "method-not-allowed", domain: "server", kind: Kind::Unsupported, http_status: 405, grpc_status: 12, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The route does not take this method", cause: "The path exists, but not with this HTTP method.", fix: "Look at `GET /openapi.json`." },
+    Entry { code: Code::UpgradeRequired, number: 610, name: "upgrade-required", domain: "server", kind: Kind::Invalid, http_status: 426, grpc_status: 9, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "This route is a WebSocket", cause: "The request did not ask for an upgrade to WebSocket (RFC 6455).", fix: "Connect with a WebSocket client; the guides show the messages of each." },
 ];

@@ -224,6 +224,8 @@ class Code(str, Enum):
     """A component is not installed."""
     METHOD_NOT_ALLOWED = "method-not-allowed"
     """The route does not take this method."""
+    UPGRADE_REQUIRED = "upgrade-required"
+    """This route is a WebSocket."""
 
     @property
     def number(self) -> int:
@@ -340,6 +342,7 @@ _ROWS: dict[str, tuple[int, str, int, bool]] = {
     "draining": (607, "unavailable", 503, True),
     "component-missing": (608, "unavailable", 503, False),
     "method-not-allowed": (609, "unsupported", 405, False),
+    "upgrade-required": (610, "invalid", 426, False),
 }
 
 
