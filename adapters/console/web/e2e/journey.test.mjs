@@ -1,4 +1,5 @@
-// The journey panel, fed with the frames of a whole run.
+// What a real run cannot be made to show: a step that fails, a draft caught half-way, a socket that drops. The frames
+// are invented; campaign.test.mjs has the real ones.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -33,7 +34,7 @@ const watched = async (options) => {
 };
 
 for (const colorScheme of ["light", "dark"]) {
-  test(`a journey is shown step by step in ${colorScheme}`, { skip }, async () => {
+  test(`invented frames: a draft that grows and a step that fails, in ${colorScheme}`, { skip }, async () => {
     const ada = await watched({ colorScheme, reducedMotion: "reduce" });
     const { page } = ada;
     const step = (name) => page.locator(`.step[data-step="${name}"]`);
@@ -65,7 +66,7 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
-test("a journey that loses its server keeps what it showed and connects again", { skip }, async () => {
+test("invented frames: a journey that loses its server keeps what it showed and connects again", { skip }, async () => {
   const ada = await watched();
   ada.send(1, "canvas", "done", "the same 4 elements");
   await ada.page.getByText("the same 4 elements").waitFor();
