@@ -75,7 +75,7 @@ async fn remove(State(canvas): State<Canvas>, Path(name): Path<String>) -> Reply
 
 /// Draws the document.
 #[utoipa::path(
-    get, path = "/v1/canvas/documents/{document}/export.svg", tag = "canvas", operation_id = "canvas_svg",
+    get, path = "/v1/canvas/documents/{document}/export.svg", tag = "canvas", operation_id = "canvas_export_svg",
     params(("document" = String, Path, description = "The name of the document")),
     responses((status = 200, description = "The drawing", content_type = "image/svg+xml"), Problem)
 )]
@@ -86,7 +86,7 @@ async fn export_svg(State(canvas): State<Canvas>, Path(name): Path<String>) -> R
 
 /// Writes the document as the HTML of an e-mail.
 #[utoipa::path(
-    get, path = "/v1/canvas/documents/{document}/export.html", tag = "canvas", operation_id = "canvas_html",
+    get, path = "/v1/canvas/documents/{document}/export.html", tag = "canvas", operation_id = "canvas_export_html",
     params(("document" = String, Path, description = "The name of the document")),
     responses((status = 200, description = "The page", content_type = "text/html"), Problem)
 )]

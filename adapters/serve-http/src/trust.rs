@@ -42,6 +42,7 @@ pub fn router(trust: Trust) -> OpenApiRouter {
     post,
     path = "/v1/trust/certificates",
     tag = "trust",
+    operation_id = "trust_certify",
     request_body(content = Vec<u8>, content_type = "message/rfc822"),
     responses(
         (
@@ -65,6 +66,7 @@ async fn certify(State(trust): State<Trust>, Raw(message): Raw) -> Reply<impl In
     post,
     path = "/v1/trust/verifications",
     tag = "trust",
+    operation_id = "trust_verify",
     request_body(content = Vec<u8>, content_type = "message/rfc822"),
     responses((status = 200, description = "The verdict", body = schema::Verdict), Problem),
 )]
@@ -77,6 +79,7 @@ async fn verify(State(trust): State<Trust>, Raw(message): Raw) -> Reply<Json<Ver
     get,
     path = "/v1/trust/certificates/{id}",
     tag = "trust",
+    operation_id = "trust_certificate",
     params(("id" = String, Path, description = "32 hexadecimal digits")),
     responses((status = 200, description = "The certificate", body = CertificateBody), Problem),
 )]
@@ -90,6 +93,7 @@ async fn certificate(State(trust): State<Trust>, Path(id): Path<String>) -> Repl
     get,
     path = "/v1/trust/certificates/{id}/qr.svg",
     tag = "trust",
+    operation_id = "trust_certificate_qr",
     params(("id" = String, Path, description = "32 hexadecimal digits")),
     responses((status = 200, description = "The picture", body = String, content_type = "image/svg+xml"), Problem),
 )]
@@ -105,6 +109,7 @@ async fn certificate_qr(State(trust): State<Trust>, Path(id): Path<String>) -> R
     get,
     path = "/v1/trust/checkpoint",
     tag = "trust",
+    operation_id = "trust_checkpoint",
     responses((status = 200, description = "The signed note", body = String, content_type = "text/plain"), Problem),
 )]
 async fn checkpoint(State(trust): State<Trust>) -> Reply<String> {
@@ -116,6 +121,7 @@ async fn checkpoint(State(trust): State<Trust>) -> Reply<String> {
     get,
     path = "/v1/trust/key",
     tag = "trust",
+    operation_id = "trust_key",
     responses((status = 200, description = "The key", body = String, content_type = "text/plain")),
 )]
 async fn key(State(trust): State<Trust>) -> String {

@@ -13,10 +13,10 @@ fn routes() -> Router {
 }
 
 async fn send(routes: &Router, method: &str, path: &str, body: &'static str) -> (Response<()>, String) {
-    let request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
-    let (head, body) = routes.clone().oneshot(request).await.unwrap().into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
-    (Response::from_parts(head, ()), String::from_utf8(bytes.to_vec()).unwrap())
+    let request = Request::builder().method(method).uri(path).body(Body::from(body)).expect("a request");
+    let (head, body) = routes.clone().oneshot(request).await.expect("routes do not fail").into_parts();
+    let bytes = body.collect().await.expect("a whole body").to_bytes();
+    (Response::from_parts(head, ()), String::from_utf8(bytes.to_vec()).expect("text"))
 }
 
 #[tokio::test]

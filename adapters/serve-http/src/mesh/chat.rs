@@ -14,6 +14,7 @@ use crate::body::Raw;
     post,
     path = "/v1/chat/completions",
     tag = "mesh",
+    operation_id = "mesh_complete",
     request_body(
         content = serde_json::Value,
         content_type = "application/json",

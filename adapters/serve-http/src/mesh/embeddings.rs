@@ -81,8 +81,9 @@ enum EmbeddingValues {
     post,
     path = "/v1/embeddings",
     tag = "mesh",
+    operation_id = "mesh_embed",
     request_body = EmbeddingsRequest,
-    responses((status = 200, body = Embeddings), OpenAiProblem),
+    responses((status = 200, description = "One vector for each text", body = Embeddings), OpenAiProblem),
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,

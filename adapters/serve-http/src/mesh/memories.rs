@@ -69,8 +69,9 @@ impl From<Recalled> for FoundMemory {
     post,
     path = "/v1/memories",
     tag = "mesh",
+    operation_id = "mesh_remember",
     request_body = NewMemory,
-    responses((status = 201, body = StoredMemory), Problem),
+    responses((status = 201, description = "It is stored", body = StoredMemory), Problem),
 )]
 pub(super) async fn store(
     State(state): State<MeshState>,
@@ -86,8 +87,9 @@ pub(super) async fn store(
     post,
     path = "/v1/memories/search",
     tag = "mesh",
+    operation_id = "mesh_search",
     request_body = MemorySearch,
-    responses((status = 200, body = FoundMemories), Problem),
+    responses((status = 200, description = "What fits, best first", body = FoundMemories), Problem),
 )]
 pub(super) async fn search(
     State(state): State<MeshState>,
@@ -104,6 +106,7 @@ pub(super) async fn search(
     delete,
     path = "/v1/memories/{id}",
     tag = "mesh",
+    operation_id = "mesh_forget",
     params(("id" = String, Path, description = "The name of the memory")),
     responses((status = 204, description = "It is forgotten"), Problem),
 )]

@@ -79,7 +79,7 @@ impl fmt::Debug for MeshState {
 /// # let _: axum::Router = router;
 /// ```
 pub fn router(state: MeshState) -> OpenApiRouter {
-    OpenApiRouter::new()
+    let mut router = OpenApiRouter::new()
         .routes(routes!(chat::complete))
         .routes(routes!(models::list))
         .routes(routes!(models::retrieve))
@@ -88,7 +88,13 @@ pub fn router(state: MeshState) -> OpenApiRouter {
         .routes(routes!(memories::search))
         .routes(routes!(memories::forget))
         .layer(DefaultBodyLimit::max(Prompt::MAX_BYTES))
-        .with_state(state)
+        .with_state(state);
+    // A description has templates only; that the route takes names with slashes is in the parameter's text.
+    let described = &mut router.get_openapi_mut().paths.paths;
+    if let Some(model) = described.remove("/v1/models/{*model}") {
+        described.insert("/v1/models/{model}".to_owned(), model);
+    }
+    router
 }
 
 fn missing(message: &'static str) -> Error {

@@ -38,7 +38,13 @@ impl From<ModelStatus> for Model {
 }
 
 /// Lists the models.
-#[utoipa::path(get, path = "/v1/models", tag = "mesh", responses((status = 200, body = ModelList)))]
+#[utoipa::path(
+    get,
+    path = "/v1/models",
+    tag = "mesh",
+    operation_id = "mesh_models",
+    responses((status = 200, description = "All models, by name", body = ModelList)),
+)]
 pub(super) async fn list(State(state): State<MeshState>) -> axum::Json<ModelList> {
     let data = state.mesh.nodes().models().into_iter().map(Model::from).collect();
     axum::Json(ModelList { object: "list", data })
@@ -49,8 +55,9 @@ pub(super) async fn list(State(state): State<MeshState>) -> axum::Json<ModelList
     get,
     path = "/v1/models/{*model}",
     tag = "mesh",
+    operation_id = "mesh_model",
     params(("model" = String, Path, description = "What a prompt calls it; may hold slashes")),
-    responses((status = 200, body = Model), OpenAiProblem),
+    responses((status = 200, description = "The model and its nodes", body = Model), OpenAiProblem),
 )]
 pub(super) async fn retrieve(
     State(state): State<MeshState>,
