@@ -20,7 +20,7 @@ pub(super) async fn run(once: bool, out: Option<PathBuf>, config: Config) -> Res
     server.without.iter().for_each(|line| say(*line));
 
     let out = out.unwrap_or_else(|| config.server.data.join("journey"));
-    let journey = journey::run(address, &live, &out);
+    let journey = journey::run(&config, address, &live, &out);
     tokio::select! {
         end = journey => end?,
         () = stop.cancelled() => {}

@@ -13,6 +13,7 @@ use maily_errors::{Code, Error};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Command;
+use crate::config::SPARSE;
 use crate::terminal::say;
 
 /// Runs one command.
@@ -26,6 +27,8 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Config { common } => {
             let text = toml::to_string(&common.load()?);
             say(text.map_err(|err| Error::from(Code::Unexpected).with_source(err))?.trim_end());
+            say("\n# These have no default, or are secret and never printed:");
+            SPARSE.trim().lines().for_each(|line| say(format!("# {line}")));
             Ok(ExitCode::SUCCESS)
         }
         Command::Doctor { json, common } => doctor::run(json, &common.load()?),

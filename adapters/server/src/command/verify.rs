@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::stack;
 use crate::terminal::say;
 
-/// The exit code of a message that is not as it was certified.
+/// The exit code of a message that is not proven to be as it was certified.
 const NOT_INTACT: u8 = 3;
 
 pub(super) fn run(file: &Path, key: Option<String>, json: bool, config: &Config) -> Result<ExitCode, Error> {
@@ -25,7 +25,9 @@ pub(super) fn run(file: &Path, key: Option<String>, json: bool, config: &Config)
     } else {
         show(&verdict);
     }
-    let intact = verdict.state == State::Intact;
+    // A proof that nobody vouches for proves only that somebody signed it.
+    let pinned = verdict.certificate.as_ref().is_some_and(|certificate| certificate.pinned);
+    let intact = verdict.state == State::Intact && pinned;
     Ok(if intact { ExitCode::SUCCESS } else { ExitCode::from(NOT_INTACT) })
 }
 
@@ -47,8 +49,10 @@ fn show(verdict: &Verdict) {
     verdict.parts.iter().filter(|part| part.fate != Fate::Intact).for_each(|part| say(format!("  {part}")));
     if let Some(certificate) = &verdict.certificate {
         say(format!(
-            "  certificate {}, number {} in {}",
-            certificate.id, certificate.index, certificate.origin
+            "  certificate {}, number {} of {}",
+            certificate.id,
+            certificate.index + 1 + 1,
+            certificate.origin
         ));
     }
 }

@@ -1,5 +1,6 @@
 //! File, then environment, then the command line.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use maily_errors::{Code, Error, Public};
@@ -30,11 +31,11 @@ where
     given = schema::merge(given, from_environment(environment));
     schema::check(&given, &known, "")?;
 
-    let config: Config = Value::Table(given).try_into().map_err(|err: toml::de::Error| {
+    let config: Config = serde_path_to_error::deserialize(Value::Table(given)).map_err(|err| {
         Error::new(Code::ConfigInvalid, "a value has the wrong type")
             .with_operation("server::config")
-            .with_context("reason", err.message().to_owned())
-            .with_source(err)
+            .with_context("key", Public(err.path().to_string()))
+            .with_context("reason", err.inner().message().to_owned())
     })?;
     check_values(&config)?;
     Ok(config)
@@ -88,6 +89,32 @@ fn check_values(config: &Config) -> Result<(), Error> {
         return refuse("server.keys", "a key has 16 characters or more");
     }
     config.analytics.check()?;
+    let Config { mesh, canvas, sockets, server, redis, .. } = config;
+    let numbers: [(&'static str, u64, RangeInclusive<u64>); 15] = [
+        ("server.drain_s", server.drain_s, 0..=3_600),
+        ("server.max_body_bytes", server.max_body_bytes as u64, 1_024..=1 << 30),
+        ("mesh.deadline.first_byte_ms", mesh.deadline.first_byte_ms, 1..=3_600_000),
+        ("mesh.deadline.between_ms", mesh.deadline.between_ms, 1..=3_600_000),
+        ("mesh.deadline.total_ms", mesh.deadline.total_ms, 1..=3_600_000),
+        ("mesh.retry.attempts", mesh.retry.attempts.into(), 1..=10),
+        ("mesh.recall.limit", mesh.recall.limit as u64, 1..=100),
+        ("canvas.max_sessions", canvas.max_sessions as u64, 1..=1_000_000),
+        ("canvas.max_rooms", canvas.max_rooms as u64, 1..=1_000_000),
+        ("canvas.max_frame_bytes", canvas.max_frame_bytes as u64, 1_024..=1 << 30),
+        ("sockets.max_connections", sockets.max_connections as u64, 1..=1_000_000),
+        ("sockets.max_frame_bytes", sockets.max_frame_bytes as u64, 1_024..=1 << 30),
+        ("sockets.ping_interval_ms", sockets.ping_interval_ms, 100..=3_600_000),
+        ("sockets.idle_timeout_ms", sockets.idle_timeout_ms, sockets.ping_interval_ms..=3_600_000),
+        ("redis.timeout_ms", redis.timeout_ms, 1..=60_000),
+    ];
+    for (key, value, range) in numbers {
+        if !range.contains(&value) {
+            return Err(Error::new(Code::ConfigInvalid, "a value is out of its range")
+                .with_operation("server::config")
+                .with_context("key", Public(key))
+                .with_context("range", Public(format!("{} to {}", range.start(), range.end()))));
+        }
+    }
     Ok(())
 }
 
@@ -140,6 +167,20 @@ mod tests {
         let err = load_text("[server]\nlisten = \n").unwrap_err();
 
         assert!(err.context().any(|pair| pair == ("line", "2")));
+    }
+
+    #[test]
+    fn value_of_the_wrong_type_names_its_key() {
+        let err = load_text("[mesh.retry]\nattempts = \"three\"\n").unwrap_err();
+
+        assert!(err.public_context().any(|pair| pair == ("key", "mesh.retry.attempts")), "{err}");
+    }
+
+    #[test]
+    fn number_out_of_its_range_names_the_range() {
+        let err = load_text("[mesh.retry]\nattempts = 0\n").unwrap_err();
+
+        assert!(err.public_context().any(|pair| pair == ("range", "1 to 10")), "{err}");
     }
 
     #[test]

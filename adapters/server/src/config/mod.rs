@@ -14,6 +14,7 @@ use maily_serve_ws::SocketsConfig;
 use serde::{Deserialize, Serialize};
 
 pub use self::load::load;
+pub use self::schema::SPARSE;
 
 /// Everything that can be set. `maily config` prints it with its defaults.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -3,8 +3,8 @@
 use maily_errors::{Code, Error, Public};
 use toml::{Table, Value};
 
-/// The optional and secret keys, which the defaults do not print.
-const SPARSE: &str = r#"
+/// The keys that have no default, or are secret: what the settings print leaves out.
+pub const SPARSE: &str = r#"
 [server]
 keys = [""]
 [mesh]

@@ -1,13 +1,14 @@
 //! Who may come in.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
+use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE, WWW_AUTHENTICATE};
 use maily_errors::{Code, Error, Public, Secret};
 use maily_serve_http::reply::Problem;
 use subtle::{Choice, ConstantTimeEq};
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 ///   through a name that resolves to 127.0.0.1.
 /// - A browser's request must come from the page that this server served: `Origin` equals `Host`.
 /// - With keys, everything below `/v1`, `/metrics` and `/openapi.json` needs one: `Authorization: Bearer KEY`,
-///   or `?key=KEY` where a browser cannot set a header (WebSocket). Webhooks carry their own signature.
+///   or `?key=KEY` on a WebSocket, where a browser cannot set a header. Webhooks carry their own signature.
 #[derive(Clone, Debug)]
 pub struct Guard {
     keys: Arc<[Secret<String>]>,
@@ -38,7 +39,14 @@ impl Guard {
     pub async fn check(State(guard): State<Self>, request: Request, next: Next) -> Response {
         match guard.admit(&request) {
             Ok(()) => next.run(request).await,
-            Err(err) => Problem::from(err).into_response(),
+            Err(err) => {
+                let unknown = err.code() == Code::Unauthorized;
+                let mut response = Problem::from(err).into_response();
+                if unknown {
+                    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                }
+                response
+            }
         }
     }
 
@@ -81,12 +89,16 @@ fn needs_key(path: &str) -> bool {
 }
 
 fn presented(request: &Request) -> String {
-    let bearer = text(request.headers(), AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = text(request.headers(), AUTHORIZATION)
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key.trim().to_owned());
     let query = || {
-        let query = request.uri().query().unwrap_or_default();
-        query.split('&').find_map(|pair| pair.strip_prefix("key="))
+        text(request.headers(), UPGRADE).filter(|protocol| protocol.eq_ignore_ascii_case("websocket"))?;
+        let Query(mut pairs) = Query::<HashMap<String, String>>::try_from_uri(request.uri()).ok()?;
+        pairs.remove("key")
     };
-    bearer.or_else(query).unwrap_or_default().to_owned()
+    bearer.or_else(query).unwrap_or_default()
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -145,7 +157,16 @@ mod tests {
         );
         let bearer = format!("Bearer {KEY}");
         assert_eq!(admit(&[KEY], "/v1/models", &[host, ("authorization", &bearer)]), Ok(()));
-        assert_eq!(admit(&[KEY], &format!("/v1/mesh/stream?key={KEY}"), &[host]), Ok(()));
+        assert_eq!(admit(&[KEY], "/v1/models", &[host, ("authorization", &bearer.to_lowercase())]), Ok(()));
+    }
+
+    #[test]
+    fn key_in_the_query_is_for_sockets_only() {
+        const ODD: &str = "0123456789abcde+";
+        let (host, socket) = (("host", "maily.example"), ("upgrade", "websocket"));
+        let uri = "/v1/mesh/stream?room=a&key=0123456789abcde%2B";
+        assert_eq!(admit(&[ODD], uri, &[host, socket]), Ok(()));
+        assert_eq!(admit(&[ODD], uri, &[host]), Err(Code::Unauthorized));
     }
 
     #[test]

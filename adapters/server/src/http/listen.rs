@@ -1,11 +1,14 @@
 //! Bind, serve, drain.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use maily_errors::{Code, Error, Public};
 use maily_serve_ws::Sockets;
 use tokio::net::TcpListener;
@@ -21,7 +24,7 @@ pub struct Running {
     draining: CancellationToken,
     sockets: Sockets,
     patience: Duration,
-    task: JoinHandle<io::Result<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Running {
@@ -35,17 +38,20 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// [`Code::Unavailable`] when the listener failed.
+    /// [`Code::Unexpected`] when serving ended by itself.
     pub async fn until(mut self, signal: impl Future<Output = ()>) -> Result<(), Error> {
         tokio::select! {
             () = signal => {}
-            ended = &mut self.task => return ended.map_err(io::Error::other).and_then(|end| end).map_err(failed),
+            ended = &mut self.task => {
+                let err = Error::new(Code::Unexpected, "serving ended by itself").with_operation("server::listen");
+                return Err(ended.err().map_or(Error::from(Code::Unexpected), |join| err.with_source(join)));
+            }
         }
         tracing::info!(patience_s = self.patience.as_secs(), "draining");
         self.draining.cancel();
         let drained = async {
             self.sockets.drain().await;
-            (&mut self.task).await
+            let _ = (&mut self.task).await;
         };
         if tokio::time::timeout(self.patience, drained).await.is_err() {
             tracing::warn!("the drain time is over; closing what is still open");
@@ -56,6 +62,8 @@ impl Running {
 }
 
 /// Binds the address and serves `app` on it.
+///
+/// A request whose headers take longer than 10 seconds, are larger than 64 KiB or more than 100, is refused.
 ///
 /// # Errors
 ///
@@ -73,10 +81,48 @@ pub async fn listen(
             .with_context("listen", Public(config.listen)));
     }
     let listener = TcpListener::bind(config.listen).await.map_err(|err| unbound(config.listen, err))?;
-    let address = listener.local_addr().map_err(failed)?;
-    let stop = draining.clone().cancelled_owned();
-    let task = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(stop).into_future());
+    let address = listener.local_addr().map_err(|err| unbound(config.listen, err))?;
+    let task = tokio::spawn(accept(listener, app, draining.clone()));
     Ok(Running { address, draining, sockets, patience: Duration::from_secs(config.drain_s), task })
+}
+
+/// Takes connections until `draining`, then waits for those that are open.
+async fn accept(listener: TcpListener, app: Router, draining: CancellationToken) {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .max_headers(MAX_HEADERS);
+    http.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEADER_BYTES as u32);
+    let open = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = draining.cancelled() => break,
+        };
+        let socket = match accepted {
+            Ok((socket, _)) => socket,
+            Err(err) => {
+                // Out of file descriptors: those that are open go on, and some of them will end.
+                tracing::warn!(%err, "a connection could not be taken");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Answers are small and streamed: nothing is gained by waiting for a full packet.
+        let _ = socket.set_nodelay(true);
+        let service = TowerToHyperService::new(app.clone());
+        let connection = http.serve_connection_with_upgrades(TokioIo::new(socket), service).into_owned();
+        let connection = open.watch(connection);
+        tokio::spawn(async move {
+            if let Err(err) = connection.await {
+                tracing::debug!(%err, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    open.shutdown().await;
 }
 
 fn unbound(address: SocketAddr, err: io::Error) -> Error {
@@ -90,6 +136,7 @@ fn unbound(address: SocketAddr, err: io::Error) -> Error {
         .with_source(err)
 }
 
-fn failed(err: io::Error) -> Error {
-    Error::new(Code::Unavailable, "the listener failed").with_operation("server::listen").with_source(err)
-}
+const HEADER_TIME: Duration = Duration::from_secs(10);
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -6,4 +6,4 @@ mod pages;
 
 pub use self::guard::Guard;
 pub use self::listen::{Running, listen};
-pub use self::pages::{pages, problem_fallback};
+pub use self::pages::{pages, problem_fallback, problem_wrong_method};

@@ -3,8 +3,8 @@
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::Uri;
 use http::header::CONTENT_TYPE;
+use http::{Method, Uri};
 use maily_errors::{Code, Error, Public};
 use maily_serve_http::reply::Problem;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -25,6 +25,15 @@ pub fn pages(api: OpenApi, metrics: PrometheusHandle, draining: CancellationToke
         .route("/readyz", get(ready))
         .route("/metrics", get(render))
         .route("/openapi.json", get(async move || axum::Json(api)))
+}
+
+/// Answers a path that exists, but not with this method.
+pub async fn problem_wrong_method(method: Method, uri: Uri) -> Response {
+    let err = Error::from(Code::MethodNotAllowed)
+        .with_operation("server::route")
+        .with_context("method", Public(method))
+        .with_context("path", Public(uri.path()));
+    Problem::from(err).into_response()
 }
 
 /// Answers a path that does not exist.

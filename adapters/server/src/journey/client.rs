@@ -4,26 +4,33 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use maily_errors::{Code, Error, Problem};
+use maily_errors::{Code, Error, Problem, Secret};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// A WebSocket of the server.
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// A client of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     server: SocketAddr,
+    key: Option<Secret<String>>,
     pool: Pool<HttpConnector, Full<Bytes>>,
 }
 
 impl Client {
-    pub(crate) fn new(server: SocketAddr) -> Self {
-        Self { server, pool: Pool::builder(TokioExecutor::new()).build_http() }
+    pub(crate) fn new(server: SocketAddr, key: Option<Secret<String>>) -> Self {
+        Self { server, key, pool: Pool::builder(TokioExecutor::new()).build_http() }
     }
 
     /// Sends JSON, and reads JSON.
@@ -51,9 +58,10 @@ impl Client {
         let request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.server))
-            .header(http::header::CONTENT_TYPE, media)
+            .header(CONTENT_TYPE, media)
             .body(Full::new(body.into()))
             .map_err(|err| unread(path).with_source(err))?;
+        let request = self.sign(request);
         let response = self.pool.request(request).await.map_err(|err| unread(path).with_source(err))?;
         let failed = !response.status().is_success();
         let body =
@@ -66,15 +74,29 @@ impl Client {
         Ok(body)
     }
 
+    /// Opens a WebSocket of the server.
+    pub(crate) async fn connect(&self, path: &str) -> Result<Socket, Error> {
+        let request = format!("ws://{}{path}", self.server).into_client_request();
+        let request = self.sign(request.map_err(|err| unread(path).with_source(err))?);
+        let connected = tokio_tungstenite::connect_async(request).await;
+        connected.map(|(socket, _)| socket).map_err(|err| unread(path).with_source(err))
+    }
+
+    fn sign<B>(&self, mut request: Request<B>) -> Request<B> {
+        let bearer = |key: &Secret<String>| HeaderValue::try_from(format!("Bearer {}", key.expose())).ok();
+        if let Some(value) = self.key.as_ref().and_then(bearer) {
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        request
+    }
+
     /// Streams an answer of the mesh, token by token.
     pub(crate) async fn stream<F>(&self, prompt: &Value, mut each: F) -> Result<Value, Error>
     where
         F: AsyncFnMut(&str) -> Result<(), Error>,
     {
         const PATH: &str = "/v1/mesh/stream";
-        let url = format!("ws://{}{PATH}", self.server);
-        let (mut socket, _) =
-            tokio_tungstenite::connect_async(url).await.map_err(|err| unread(PATH).with_source(err))?;
+        let mut socket = self.connect(PATH).await?;
         let ask = Frame::text(prompt.to_string());
         socket.send(ask).await.map_err(|err| unread(PATH).with_source(err))?;
         while let Some(frame) = socket.next().await {

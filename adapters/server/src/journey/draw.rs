@@ -3,6 +3,7 @@
 use maily_errors::Error;
 use serde_json::json;
 
+use super::client::Client;
 use super::editor::{Editor, Element};
 use super::message;
 use super::stage::{Outcome, Stage};
@@ -23,9 +24,9 @@ pub(crate) struct Editors {
     pub(crate) ben: Editor,
 }
 
-pub(super) async fn run(_: &Stage<'_>, server: std::net::SocketAddr) -> Result<Outcome<Editors>, Error> {
-    let ada = Editor::connect(server, DOCUMENT).await?;
-    let ben = Editor::connect(server, DOCUMENT).await?;
+pub(super) async fn run(_: &Stage<'_>, client: &Client) -> Result<Outcome<Editors>, Error> {
+    let ada = Editor::connect(client, DOCUMENT).await?;
+    let ben = Editor::connect(client, DOCUMENT).await?;
 
     ada.appear("Ada", "#0f6b5c", [120, 240]).await?;
     ben.appear("Ben", "#a8471f", [420, 530]).await?;

@@ -1,7 +1,6 @@
 //! One person at the canvas: an ordinary Yjs client over a real WebSocket.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -9,7 +8,7 @@ use maily_errors::{Code, Error};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio_tungstenite::tungstenite::{self, Message as Frame};
+use tokio_tungstenite::tungstenite::Message as Frame;
 use yrs::sync::awareness::AwarenessUpdateEntry;
 use yrs::sync::{AwarenessUpdate, Message, SyncMessage};
 use yrs::updates::decoder::Decode;
@@ -18,6 +17,8 @@ use yrs::{
     Doc, GetString, Map, MapPrelim, MapRef, OffsetKind, Options, ReadTxn, Text, TextPrelim, Transact,
     TransactionMut, Update,
 };
+
+use super::client::{Client, Socket};
 
 /// A Yjs client. Dropping it closes its socket.
 #[derive(Debug)]
@@ -59,9 +60,8 @@ pub(crate) struct Element<'a> {
 
 impl Editor {
     /// Connects, and returns when the client has what the server had.
-    pub(crate) async fn connect(server: SocketAddr, document: &str) -> Result<Self, Error> {
-        let url = format!("ws://{server}/v1/canvas/sync/{document}");
-        let (socket, _) = tokio_tungstenite::connect_async(url).await.map_err(cut)?;
+    pub(crate) async fn connect(client: &Client, document: &str) -> Result<Self, Error> {
+        let socket = client.connect(&format!("/v1/canvas/sync/{document}")).await?;
         let doc = Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::default() });
         let root = |name: &str| doc.get_or_insert_map(name);
         let roots = Roots { elements: root("elements"), layers: root("layers"), meta: root("meta") };
@@ -196,8 +196,6 @@ impl Drop for Editor {
     }
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
-
 async fn pump(mut socket: Socket, doc: Doc, mut inbox: mpsc::Receiver<Message>, seen: watch::Sender<Seen>) {
     loop {
         let answer = tokio::select! {
@@ -244,12 +242,6 @@ fn apply(doc: &Doc, update: &[u8]) {
         }
         Err(err) => tracing::warn!(%err, "the server sent an update that cannot be read"),
     }
-}
-
-fn cut(err: tungstenite::Error) -> Error {
-    Error::new(Code::Unavailable, "the canvas cannot be reached")
-        .with_operation("server::journey::editor")
-        .with_source(err)
 }
 
 fn ended() -> Error {

@@ -22,6 +22,7 @@ use maily_errors::Error;
 use self::client::Client;
 pub use self::live::{Live, State, Step, Update};
 use self::stage::Stage;
+use crate::config::Config;
 use crate::terminal::say;
 
 /// Runs the journey against the server at `address`, and writes the messages that it makes into `out`.
@@ -29,13 +30,13 @@ use crate::terminal::say;
 /// # Errors
 ///
 /// The first error of a stage. What the stages before it made is kept.
-pub async fn run(address: SocketAddr, live: &Live, out: &Path) -> Result<(), Error> {
+pub async fn run(config: &Config, address: SocketAddr, live: &Live, out: &Path) -> Result<(), Error> {
     let begun = std::time::Instant::now();
-    let client = Client::new(address);
+    let client = Client::new(address, config.server.keys.first().cloned());
 
     let title = "Two people edit one canvas";
     let editors =
-        Stage::run(live, Step::Canvas, title, async |stage| draw::run(stage, address).await).await?;
+        Stage::run(live, Step::Canvas, title, async |stage| draw::run(stage, &client).await).await?;
 
     let title = "The mesh drafts into it, with memory";
     let draft =

@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::cli::Core;
 use crate::config::Config;
-use crate::http::{Guard, Running, listen, pages, problem_fallback};
+use crate::http::{Guard, Running, listen, pages, problem_fallback, problem_wrong_method};
 use crate::journey::Live;
 
 /// A server, and what it does without.
@@ -87,14 +87,20 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         .merge(streams)
         .merge(pages(description, rendered, draining.clone()))
         .fallback(problem_fallback)
+        .method_not_allowed_fallback(problem_wrong_method)
         // Innermost: a handler that panics is answered like any other error.
         .layer(ServiceBuilder::new().layer(ProblemLayer::new(LogReport)).layer(CatchPanicLayer::new()))
         .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
         .layer(from_fn_with_state(Guard::new(config.server.keys.clone(), draining.clone()), Guard::check))
         // Outside the guard: a refused request is a span too. A failure was told already, with its code.
-        .layer(TraceLayer::new_for_http().on_failure(()));
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()));
     let running = listen(&config.server, app, sockets, draining).await?;
     Ok(Started { running, without })
+}
+
+/// Names a request without its query, which may hold a key.
+fn span(request: &axum::extract::Request) -> tracing::Span {
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path())
 }
 
 /// Returns a file of the data folder, and makes the folder.

@@ -53,6 +53,24 @@ async fn journey_says_what_it_does_without() {
 }
 
 #[tokio::test]
+async fn journey_uses_the_key_that_its_server_wants() {
+    let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+
+    let output = crate::support::command(&["journey", "--once", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data.path())
+        .env("MAILY_CACHE", cache.path())
+        .env("MAILY_ANVIL", cache.path().join("none"))
+        .env("MAILY__SERVER__KEYS", r#"["0123456789abcdef"]"#)
+        .output()
+        .await
+        .unwrap();
+
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert!(!error.contains("0123456789abcdef"));
+}
+
+#[tokio::test]
 async fn another_issuers_key_proves_nothing() {
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let file = ours.path().join("message.eml");

@@ -143,6 +143,49 @@ async fn unknown_route_and_wrong_body_are_problem_documents() {
 }
 
 #[tokio::test]
+async fn wrong_method_is_a_problem_document_that_allows_the_right_one() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Maily::serve("mesh", data.path(), &["--node", "echo"]).await;
+
+    let (status, body) = server.send(http::Request::delete(server.url("/v1/models")), "").await;
+
+    assert_eq!((status, code(&body).as_str()), (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"));
+}
+
+#[tokio::test]
+async fn request_with_too_many_headers_is_refused() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let data = tempfile::tempdir().unwrap();
+    let server = Maily::serve("redis", data.path(), &[]).await;
+    let mut socket = tokio::net::TcpStream::connect(&server.address).await.unwrap();
+    let many = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect::<String>();
+
+    socket
+        .write_all(format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{many}\r\n").as_bytes())
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn proof_that_nobody_vouches_for_is_not_accepted() {
+    let (data, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let message = data.path().join("message.eml");
+    std::fs::write(&message, "From: a@b.example\r\nSubject: Hi\r\n\r\nNine sharp.\r\n").unwrap();
+    let certified = data.path().join("message.certified.eml");
+    run(&["certify", message.to_str().unwrap(), "--data", data.path().to_str().unwrap()]).await;
+
+    let (exit, said, _) =
+        run(&["verify", certified.to_str().unwrap(), "--data", other.path().to_str().unwrap()]).await;
+
+    assert_eq!((exit, said.contains("nobody vouches")), (3, true), "{said}");
+}
+
+#[tokio::test]
 async fn termination_drains_and_ends_well() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Maily::serve("all", data.path(), &["--node", "echo"]).await;
