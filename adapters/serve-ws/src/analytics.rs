@@ -12,7 +12,6 @@
 //! was cut off asks again with `?after=SEQ&epoch=EPOCH` and goes on behind `SEQ`.
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -22,7 +21,7 @@ use maily_analytics::window::{Cursor, Epoch, Subscription};
 use maily_errors::{Code, Error, Respond};
 use serde::Deserialize;
 
-use crate::{Socket, Sockets};
+use crate::{Socket, Sockets, Upgrade};
 
 /// Makes the route of the live windows.
 pub fn router(analytics: Analytics, sockets: Sockets) -> Router {
@@ -50,8 +49,8 @@ impl Resume {
 
 async fn live(
     State(live): State<Live>,
+    upgrade: Upgrade,
     resume: Result<Query<Resume>, axum::extract::rejection::QueryRejection>,
-    upgrade: WebSocketUpgrade,
 ) -> Response {
     match resume {
         Ok(Query(resume)) => {

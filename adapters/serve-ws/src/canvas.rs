@@ -18,7 +18,6 @@
 //! ```
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -31,7 +30,7 @@ use serde::Deserialize;
 use tower::ServiceExt;
 use tower_service::Service;
 
-use crate::{Message, Socket, Sockets};
+use crate::{Message, Socket, Sockets, Upgrade};
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -44,10 +43,10 @@ where
     S: Service<Join, Response = Session, Error = Error> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
-    let handler = async move |Path(document): Path<String>,
+    let handler = async move |upgrade: Upgrade,
+                              Path(document): Path<String>,
                               Query(parameters): Query<Parameters>,
-                              headers: HeaderMap,
-                              upgrade: WebSocketUpgrade| {
+                              headers: HeaderMap| {
         let caller = caller(&headers, parameters);
         match join(canvas, &document, caller).await {
             Ok(session) => sockets.serve(upgrade, "canvas", move |socket| serve(socket, session)),

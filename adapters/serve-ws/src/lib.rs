@@ -5,4 +5,4 @@ pub mod canvas;
 pub mod mesh;
 pub mod sockets;
 
-pub use self::sockets::{Message, Socket, Sockets, SocketsConfig};
+pub use self::sockets::{Message, Socket, Sockets, SocketsConfig, Upgrade};

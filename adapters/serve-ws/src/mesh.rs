@@ -10,7 +10,6 @@
 //! way, and so does closing the socket: the work at the node is cancelled.
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::routing::get;
 use futures_util::StreamExt;
 use http::HeaderMap;
@@ -18,11 +17,11 @@ use maily_errors::{Code, Error, Result};
 use maily_mesh::{Answer, Delta, Mesh, Prompt, TraceContext};
 use serde::{Deserialize, Serialize};
 
-use crate::sockets::{Message, Socket, Sockets};
+use crate::sockets::{Message, Socket, Sockets, Upgrade};
 
 /// Creates the route of token streams.
 pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
-    let stream = async move |headers: HeaderMap, upgrade: WebSocketUpgrade| {
+    let stream = async move |upgrade: Upgrade, headers: HeaderMap| {
         let trace = headers.get("traceparent").and_then(|value| TraceContext::parse(value.to_str().ok()?));
         let mesh = mesh.clone();
         sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, trace))

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::ws::WebSocketUpgrade;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use maily_errors::{Code, Error, Respond};
@@ -16,7 +15,7 @@ use tracing::Instrument;
 
 use super::slot::{Slot, Slots};
 use super::socket::{self, Remains, Wire};
-use super::{Socket, SocketsConfig};
+use super::{Socket, SocketsConfig, Upgrade};
 
 /// The connection manager of all sockets of a server. A clone is a handle to the same manager.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +61,7 @@ impl Sockets {
     ///
     /// Over the limit of connections the answer is 503 ([`Code::Unavailable`]), while draining 503
     /// ([`Code::Draining`]), both before the upgrade.
-    pub fn serve<H, Fut>(&self, upgrade: WebSocketUpgrade, name: &'static str, handler: H) -> Response
+    pub fn serve<H, Fut>(&self, upgrade: impl Into<Upgrade>, name: &'static str, handler: H) -> Response
     where
         H: FnOnce(Socket) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -76,6 +75,7 @@ impl Sockets {
         };
         let manager = self.clone();
         let limit = self.shared.config.max_frame_bytes;
+        let Upgrade(upgrade) = upgrade.into();
         upgrade
             .max_message_size(limit)
             .max_frame_size(limit)

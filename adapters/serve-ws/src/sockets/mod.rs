@@ -7,6 +7,7 @@
 //!
 //! - A peer that is silent for [`idle_timeout_ms`](SocketsConfig::idle_timeout_ms) is closed; it is asked by a ping
 //!   every [`ping_interval_ms`](SocketsConfig::ping_interval_ms).
+//! - A request without an upgrade is answered with a problem document; see [`Upgrade`].
 //! - A message that cannot be read is answered with a catalogued error, and the socket stays open.
 //! - A handler that returns or panics still ends with a close frame: 1000, 1001 (draining), 1009 (frame too large),
 //!   1008 (too much nonsense) or 1011 (defect).
@@ -14,15 +15,14 @@
 //! # Examples
 //!
 //! ```
-//! use axum::extract::ws::WebSocketUpgrade;
 //! use axum::routing::get;
-//! use maily_serve_ws::Sockets;
+//! use maily_serve_ws::{Sockets, Upgrade};
 //!
 //! let sockets = Sockets::default();
 //! let echo = sockets.clone();
 //! let router: axum::Router = axum::Router::new().route(
 //!     "/echo",
-//!     get(async move |upgrade: WebSocketUpgrade| {
+//!     get(async move |upgrade: Upgrade| {
 //!         echo.serve(upgrade, "echo", async |mut socket| {
 //!             while let Some(message) = socket.recv().await {
 //!                 let sent = match message {
@@ -46,7 +46,9 @@ mod slot;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 pub use self::config::SocketsConfig;
 pub use self::manager::Sockets;
 pub use self::socket::{Message, Socket};
+pub use self::upgrade::Upgrade;
