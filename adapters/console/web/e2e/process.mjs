@@ -78,6 +78,7 @@ export const edit = async (server, document, params = {}) => {
   await new Promise((resolve) => provider.once("sync", resolve));
   const element = (id) => doc.getMap("elements").get(id);
   return {
+    has: (id) => element(id) !== undefined,
     place: (id) => element(id).get("geom"),
     text: (id) => element(id).get("text").toString(),
     move: (id, geom) => element(id).set("geom", geom),

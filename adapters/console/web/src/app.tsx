@@ -15,19 +15,22 @@ import type { Workspace } from "./canvas/workspace.ts";
 import type { Config } from "./config.ts";
 import type { Feed } from "./journey/feed.ts";
 import { JourneyPanel } from "./journey/journey-panel.tsx";
+import type { Access } from "./key/access.ts";
+import { KeyDialog } from "./key/key-dialog.tsx";
 import { Announcer } from "./ui/announce.tsx";
 
 interface Props {
   readonly workspace: Workspace;
   readonly feed: Feed;
   readonly config: Config;
+  readonly access: Access;
 }
 
 // Keys of the page belong to a field or a dialog while one has the focus.
 const isTaken = (target: EventTarget | null): boolean =>
   target instanceof Element && target.closest("input, textarea, select, dialog") !== null;
 
-export const App = ({ workspace, feed, config }: Props): ReactElement => {
+export const App = ({ workspace, feed, config, access }: Props): ReactElement => {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
       const command = isTaken(event.target) ? null : onPage(event);
@@ -41,7 +44,7 @@ export const App = ({ workspace, feed, config }: Props): ReactElement => {
 
   return (
     <div className="app">
-      <Toolbar workspace={workspace} config={config} />
+      <Toolbar workspace={workspace} config={config} access={access} />
       <Banner session={workspace.session} />
       <main className="panels">
         <aside className="tools" aria-label="Blocks, layers and properties">
@@ -53,6 +56,7 @@ export const App = ({ workspace, feed, config }: Props): ReactElement => {
         <JourneyPanel feed={feed} />
       </main>
       <Shortcuts workspace={workspace} />
+      <KeyDialog access={access} />
       <Announcer />
     </div>
   );

@@ -7,6 +7,8 @@ export interface Config {
   readonly sync: string;
   /** Address of the live journey. */
   readonly journey: string;
+  /** Answers who may come in, and needs a key where one is needed. */
+  readonly probe: string;
   readonly svg: string;
   readonly html: string;
 }
@@ -24,6 +26,7 @@ export const read = (location: Pick<Location, "protocol" | "host" | "search">): 
     document,
     sync: `${socket}/v1/canvas/sync`,
     journey: `${socket}/v1/journey/live`,
+    probe: "/v1/canvas/documents",
     svg: `${path}/export.svg`,
     html: `${path}/export.html`,
   };

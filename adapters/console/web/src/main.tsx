@@ -11,6 +11,8 @@ import { Session } from "./canvas/session.ts";
 import { Workspace } from "./canvas/workspace.ts";
 import { read } from "./config.ts";
 import { Feed } from "./journey/feed.ts";
+import { Access, probe, tab } from "./key/access.ts";
+import { take } from "./key/fragment.ts";
 import { startTheme } from "./ui/theme.ts";
 
 const root = document.getElementById("root");
@@ -21,11 +23,17 @@ document.title = `${config.document} · Maily`;
 startTheme();
 
 // One visit is one session: it lives outside React, so that drawing the page again never connects again.
-const workspace = new Workspace(new Session(config));
-const feed = new Feed(config.journey);
+const access = new Access(probe(config.probe), tab, take());
+const workspace = new Workspace(new Session(config, access));
+const feed = new Feed(config.journey, access);
+// The same page with another fragment does not load again.
+window.addEventListener("hashchange", () => {
+  const key = take();
+  if (key !== "") void access.enter(key);
+});
 
 createRoot(root).render(
   <StrictMode>
-    <App workspace={workspace} feed={feed} config={config} />
+    <App workspace={workspace} feed={feed} config={config} access={access} />
   </StrictMode>,
 );

@@ -4,6 +4,8 @@ import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 
 import type { Config } from "../config.ts";
+import type { Access } from "../key/access.ts";
+import { onWelcome } from "../key/access.ts";
 import type { Readable } from "../ui/store.ts";
 import { Store } from "../ui/store.ts";
 import { CanvasDocument } from "./document.ts";
@@ -26,13 +28,15 @@ export class Session {
   readonly presence: Presence;
   readonly gestures: Gestures;
   readonly #provider: WebsocketProvider;
+  readonly #access: Access;
   readonly #connection = new Store<Connection>({ phase: "connecting", unsent: 0, reason: "" });
 
-  constructor(config: Config) {
+  constructor(config: Config, access: Access) {
     const doc = new Y.Doc();
     // One way for data: what another tab shows has been through the server, so no channel between tabs.
-    const options = { disableBc: true };
+    const options = { disableBc: true, params: access.params };
     this.#provider = new WebsocketProvider(config.sync, config.document, doc, options);
+    this.#access = access;
     this.canvas = new CanvasDocument(doc);
     this.presence = new Presence(this.#provider.awareness, person.load());
     this.gestures = new Gestures(this.canvas, this.presence);
@@ -49,6 +53,11 @@ export class Session {
         reason: reason || `the server closed the connection with code ${code}`,
       });
     });
+    this.#provider.on("connection-error", () => void access.check());
+    access.need.subscribe(() => {
+      if (access.need.get().needed) this.#stop();
+    });
+    onWelcome(access, this.resync);
     doc.on("update", (_update: Uint8Array, origin: unknown) => {
       const { phase, unsent } = this.#connection.get();
       if (origin !== this.#provider && phase !== "synced") this.#patch({ unsent: unsent + 1 });
@@ -67,12 +76,21 @@ export class Session {
 
   /** Connects again now instead of at the next attempt. Both sides then exchange what the other lacks. */
   readonly resync = (): void => {
+    if (this.#access.need.get().needed) return this.#access.ask();
     this.#patch({ phase: navigator.onLine ? "reconnecting" : "offline", reason: "" });
     this.#provider.disconnect();
+    this.#provider.params = this.#access.params;
     this.#provider.connect();
   };
 
+  /** Every attempt without a key would be one more refusal. */
+  #stop(): void {
+    this.#provider.disconnect();
+    this.#patch({ phase: "refused", reason: "it wants a key" });
+  }
+
   #lost(): void {
+    if (this.#access.need.get().needed) return;
     this.#patch({ phase: navigator.onLine ? "reconnecting" : "offline" });
   }
 

@@ -3,19 +3,22 @@
 import type { ReactElement } from "react";
 
 import type { Config } from "../config.ts";
+import type { Access } from "../key/access.ts";
 import { Icon } from "../ui/icon.tsx";
 import { useStore } from "../ui/store.ts";
 import { theme, toggleTheme } from "../ui/theme.ts";
 import { ConnectionMark } from "./banner.tsx";
+import { Exports } from "./exports.tsx";
 import { People } from "./people.tsx";
 import type { Workspace } from "./workspace.ts";
 
 interface Props {
   readonly workspace: Workspace;
   readonly config: Config;
+  readonly access: Access;
 }
 
-const Title = ({ workspace, config }: Props): ReactElement => {
+const Title = ({ workspace, config }: Omit<Props, "access">): ReactElement => {
   const { canvas } = workspace.session;
   const { title } = useStore(canvas.scene).meta;
   return (
@@ -43,7 +46,7 @@ const Title = ({ workspace, config }: Props): ReactElement => {
   );
 };
 
-export const Toolbar = ({ workspace, config }: Props): ReactElement => {
+export const Toolbar = ({ workspace, config, access }: Props): ReactElement => {
   const { canUndo, canRedo } = useStore(workspace.session.canvas.history);
   const shown = useStore(theme);
   return (
@@ -74,16 +77,7 @@ export const Toolbar = ({ workspace, config }: Props): ReactElement => {
           <Icon name="redo" />
         </button>
       </div>
-      <nav className="group exports" aria-label="Export">
-        <a className="button small" href={config.html} target="_blank" rel="noreferrer">
-          <Icon name="download" />
-          HTML
-        </a>
-        <a className="button small" href={config.svg} target="_blank" rel="noreferrer">
-          <Icon name="download" />
-          SVG
-        </a>
-      </nav>
+      <Exports config={config} access={access} />
       <People presence={workspace.session.presence} />
       <div className="group">
         <button

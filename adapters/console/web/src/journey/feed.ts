@@ -1,5 +1,7 @@
 // The socket of the journey: connects, connects again, and reports what arrives.
 
+import type { Access, Need } from "../key/access.ts";
+import { onWelcome } from "../key/access.ts";
 import type { Readable } from "../ui/store.ts";
 import { Store } from "../ui/store.ts";
 import { parse } from "./model.ts";
@@ -15,13 +17,16 @@ export const delay = (attempt: number, random: number): number =>
 
 export class Feed {
   readonly #url: string;
+  readonly #access: Access;
   readonly #journey = new Store<Journey>(START);
   #attempt = 0;
   #socket: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(url: string) {
+  constructor(url: string, access: Access) {
     this.#url = url;
+    this.#access = access;
+    onWelcome(access, this.retry);
     // Nobody looks at a hidden page; it connects when it is shown.
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.#connect();
@@ -33,17 +38,23 @@ export class Feed {
     return this.#journey;
   }
 
-  /** Tries again now. */
+  /** Whether a key is what keeps it from connecting. */
+  get need(): Readable<Need> {
+    return this.#access.need;
+  }
+
+  /** Tries again now; asks for a key first where one is needed. */
   readonly retry = (): void => {
+    if (this.#access.need.get().needed) return this.#access.ask();
     this.#attempt = 0;
     this.#connect();
   };
 
   #connect(): void {
-    if (this.#socket !== null || document.hidden) return;
+    if (this.#socket !== null || document.hidden || this.#access.need.get().needed) return;
     clearTimeout(this.#timer);
     this.#apply({ type: "link", link: "connecting" });
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#access.address(this.#url));
     this.#socket = socket;
     socket.addEventListener("open", () => {
       this.#attempt = 0;

@@ -100,6 +100,15 @@ const StepItem = ({ step, journey }: { readonly step: Step; readonly journey: Jo
   );
 };
 
+const Locked = ({ feed }: { readonly feed: Feed }): ReactElement => (
+  <div className="idle">
+    <p>The server shows its journey to those who have a key.</p>
+    <button type="button" className="button small" onClick={feed.retry}>
+      Enter the key
+    </button>
+  </div>
+);
+
 const Idle = ({ journey, feed }: { readonly journey: Journey; readonly feed: Feed }): ReactElement => (
   <div className="idle">
     <p>
@@ -126,6 +135,8 @@ const LINKS: Readonly<Record<Journey["link"], string>> = {
 
 export const JourneyPanel = ({ feed }: { readonly feed: Feed }): ReactElement => {
   const journey = useStore(feed.journey);
+  const { needed } = useStore(feed.need);
+  const idle = !needed && !hasBegun(journey) && journey.link !== "connecting";
   return (
     // Scrolls on its own, so the keyboard must be able to get here.
     <aside className="journey" aria-labelledby="journey-title" tabIndex={0}>
@@ -135,7 +146,8 @@ export const JourneyPanel = ({ feed }: { readonly feed: Feed }): ReactElement =>
           {LINKS[journey.link]}
         </span>
       </header>
-      {!hasBegun(journey) && journey.link !== "connecting" && <Idle journey={journey} feed={feed} />}
+      {needed && <Locked feed={feed} />}
+      {idle && <Idle journey={journey} feed={feed} />}
       <ol className="steps">
         {journey.steps.map((step) => (
           <StepItem key={step.name} step={step} journey={journey} />
