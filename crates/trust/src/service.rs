@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use tower_service::Service;
 
 use crate::batch::Batcher;
-use crate::canonical::Canonical;
+use crate::canonical::{Canonical, PartKind};
 use crate::certificate::{Certificate, CertificateId, Key};
 use crate::checkpoint::Checkpoint;
 use crate::config::TrustConfig;
@@ -88,7 +88,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// - [`Code::MailMalformed`], [`Code::MailTooLarge`], [`Code::MailTooDeep`]: the message.
+    /// - [`Code::MailMalformed`], [`Code::MailTooLarge`], [`Code::MailTooDeep`]: the message. It needs a `From`.
     /// - [`Code::Throttled`] when too many wait.
     /// - [`Code::LedgerUnreachable`] and what else the ledger answers: nothing was certified.
     ///
@@ -101,6 +101,10 @@ impl Trust {
             let message = message.clone();
             off_thread(message.len(), move || Canonical::of(&message)).await?
         };
+        if !canonical.parts().iter().any(|part| part.kind() == PartKind::From) {
+            return Err(Error::new(Code::MailMalformed, "the message does not say who it is from")
+                .with_operation("trust::certify"));
+        }
         let proof = self.batcher.certify(&canonical).await?;
         let message = Bytes::from(proof::insert(&message, &proof)?);
         Ok(Certified { message, proof })

@@ -119,7 +119,7 @@ proptest! {
     /// A cut message is never intact, unless what was cut was only the end of its last line.
     #[test]
     fn cut_message_is_not_intact(at in 0_usize..400) {
-        let body = "Subject: x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nOne\r\n--x\r\n\r\nTwo\r\nThree\r\n--x--\r\n";
+        let body = "From: a@b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nOne\r\n--x\r\n\r\nTwo\r\nThree\r\n--x--\r\n";
         let (verifier, sent) = block_on(certified(body.as_bytes()));
         let text_end = sent.len() - "\r\n--x--\r\n".len();
         let end = sent.len() - body.len() + at.min(text_end - (sent.len() - body.len()) - 1);
@@ -129,6 +129,17 @@ proptest! {
             Err(err) => prop_assert!(is_expected(err.code())),
         }
     }
+}
+
+#[tokio::test]
+async fn text_that_says_nobody_sent_it_is_not_certified() {
+    let signer = Ed25519Signer::generate("mail.example/log").unwrap();
+    let (journal, ledger) = (MemoryJournal::default(), MemoryLedger::default());
+    let trust = Trust::open(TrustConfig::default(), signer, journal, ledger).await.unwrap();
+
+    let refused = trust.certify(r#"{"json": "looks like a header"}"#).await.unwrap_err();
+
+    assert_eq!(refused.code(), Code::MailMalformed);
 }
 
 #[test]

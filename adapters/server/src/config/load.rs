@@ -89,6 +89,13 @@ fn check_values(config: &Config) -> Result<(), Error> {
         return refuse("server.keys", "a key has 16 characters or more");
     }
     config.analytics.check()?;
+    let origin = &config.trust.origin;
+    if origin.is_empty()
+        || origin.len() > 255
+        || origin.contains(|sign: char| sign == '+' || sign.is_whitespace())
+    {
+        return refuse("trust.origin", "an origin has 1 to 255 characters, without blanks and `+`");
+    }
     let Config { mesh, canvas, sockets, server, redis, .. } = config;
     let numbers: [(&'static str, u64, RangeInclusive<u64>); 15] = [
         ("server.drain_s", server.drain_s, 0..=3_600),

@@ -2,8 +2,10 @@
 
 mod guard;
 mod listen;
+mod measure;
 mod pages;
 
 pub use self::guard::Guard;
 pub use self::listen::{Running, listen};
+pub use self::measure::measure;
 pub use self::pages::{pages, problem_fallback, problem_wrong_method};
