@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::routing::get;
-use maily_serve_ws::{Socket, Sockets};
+use maily_serve_ws::{Socket, Sockets, Upgrade};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
@@ -102,9 +101,8 @@ impl Live {
 
     /// The WebSocket that the console watches: `GET /v1/journey/live`.
     pub fn router(self, sockets: Sockets) -> Router {
-        let watch = async move |upgrade: WebSocketUpgrade| {
-            sockets.serve(upgrade, "journey", move |socket| self.show(socket))
-        };
+        let watch =
+            async move |upgrade: Upgrade| sockets.serve(upgrade, "journey", move |socket| self.show(socket));
         Router::new().route("/v1/journey/live", get(watch))
     }
 
