@@ -15,7 +15,8 @@ use crate::wire;
 ///
 /// The body is an OpenAI chat-completions request of at most [`MAX_PROMPT_BYTES`](Self::MAX_BYTES)
 /// bytes. Fields that Maily does not know, key order and the digits of big numbers reach the node
-/// byte for byte; only the value of `model` is replaced where a node calls it something else.
+/// byte for byte; only the value of `model` is replaced where a node calls it something else,
+/// and what [`with_system`](Self::with_system) and [`with_stream`](Self::with_stream) say is added.
 ///
 /// # Examples
 ///
@@ -138,6 +139,26 @@ impl Prompt {
     /// [`Code::PromptTooLarge`](maily_errors::Code::PromptTooLarge) when the body would be over [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn with_system(self, text: &str) -> Result<Self> {
         let body = wire::splice_system(&self.body, &self.head, text);
+        self.with_body(body)
+    }
+
+    /// Asks for server-sent events that end with a count of tokens.
+    ///
+    /// A body that speaks of `include_usage` itself keeps its word. Copies the body where it changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::PromptTooLarge`](maily_errors::Code::PromptTooLarge) when the body would be over [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn with_stream(self) -> Result<Self> {
+        if self.head.stream && self.head.include_usage {
+            return Ok(self);
+        }
+        let body = wire::splice_stream(&self.body);
+        self.with_body(body)
+    }
+
+    /// Reads the head of a changed body; what the body does not say stays.
+    fn with_body(self, body: Bytes) -> Result<Self> {
         let fresh = Self::parse(body)?;
         let PromptHead { deadline, trace, tenant, .. } = self.head;
         Ok(Self { head: PromptHead { deadline, trace, tenant, ..fresh.head }, ..fresh })

@@ -14,7 +14,7 @@ pub use self::sse::{SseDecoder, SseEvent};
 pub use self::write::{Chunks, DONE, answer, error_event};
 
 pub(crate) use self::read::{last_user_text, read_chat, read_head};
-pub(crate) use self::splice::{splice_model, splice_system};
+pub(crate) use self::splice::{splice_model, splice_stream, splice_system};
 pub(crate) use self::write::write_request;
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub(crate) fn read_head(body: &Bytes) -> Result<PromptHead> {
 }
 
 /// Where a borrowed part stands in the whole.
-fn span(whole: &[u8], part: &str) -> Range<usize> {
+pub(super) fn span(whole: &[u8], part: &str) -> Range<usize> {
     // Both are addresses in one allocation, so the difference is the offset.
     let start = part.as_ptr().addr() - whole.as_ptr().addr();
     start..start + part.len()

@@ -1,11 +1,14 @@
-//! The two changes that a mesh makes to a body.
+//! The three changes that a mesh makes to a body.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::read::span;
 use crate::model::{ModelName, PromptHead};
 
 /// Replaces the value of `model`; the head keeps track of what moved.
@@ -36,6 +39,43 @@ pub(crate) fn splice_system(body: &Bytes, head: &PromptHead, text: &str) -> Byte
     };
     let at = head.messages_span.start + offset;
     replace(body, at..at, insert.as_bytes())
+}
+
+/// Asks for server-sent events that end with a count of tokens.
+///
+/// What the body says about the count stays as it is.
+pub(crate) fn splice_stream(body: &Bytes) -> Bytes {
+    const USAGE: &str = "\"include_usage\":true";
+    let Some(fields) = fields(body) else { return body.clone() };
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    let mut absent = String::new();
+    match fields.get("stream") {
+        None => absent.push_str("\"stream\":true,"),
+        Some(value) => edits.push((span(body, value.get()), "true".to_owned())),
+    }
+    match fields.get("stream_options") {
+        None => absent.push_str(&format!("\"stream_options\":{{{USAGE}}},")),
+        Some(value) if value.get() == "null" => edits.push((span(body, value.get()), format!("{{{USAGE}}}"))),
+        Some(value) => {
+            let options = self::fields(value.get().as_bytes()).unwrap_or_default();
+            if !options.contains_key("include_usage") {
+                let behind_brace = span(body, value.get()).start + 1;
+                let comma = if options.is_empty() { "" } else { "," };
+                edits.push((behind_brace..behind_brace, format!("{USAGE}{comma}")));
+            }
+        }
+    }
+    // A prompt has a model, so a field follows and the comma is right.
+    let front = body.iter().position(|byte| *byte == b'{').map_or(0, |brace| brace + 1);
+    edits.push((front..front, absent));
+    // From the back, so that no edit moves the place of the next.
+    edits.sort_by_key(|(span, _)| Reverse(span.start));
+    edits.into_iter().fold(body.clone(), |body, (span, value)| replace(&body, span, value.as_bytes()))
+}
+
+/// The fields of an object, as they are written.
+fn fields(object: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
+    serde_json::from_slice(object).ok()
 }
 
 /// Where the last of the leading system messages ends, in bytes from the bracket.

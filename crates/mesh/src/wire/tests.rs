@@ -73,6 +73,37 @@ fn bodies_that_cannot_be_routed_are_refused() {
 }
 
 #[test]
+fn stream_is_asked_for_and_nothing_else_changes() {
+    for (body, expected) in [
+        (
+            r#" { "model":"m","messages":[{}],"seed":9007199254740993}"#,
+            r#" {"stream":true,"stream_options":{"include_usage":true}, "model":"m","messages":[{}],"seed":9007199254740993}"#,
+        ),
+        (
+            r#"{"stream" : false,"model":"m","messages":[{}],"stream_options": null}"#,
+            r#"{"stream" : true,"model":"m","messages":[{}],"stream_options": {"include_usage":true}}"#,
+        ),
+        (
+            r#"{"model":"m","str\u0065am":null,"stream_options":{ "x":1},"messages":[{}]}"#,
+            r#"{"model":"m","str\u0065am":true,"stream_options":{"include_usage":true, "x":1},"messages":[{}]}"#,
+        ),
+        (
+            r#"{"model":"m","messages":[{}],"stream":true,"stream_options":{}}"#,
+            r#"{"model":"m","messages":[{}],"stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
+    ] {
+        let prompt = Prompt::parse(body).unwrap().with_tenant("t").with_stream().unwrap();
+        assert_eq!(prompt.body(), expected.as_bytes());
+        assert!(prompt.head.stream && prompt.head.include_usage);
+        assert_eq!(prompt.head.tenant.as_str(), "t");
+        assert_eq!(prompt.clone().with_stream().unwrap().body(), expected.as_bytes());
+    }
+
+    let own = r#"{"model":"m","messages":[{}],"stream":true,"stream_options":{"include_usage":false}}"#;
+    assert_eq!(Prompt::parse(own).unwrap().with_stream().unwrap().body(), own);
+}
+
+#[test]
 fn body_of_the_limit_is_read_and_one_byte_more_refused() {
     let shell = r#"{"model":"m","messages":[{"role":"user","content":""}]}"#;
     let body = |bytes: usize| shell.replace("\"\"", &format!("\"{}\"", "x".repeat(bytes - shell.len())));
