@@ -1,6 +1,7 @@
 //! Token streams over WebSocket: `GET /v1/mesh/stream`.
 //!
-//! The client sends one chat-completions body per message. The server answers it with JSON text frames:
+//! The client sends one chat-completions body per message. The server answers it with JSON text frames, token by
+//! token whether or not the body says `"stream": true`:
 //!
 //! - `{"type":"token","text":".."}` for each piece of text,
 //! - `{"type":"done","text":"..","finish":"stop","usage":{..},"node":"..","recalled":[..]}` once, or
@@ -63,7 +64,7 @@ fn read(message: &Message) -> Result<Option<Prompt>> {
     if serde_json::from_slice::<Control<'_>>(&bytes).is_ok_and(|control| control.kind == "cancel") {
         return Ok(None);
     }
-    Prompt::parse(bytes).map(Some)
+    Prompt::parse(bytes).and_then(Prompt::with_stream).map(Some)
 }
 
 #[derive(Serialize)]

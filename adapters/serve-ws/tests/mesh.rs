@@ -63,6 +63,22 @@ async fn prompt_is_answered_token_by_token_and_then_done() {
 }
 
 #[tokio::test]
+async fn body_that_asks_for_no_stream_is_streamed_and_otherwise_untouched() {
+    let (mesh, node) = scripted([Step::Answer("Hello you".into())]);
+    let mut client = connect(mesh).await;
+    let body = r#"{"model":"m", "messages":[{"role":"user","content":"Hi"}],"seed":9007199254740993}"#;
+
+    client.send(Message::text(body)).await.unwrap();
+
+    assert_eq!(next(&mut client).await, json!({ "type": "token", "text": "Hello " }));
+    assert_eq!(next(&mut client).await, json!({ "type": "token", "text": "you" }));
+    let done = next(&mut client).await;
+    assert_eq!((&done["type"], &done["usage"]["completion_tokens"]), (&json!("done"), &json!(2)));
+    let added = r#"{"stream":true,"stream_options":{"include_usage":true},"#;
+    assert_eq!(node.seen()[0].body(), &body.replacen('{', added, 1));
+}
+
+#[tokio::test]
 async fn error_is_a_problem_and_the_socket_stays_open() {
     let (mesh, _) = scripted([Step::Cut("half".into()), Step::Answer("whole".into())]);
     let mut client = connect(mesh).await;
