@@ -36,7 +36,7 @@ fn learn(c: &mut Criterion) {
     group.bench_function("hash, predict and learn one event of 15 features", |b| {
         b.iter(|| {
             n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            black_box(learner.learn(&row(n), n % 7 == 0))
+            black_box(learner.learn(&row(n), n.is_multiple_of(7)))
         });
     });
     let rows: Vec<_> = (0..1_000_u64).map(|n| row(n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
@@ -65,8 +65,9 @@ fn windows(c: &mut Criterion) {
     let live = Live::new(&WindowsConfig::default()).expect("the defaults are in range");
     let events: Vec<Stored> = (0..1_000_u64)
         .map(|n| {
+            let kind = ["delivered", "open", "click"][n as usize % 3];
             let event = serde_json::json!({
-                "source": "bench", "id": n.to_string(), "type": ["delivered", "open", "click"][n as usize % 3],
+                "source": "bench", "id": n.to_string(), "type": kind,
                 "time": format!("2026-01-05T10:{:02}:{:02}Z", n / 60 % 60, n % 60),
                 "recipient": format!("{}@example.org", n % 97), "message": (n % 31).to_string(),
                 "campaign": (n % 5).to_string(),
@@ -78,7 +79,7 @@ fn windows(c: &mut Criterion) {
     let mut group = c.benchmark_group("analytics");
     group.throughput(Throughput::Elements(events.len() as u64));
     let mut seq = 0;
-    let again = || {
+    let mut again = || {
         events
             .iter()
             .map(|stored| {
@@ -88,7 +89,7 @@ fn windows(c: &mut Criterion) {
             .collect::<Vec<_>>()
     };
     group.bench_function("count 1,000 events in live windows", |b| {
-        b.iter_batched(again, |events| live.apply(&events), BatchSize::LargeInput);
+        b.iter_batched(&mut again, |events| live.apply(&events), BatchSize::LargeInput);
     });
     group.finish();
 }

@@ -53,7 +53,10 @@ fn in_process(criterion: &mut Criterion) {
             bencher.to_async(&runtime).iter(|| async {
                 let answer =
                     mesh.complete(Prompt::parse(body.clone()).expect("valid")).await.expect("answers");
-                answer.body.for_each(|chunk| std::future::ready(drop(black_box(chunk)))).await;
+                let mut body = answer.body;
+                while let Some(chunk) = body.next().await {
+                    black_box(chunk).expect("the answer is whole");
+                }
             });
         });
     }

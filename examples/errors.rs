@@ -1,5 +1,7 @@
 //! A handler fails, its caller learns what to do, and nothing internal leaves the process.
 
+#![expect(clippy::panic, reason = "the example shows what becomes of one")]
+
 use std::time::Duration;
 
 use http::{Request, Response};

@@ -374,7 +374,7 @@ struct Tokens {
 
 enum State {
     Begin(Box<(maily_mesh::Mesh, Prompt)>),
-    Reading(maily_mesh::wire::Deltas),
+    Reading(Box<maily_mesh::wire::Deltas>),
     Ended,
 }
 
@@ -393,7 +393,7 @@ impl State {
                 Self::Ended => return Ok(None),
                 Self::Begin(asked) => {
                     let (mesh, prompt) = *asked;
-                    *self = Self::Reading(mesh.complete(prompt).await?.into_deltas());
+                    *self = Self::Reading(Box::new(mesh.complete(prompt).await?.into_deltas()));
                 }
                 Self::Reading(mut deltas) => {
                     let Some(delta) = deltas.try_next().await? else { return Ok(None) };

@@ -27,10 +27,10 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// proof brings.
 #[pyfunction]
 #[pyo3(signature = (message, /, *, key=None))]
-fn verify<'py>(py: Python<'py>, message: Vec<u8>, key: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+fn verify<'py>(py: Python<'py>, message: &[u8], key: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
     let pinned = key.map(str::parse::<Key>).transpose().map_err(errors::to_py)?;
     let verifier = pinned.into_iter().fold(Verifier::new(), Verifier::with_key);
-    let verdict = py.detach(|| verifier.verify(&message)).map_err(errors::to_py)?;
+    let verdict = py.detach(|| verifier.verify(message)).map_err(errors::to_py)?;
     Json::of(&verdict).map_err(errors::to_py)?.into_pyobject(py)
 }
 
