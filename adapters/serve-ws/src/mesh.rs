@@ -9,6 +9,9 @@
 //!
 //! Prompts on one socket are answered one after the other. `{"type":"cancel"}` stops the answer under
 //! way, and so does closing the socket: the work at the node is cancelled.
+//!
+//! When the server drains, an answer under way is finished and then the socket is closed with 1001; a prompt that
+//! comes meanwhile is refused with `draining`.
 
 use axum::Router;
 use axum::routing::get;
@@ -35,6 +38,7 @@ async fn serve(mut socket: Socket, mesh: Mesh, trace: Option<TraceContext>) {
         let answered = match message.and_then(|message| read(&message)) {
             // A cancel that came too late: there is nothing to stop any more.
             Ok(None) => Ok(()),
+            Ok(Some(_)) if socket.draining().is_cancelled() => socket.send_error(&draining()).await,
             Ok(Some(prompt)) => {
                 let prompt = match trace {
                     Some(trace) => prompt.with_trace(trace),
@@ -107,12 +111,13 @@ async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt) -> Result<()> 
 /// Waits until the client wants the answer no more: it says so, or it is gone.
 async fn stopped(socket: &mut Socket) -> Result<()> {
     loop {
-        let refused = match socket.recv().await {
+        let refused = match socket.recv_while_draining().await {
             None => return Err(Error::from(Code::Canceled)),
             Some(Ok(message)) => match read(&message) {
                 Ok(None) => {
                     return socket.send_error(&Error::new(Code::Canceled, "the answer was cancelled")).await;
                 }
+                Ok(Some(_)) if socket.draining().is_cancelled() => draining(),
                 Ok(Some(_)) => Error::new(Code::Conflict, "an answer is under way; wait for it or cancel it"),
                 Err(err) => err,
             },
@@ -120,4 +125,9 @@ async fn stopped(socket: &mut Socket) -> Result<()> {
         };
         socket.send_error(&refused).await?;
     }
+}
+
+/// What was begun is answered; nothing else is.
+fn draining() -> Error {
+    Error::from(Code::Draining).with_operation("serve_ws::mesh")
 }

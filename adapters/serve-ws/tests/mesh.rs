@@ -1,21 +1,29 @@
 //! Token streams over real sockets.
 
+use std::future::ready;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, stream};
+use maily_errors::Error;
 use maily_mesh::balance::Node;
 use maily_mesh::memory::{Scripted, Step};
-use maily_mesh::{Mesh, MeshConfig};
+use maily_mesh::{Delta, FinishReason, Mesh, MeshConfig, Prompt, wire};
 use maily_serve_ws::Sockets;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, mpsc};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn connect(mesh: Mesh) -> Client {
-    let router = maily_serve_ws::mesh::router(mesh, Sockets::default());
+    connect_to(mesh, Sockets::default()).await
+}
+
+async fn connect_to(mesh: Mesh, sockets: Sockets) -> Client {
+    let router = maily_serve_ws::mesh::router(mesh, sockets);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address: SocketAddr = listener.local_addr().expect("a bound socket has an address");
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -28,6 +36,22 @@ fn scripted(steps: impl IntoIterator<Item = Step>) -> (Mesh, Scripted) {
     let mesh = Mesh::new(&MeshConfig::default());
     mesh.nodes().insert(Node::new("local", node.clone()).with_model("m"));
     (mesh, node)
+}
+
+/// A node that says what the test tells it to, when the test does; the answer ends with the sender.
+fn told() -> (Mesh, mpsc::UnboundedSender<Delta>) {
+    let (teller, deltas) = mpsc::unbounded_channel();
+    let deltas = Arc::new(Mutex::new(deltas));
+    let node = tower::service_fn(move |prompt: Prompt| {
+        let said = stream::unfold(Arc::clone(&deltas), async |deltas| {
+            let delta = deltas.lock().await.recv().await?;
+            Some((Ok(delta), deltas))
+        });
+        ready(Ok::<_, Error>(wire::answer(&prompt.head, Box::pin(said))))
+    });
+    let mesh = Mesh::new(&MeshConfig::default());
+    mesh.nodes().insert(Node::new("local", node).with_model("m"));
+    (mesh, teller)
 }
 
 async fn send(client: &mut Client, message: Value) {
@@ -113,4 +137,35 @@ async fn answer_under_way_can_be_cancelled() {
     assert_eq!(next(&mut client).await["text"], "whole");
     assert_eq!(node.calls(), 2);
     assert_eq!(mesh.nodes().status()[0].inflight, 0);
+}
+
+#[tokio::test]
+async fn answer_under_way_is_finished_while_the_server_drains() {
+    let (mesh, node) = told();
+    let sockets = Sockets::default();
+    let mut client = connect_to(mesh, sockets.clone()).await;
+    send(&mut client, prompt()).await;
+    node.send(Delta::Text("half".into())).unwrap();
+    assert_eq!(next(&mut client).await["text"], "half");
+
+    let manager = sockets.clone();
+    let drained = tokio::spawn(async move { manager.drain().await });
+    sockets.draining().cancelled().await;
+    // Its answer shows that the socket goes on, and that nothing new is begun.
+    send(&mut client, prompt()).await;
+    let refused = next(&mut client).await;
+    node.send(Delta::Text(" and half".into())).unwrap();
+    let rest = next(&mut client).await;
+    node.send(Delta::Finish(FinishReason::Stop)).unwrap();
+    drop(node);
+    let done = next(&mut client).await;
+
+    assert_eq!((&refused["type"], &refused["problem"]["code"]), (&json!("error"), &json!("draining")));
+    assert_eq!(rest["text"], " and half");
+    assert_eq!((&done["type"], &done["text"]), (&json!("done"), &json!("half and half")));
+    let Some(Ok(Message::Close(Some(close)))) = client.next().await else { panic!("no close frame") };
+    assert_eq!(u16::from(close.code), 1001);
+    assert!(client.next().await.is_none());
+    drained.await.unwrap();
+    assert_eq!(sockets.open(), 0);
 }

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::farewell::{self, Remains};
 use super::slot::{Slot, Slots};
-use super::socket::{self, Remains, Wire};
+use super::socket::Wire;
 use super::{Socket, SocketsConfig, Upgrade};
 
 /// The connection manager of all sockets of a server. A clone is a handle to the same manager.
@@ -85,7 +86,8 @@ impl Sockets {
 
     /// Closes all connections with 1001, refuses new ones, and waits until every handler has returned.
     ///
-    /// Handlers that still run after [`drain_timeout_ms`](SocketsConfig::drain_timeout_ms) are dropped.
+    /// A handler may finish what it has begun, see [`Socket::recv_while_draining`]. Handlers that still run after
+    /// [`drain_timeout_ms`](SocketsConfig::drain_timeout_ms) are dropped, and their connections closed with 1001.
     ///
     /// # Cancellation
     ///
@@ -141,9 +143,11 @@ impl Sockets {
             } else if drain.is_cancelled() && close.is_some_and(|(code, _)| code == 1000) {
                 close = Some((1001, "the server is shutting down"));
             }
-            let farewell = Duration::from_millis(config.drain_timeout_ms.min(FAREWELL_MS));
+            let patience = Duration::from_millis(config.drain_timeout_ms.min(FAREWELL_MS));
             tokio::select! {
-                () = socket::close(Remains { wire, close }, farewell) => {}
+                // A connection whose handler was dropped is told so too, if it takes the frame at once.
+                biased;
+                () = farewell::close(Remains { wire, close }, patience) => {}
                 () = kill.cancelled() => {}
             }
         }

@@ -9,8 +9,8 @@
 //!   every [`ping_interval_ms`](SocketsConfig::ping_interval_ms).
 //! - A request without an upgrade is answered with a problem document; see [`Upgrade`].
 //! - A message that cannot be read is answered with a catalogued error, and the socket stays open.
-//! - A handler that returns or panics still ends with a close frame: 1000, 1001 (draining), 1009 (frame too large),
-//!   1008 (too much nonsense) or 1011 (defect).
+//! - A handler that returns or panics still ends with a close frame: 1000, 1001 (draining), 1002 (no WebSocket
+//!   frame), 1007 (text that is no UTF-8), 1008 (too much nonsense), 1009 (frame too large) or 1011 (defect).
 //!
 //! # Examples
 //!
@@ -41,6 +41,7 @@
 //! ```
 
 mod config;
+mod farewell;
 mod manager;
 mod slot;
 mod socket;

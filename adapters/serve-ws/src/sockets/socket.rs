@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::extract::ws::{self, CloseFrame, Utf8Bytes};
+use axum::extract::ws::{self, Utf8Bytes};
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use maily_errors::{Code, Error, Problem, Public};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::SocketsConfig;
+use super::farewell::{Remains, wrong};
 
 /// A message of a peer. Pings, pongs and closes stay inside the manager.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,13 +55,6 @@ impl<T> Wire for T where
         + Send
         + Unpin
 {
-}
-
-/// What is left of a socket when its handler has ended: the manager closes it.
-pub(crate) struct Remains {
-    pub(crate) wire: Box<dyn Wire>,
-    /// `None` when the peer has closed, or the connection is broken.
-    pub(crate) close: Option<(u16, &'static str)>,
 }
 
 /// One open WebSocket.
@@ -115,17 +109,37 @@ impl Socket {
     ///
     /// Dropping the future loses no message.
     pub async fn recv(&mut self) -> Option<Result<Message, Error>> {
+        let drain = self.drain.clone();
+        tokio::select! {
+            message = self.recv_while_draining() => message,
+            () = drain.cancelled() => {
+                self.end(Some((1001, "the server is shutting down")));
+                None
+            }
+        }
+    }
+
+    /// Waits for the next message, also while the server drains; `None` when the connection has ended.
+    ///
+    /// For a handler that finishes what was begun: it listens with this meanwhile, and with [`recv`](Self::recv)
+    /// again when it is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses no message.
+    pub async fn recv_while_draining(&mut self) -> Option<Result<Message, Error>> {
         while !self.ended {
-            let Self { wire, ping, drain, .. } = self;
+            let Self { wire, ping, .. } = self;
             let wire = wire.as_mut()?;
             tokio::select! {
                 frame = wire.next() => match self.heard(frame)? {
                     None => {}
                     Some(message) => return Some(message),
                 },
-                () = drain.cancelled() => {
-                    self.end(Some((1001, "the server is shutting down")));
-                }
                 _ = ping.tick() => {
                     if self.heard.elapsed() >= self.idle_timeout() {
                         tracing::debug!("peer is silent");
@@ -262,15 +276,15 @@ impl Socket {
                 self.end(None);
                 return None;
             }
-            Some(Err(err)) if is_too_large(&err) => {
-                self.end(Some((1009, "the message is too large")));
-                return Some(Some(Err(Error::new(Code::FrameTooLarge, "the message is too large")
-                    .with_operation("socket::recv")
-                    .with_context("limit_bytes", Public(self.config.max_frame_bytes)))));
-            }
             Some(Err(err)) => {
-                tracing::debug!(%err, "connection broke");
-                self.end(None);
+                let close = wrong(&err);
+                self.end(close);
+                if let Some((1009, _)) = close {
+                    return Some(Some(Err(Error::new(Code::FrameTooLarge, "the message is too large")
+                        .with_operation("socket::recv")
+                        .with_context("limit_bytes", Public(self.config.max_frame_bytes)))));
+                }
+                tracing::debug!(%err, ?close, "connection broke");
                 return None;
             }
         };
@@ -342,20 +356,6 @@ impl Drop for Socket {
     }
 }
 
-/// Says goodbye; gives up when the peer takes nothing.
-pub(crate) async fn close(mut remains: Remains, timeout: Duration) {
-    if let Some((code, reason)) = remains.close {
-        let frame = ws::Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
-        let farewell = async {
-            remains.wire.send(frame).await?;
-            // The peer's own close frame, so that it has read ours before the connection goes away.
-            while let Some(Ok(_)) = remains.wire.next().await {}
-            Ok::<_, axum::Error>(())
-        };
-        let _ = tokio::time::timeout(timeout, farewell).await;
-    }
-}
-
 fn decode<T: DeserializeOwned>(message: &Message) -> Result<T, Error> {
     let bytes = match message {
         Message::Text(text) => text.as_str().as_bytes(),
@@ -372,17 +372,4 @@ fn decode<T: DeserializeOwned>(message: &Message) -> Result<T, Error> {
 
 fn gone() -> Error {
     Error::new(Code::Canceled, "the peer is gone").with_operation("socket::send")
-}
-
-fn is_too_large(err: &axum::Error) -> bool {
-    use tokio_tungstenite::tungstenite::Error as WireError;
-
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(err);
-    while let Some(err) = source {
-        if let Some(wire) = err.downcast_ref::<WireError>() {
-            return matches!(wire, WireError::Capacity(_));
-        }
-        source = err.source();
-    }
-    false
 }

@@ -204,17 +204,43 @@ async fn drain_closes_with_1001_and_waits() {
 #[tokio::test(start_paused = true)]
 async fn drain_drops_a_handler_that_does_not_end() {
     let sockets = Sockets::default();
-    let (wire, _peer) = wire();
+    let (wire, peer) = wire();
     let slot = sockets.admit().unwrap();
     let manager = sockets.clone();
+    let start = Instant::now();
     let running = tokio::spawn(async move {
         manager.run(wire, slot, "test", async |_socket| std::future::pending().await).await;
     });
 
     sockets.drain().await;
 
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
     assert_eq!(sockets.open(), 0);
     running.await.unwrap();
+    assert_eq!(peer.close_code().await, 1001);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handler_listens_while_it_finishes_what_was_begun() {
+    let sockets = Sockets::default();
+    let (wire, peer) = wire();
+    let slot = sockets.admit().unwrap();
+    let manager = sockets.clone();
+    let running = tokio::spawn(async move {
+        let handler = async |mut socket: Socket| {
+            socket.draining().clone().cancelled().await;
+            let heard = socket.recv_while_draining().await.unwrap().unwrap();
+            assert_eq!(heard, Message::Text("late".into()));
+            assert!(socket.recv().await.is_none());
+        };
+        manager.run(wire, slot, "test", handler).await;
+    });
+    peer.text("late");
+
+    sockets.drain().await;
+
+    running.await.unwrap();
+    assert_eq!(peer.close_code().await, 1001);
 }
 
 #[tokio::test(start_paused = true)]
