@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 import { precompress } from "./scripts/precompress.mjs";
 
 // The server to talk to while developing: `npm run dev` serves the page, this one answers below /v1.
-const server = process.env["MAILY_URL"] ?? "http://127.0.0.1:8080";
+const server = process.env["MAILY_URL"] ?? "http://127.0.0.1:7890";
 
 export default defineConfig({
   plugins: [react(), precompress()],

@@ -125,7 +125,7 @@ fn ready(address: &str) -> bool {
 }
 
 /// Asks the system for a free port and gives it back, for the server to take.
-fn free_address() -> Result<String, String> {
+pub(crate) fn free_address() -> Result<String, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|err| err.to_string())?;
     listener.local_addr().map(|address| address.to_string()).map_err(|err| err.to_string())
 }

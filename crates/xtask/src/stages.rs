@@ -175,16 +175,22 @@ fn npm(
 }
 
 /// Starts a server of the build under test, with an empty data folder.
-pub(crate) fn serve(project: &Project, tools: &Tools, name: &str, args: &[&str]) -> Result<Server, String> {
-    if !binary(project).is_file() {
-        let log = Log::create(project.logs().join("server-build.log"))?;
-        let mut build = project.cargo();
-        build.args(["build", "--workspace", "--all-features", "--bin", "maily"]);
-        log.run("cargo build", &mut build)?.success("building the server")?;
-    }
+fn serve(project: &Project, tools: &Tools, name: &str, args: &[&str]) -> Result<Server, String> {
+    build_server(project)?;
     let mut shell = project.command("sh");
     tools.apply(&mut shell);
     Server::start(shell, &binary(project), args, &project.logs().join(format!("{name}-server")))
+}
+
+/// Builds the server, unless a stage before did.
+pub(crate) fn build_server(project: &Project) -> Result<(), String> {
+    if binary(project).is_file() {
+        return Ok(());
+    }
+    let log = Log::create(project.logs().join("server-build.log"))?;
+    let mut build = project.cargo();
+    build.args(["build", "--workspace", "--all-features", "--bin", "maily"]);
+    log.run("cargo build", &mut build)?.success("building the server").map(drop)
 }
 
 /// Returns where the built server is.
