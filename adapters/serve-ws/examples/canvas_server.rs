@@ -12,7 +12,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(port), Some(folder)) = (arguments.next(), arguments.next()) else {
         return Err("canvas_server PORT FOLDER".into());
     };
-    let store = RedbConfig::new(Path::new(&folder).join("canvas.redb")).build().await?;
+    let store = RedbConfig::new(Path::new(&folder).join("canvas.redb")).documents().await?;
     let canvas = Canvas::builder(std::sync::Arc::new(store)).build();
     let sockets = Sockets::default();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port.parse::<u16>()?)).await?;

@@ -1,13 +1,14 @@
-//! Where the file is.
+//! Where a file is, and which port it serves.
 
 use std::path::PathBuf;
 
-use maily_errors::{Code, Error};
+use maily_errors::Error;
 use serde::Deserialize;
 
-use crate::RedbStore;
+use crate::file::File;
+use crate::{RedbDocuments, RedbEvents};
 
-/// Settings of the store. Unknown fields are an error.
+/// Settings of one file, which serves one port. Unknown fields are an error.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields)]
@@ -33,17 +34,28 @@ impl RedbConfig {
         self
     }
 
-    /// Opens the store, and makes the file if there is none.
+    /// Opens the documents of a canvas, and makes the file if there is none.
     ///
     /// # Errors
     ///
-    /// - [`Code::StoreCorrupt`] when the file is not a store, or is damaged; it stays as it is.
-    /// - [`Code::StoreLocked`] when another process has it open.
-    /// - [`Code::StoreFailed`] when it cannot be read or made.
-    pub async fn build(self) -> Result<RedbStore, Error> {
-        tokio::task::spawn_blocking(move || RedbStore::open(&self))
-            .await
-            .unwrap_or_else(|_| Err(Error::from(Code::Unexpected).with_operation("store_redb::open")))
+    /// - [`Code::StoreCorrupt`](maily_errors::Code::StoreCorrupt) when the file is not a store, or is damaged; it stays
+    ///   as it is.
+    /// - [`Code::StoreLocked`](maily_errors::Code::StoreLocked) when another process has it open.
+    /// - [`Code::StoreFailed`](maily_errors::Code::StoreFailed) when it cannot be read or made.
+    pub async fn documents(self) -> Result<RedbDocuments, Error> {
+        File::open(self).await.map(RedbDocuments)
+    }
+
+    /// Opens the event log, and makes the file if there is none.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::EventsStoreCorrupt`](maily_errors::Code::EventsStoreCorrupt) when the file is not an event log, or is
+    ///   damaged; it stays as it is.
+    /// - [`Code::EventsStoreLocked`](maily_errors::Code::EventsStoreLocked) when another process has it open.
+    /// - [`Code::EventsStoreFailed`](maily_errors::Code::EventsStoreFailed) when it cannot be read or made.
+    pub async fn events(self) -> Result<RedbEvents, Error> {
+        File::open(self).await.map(RedbEvents)
     }
 }
 

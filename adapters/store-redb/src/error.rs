@@ -3,83 +3,55 @@
 use std::io;
 
 use maily_errors::{Code, Error};
-use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
 
-/// The operation that went wrong, and how: a newtype, so that `?` maps every error of redb.
+/// What went wrong, before a port has given it a code. `?` makes it of every error of redb.
 #[derive(Debug)]
-pub(crate) struct Failed(pub(crate) Error);
+pub(crate) enum Failed {
+    Corrupt(&'static str),
+    Redb(redb::Error),
+    Unexpected(Error),
+}
 
-impl Failed {
-    pub(crate) fn corrupt(message: &'static str) -> Self {
-        Self(Error::new(Code::StoreCorrupt, message))
+/// What a port calls the three ways in which a file fails.
+#[derive(Debug)]
+pub(crate) struct Codes {
+    pub(crate) corrupt: Code,
+    pub(crate) locked: Code,
+    pub(crate) failed: Code,
+}
+
+impl<E: Into<redb::Error>> From<E> for Failed {
+    fn from(err: E) -> Self {
+        Self::Redb(err.into())
     }
 }
 
-impl From<StorageError> for Failed {
-    fn from(err: StorageError) -> Self {
-        let code = match &err {
-            StorageError::Corrupted(_) => Code::StoreCorrupt,
-            StorageError::Io(err) if is_damage(err) => Code::StoreCorrupt,
-            _ => Code::StoreFailed,
-        };
-        Self(Error::from(code).with_source(err))
-    }
-}
-
-impl From<DatabaseError> for Failed {
-    fn from(err: DatabaseError) -> Self {
-        match err {
-            DatabaseError::Storage(err) => err.into(),
-            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-                Self(Error::from(Code::StoreLocked).with_source(err))
-            }
-            DatabaseError::RepairAborted | DatabaseError::UpgradeRequired(_) => {
-                Self(Error::from(Code::StoreCorrupt).with_source(err))
-            }
-            _ => Self(Error::from(Code::StoreFailed).with_source(err)),
+impl Codes {
+    pub(crate) fn error(&self, failed: Failed) -> Error {
+        match failed {
+            Failed::Corrupt(message) => Error::new(self.corrupt, message),
+            Failed::Redb(err) => Error::from(self.code(&err)).with_source(err),
+            Failed::Unexpected(err) => err,
         }
     }
-}
 
-impl From<TableError> for Failed {
-    fn from(err: TableError) -> Self {
+    fn code(&self, err: &redb::Error) -> Code {
         match err {
-            TableError::Storage(err) => err.into(),
-            // A table of another type: it is a redb file, but not one of ours.
-            _ => Self(Error::from(Code::StoreCorrupt).with_source(err)),
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => self.locked,
+            redb::Error::Io(err) => match err.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => self.corrupt,
+                _ => self.failed,
+            },
+            // The last ones: a redb file, but not one of ours.
+            redb::Error::Corrupted(_)
+            | redb::Error::RepairAborted
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::TableDoesNotExist(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TypeDefinitionChanged { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TableIsNotMultimap(_) => self.corrupt,
+            _ => self.failed,
         }
     }
-}
-
-impl From<TransactionError> for Failed {
-    fn from(err: TransactionError) -> Self {
-        match err {
-            TransactionError::Storage(err) => err.into(),
-            _ => Self(Error::from(Code::StoreFailed).with_source(err)),
-        }
-    }
-}
-
-impl From<CommitError> for Failed {
-    fn from(err: CommitError) -> Self {
-        match err {
-            CommitError::Storage(err) => err.into(),
-            _ => Self(Error::from(Code::StoreFailed).with_source(err)),
-        }
-    }
-}
-
-impl From<io::Error> for Failed {
-    fn from(err: io::Error) -> Self {
-        Self(Error::from(Code::StoreFailed).with_source(err))
-    }
-}
-
-/// The same error for one more caller of a commit that several shared.
-pub(crate) fn again(err: &Error) -> Error {
-    Error::from(err.code()).with_operation("store_redb::commit")
-}
-
-fn is_damage(err: &io::Error) -> bool {
-    matches!(err.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }

@@ -1,12 +1,11 @@
-//! The redb store keeps every rule of the `store` port.
+//! The redb files keep every rule of the ports `store` and `log`.
 
-use maily_canvas::port::DocStore;
 use maily_store_redb::RedbConfig;
 
-/// A store in a folder that goes away with the test process.
-async fn fresh() -> impl DocStore {
-    let folder = tempfile::tempdir().expect("a folder").keep();
-    RedbConfig::new(folder.join("canvas.redb")).build().await.expect("a store")
+/// A file in a folder of its own.
+fn fresh() -> RedbConfig {
+    RedbConfig::new(tempfile::tempdir().expect("a folder").keep().join("fresh.redb"))
 }
 
-maily_canvas::conformance!(store, fresh().await);
+maily_canvas::conformance!(store, fresh().documents().await.expect("documents"));
+maily_analytics::conformance!(log, fresh().events().await.expect("events"));

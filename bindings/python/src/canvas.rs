@@ -263,7 +263,7 @@ impl Keywords {
 
 async fn canvas(path: Option<PathBuf>) -> Result<Core> {
     match path {
-        Some(path) => Ok(Core::builder(Arc::new(RedbConfig::new(path).build().await?)).build()),
+        Some(path) => Ok(Core::builder(Arc::new(RedbConfig::new(path).documents().await?)).build()),
         None => Ok(Core::in_memory()),
     }
 }

@@ -19,7 +19,7 @@ use crate::config::Config;
 /// [`Code::StoreCorrupt`](maily_errors::Code::StoreCorrupt) or
 /// [`Code::StoreLocked`](maily_errors::Code::StoreLocked); the file is left as it is.
 pub async fn open(config: &Config) -> Result<Canvas, Error> {
-    let store = RedbConfig::new(super::data_file(config, "canvas.redb")?).build().await?;
+    let store = RedbConfig::new(super::data_file(config, "canvas.redb")?).documents().await?;
     Ok(Canvas::builder(Arc::new(store)).with_config(config.canvas.clone()).build())
 }
 
