@@ -1,5 +1,5 @@
-// What a real run cannot be made to show: a step that fails, a draft caught half-way, a socket that drops. The frames
-// are invented; campaign.test.mjs has the real ones.
+// What a real run cannot be made to show: a step that fails, a draft caught half-way, a socket that drops.
+// The frames are invented; campaign.test.mjs has the real ones.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -66,7 +66,7 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
-test("invented frames: a journey that loses its server keeps what it showed and connects again", { skip }, async () => {
+test("invented frames: a journey that loses its server keeps what it showed", { skip }, async () => {
   const ada = await watched();
   ada.send(1, "canvas", "done", "the same 4 elements");
   await ada.page.getByText("the same 4 elements").waitFor();

@@ -52,11 +52,13 @@ test("what is edited without a connection is kept, counted and sent", { skip }, 
   const document = newDocument();
   const ben = await open(document);
   let away = false;
+  let waiting = false;
   const sockets = new Set();
   const ada = await open(document, {
     // Between the page and the server, so that the connection can be cut at an exact moment.
     route: (socket) => {
-      if (away) return void socket.close();
+      // Silent rather than closed: the page then tries again when it is told to, not by itself.
+      if (away) return void (waiting = true);
       sockets.add(socket);
       socket.connectToServer();
     },
@@ -75,6 +77,7 @@ test("what is edited without a connection is kept, counted and sent", { skip }, 
   await ben.page.keyboard.press("b");
   assert.equal(await elements(ben.page).count(), 2);
 
+  await eventually(() => waiting, true);
   away = false;
   await banner.getByRole("button", { name: "Connect now" }).click();
   await synced(ada.page);

@@ -120,7 +120,7 @@ export const probe =
 
 const NAME = "maily.key";
 
-/** The tab's own storage, which ends with it; where storage is switched off the key lasts as long as the page. */
+/** The storage of the tab, which ends with it. Where it is switched off the key lasts as long as the page. */
 export const tab: Keep = {
   load: () => {
     try {
