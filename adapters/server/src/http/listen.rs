@@ -53,7 +53,8 @@ impl Running {
             self.sockets.drain().await;
             let _ = (&mut self.task).await;
         };
-        if tokio::time::timeout(self.patience, drained).await.is_err() {
+        // The sockets have their own time and then say goodbye; let the last words leave.
+        if tokio::time::timeout(self.patience + LAST_WORDS, drained).await.is_err() {
             tracing::warn!("the drain time is over; closing what is still open");
             self.task.abort();
         }
@@ -136,6 +137,7 @@ fn unbound(address: SocketAddr, err: io::Error) -> Error {
         .with_source(err)
 }
 
+const LAST_WORDS: Duration = Duration::from_secs(2);
 const HEADER_TIME: Duration = Duration::from_secs(10);
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
