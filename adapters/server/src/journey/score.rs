@@ -66,12 +66,13 @@ pub(super) async fn run(stage: &Stage<'_>, client: &Client, draft: &Draft) -> Re
         .zip(&scores.estimates)
         .map(|(subject, estimate)| format!("{}  {subject}", interval(*estimate)))
         .collect();
+    lines.push(format!("taught by {READERS} sample readers: they are simulated, the demo has no mailbox"));
     lines.push(format!(
         "chosen: {} (propensity {:.2}, {})",
         subjects[chosen], receipt.propensity, receipt.model
     ));
     lines.push(format!(
-        "receipt {}: an open was recorded, promised {:.0} %",
+        "receipt {}: a sample reader's open was recorded, promised {:.0} %",
         receipt.id,
         opened["probability"].as_f64().unwrap_or(receipt.estimate.probability) * 100.0
     ));

@@ -13,6 +13,7 @@ async fn journey_ends_well_and_its_messages_verify() {
     for said in [
         "see the same 4 elements",
         "subject  ",
+        "they are simulated",
         "chosen: ",
         "plain text, HTML, one inline picture, one attachment",
         "anchored in log:",
