@@ -13,8 +13,8 @@ mod service;
 pub use self::config::{MemoryConfig, StoreConfig};
 pub use self::memory::MemoryStore;
 pub use self::model::{
-    Command, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply, StoreRequest, Swap,
+    Command, Event, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply, StoreRequest, Swap,
 };
-pub use self::port::{Store, Transport};
+pub use self::port::{Listen, Listener, Store, Transport};
 pub use self::server::ServerStore;
 pub use self::service::{ResponseFuture, StoreService};

@@ -179,6 +179,19 @@ fn another() -> Error {
 }
 
 /// One command to a server, and when its answer is of no use any more.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use maily_redis::Command;
+/// use tokio::time::Instant;
+///
+/// let deadline = Instant::now() + Duration::from_secs(1);
+/// let get = Command::new(vec!["GET".into(), "draft".into()], deadline).with_key(1);
+/// assert_eq!(get.key, Some(1));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Command {
@@ -186,14 +199,64 @@ pub struct Command {
     pub arguments: Vec<Bytes>,
     /// When the caller stops waiting.
     pub deadline: Instant,
+    /// Which argument is the key that says which node of a cluster answers; `None` for any node.
+    pub key: Option<usize>,
+    /// Whether the server may wait before it answers, so that the command needs a connection of its own.
+    pub blocking: bool,
+    /// Which argument the transport replaces by the epoch of its connection, as decimal text.
+    pub epoch: Option<usize>,
 }
 
 impl Command {
-    /// Creates a command.
+    /// Creates a command that any node answers at once.
     #[must_use]
     pub const fn new(arguments: Vec<Bytes>, deadline: Instant) -> Self {
-        Self { arguments, deadline }
+        Self { arguments, deadline, key: None, blocking: false, epoch: None }
     }
+
+    /// Says which argument is the key.
+    #[must_use]
+    pub const fn with_key(mut self, index: usize) -> Self {
+        self.key = Some(index);
+        self
+    }
+
+    /// Says that the server may wait before it answers: such a command never holds up another one, and dropping it
+    /// ends the wait.
+    #[must_use]
+    pub const fn with_blocking(mut self) -> Self {
+        self.blocking = true;
+        self
+    }
+
+    /// Lets the transport write the epoch of its connection into this argument.
+    ///
+    /// The epoch is 0 on a server that stands alone. Each failover of Sentinel or a cluster raises it, by the vote
+    /// of a majority, so that what the old master granted is older than what the new one grants.
+    #[must_use]
+    pub const fn with_epoch(mut self, index: usize) -> Self {
+        self.epoch = Some(index);
+        self
+    }
+}
+
+/// What a server says without being asked, or what became of the connection on which it would.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Values changed that were read through this transport; `None`: any of them may have.
+    Changed(Option<Vec<Bytes>>),
+    /// The connection is gone: what was said from now on is not known. Until [`Event::Listening`] nothing comes.
+    Lost,
+    /// The server hears again what is wanted. The first event, and one after each [`Event::Lost`].
+    Listening,
+    /// A message on a channel.
+    Message {
+        /// Which channel.
+        channel: Bytes,
+        /// What was published.
+        payload: Bytes,
+    },
 }
 
 /// What a server answers to one command.

@@ -1,12 +1,13 @@
 //! What the crate needs from outside (`Transport`), and what it offers to everything built on it (`Store`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Error, Result};
 use tower_service::Service;
 
-use crate::model::{Command, Key, Reply, Swap};
+use crate::model::{Command, Event, Key, Reply, Swap};
 
 /// A way to a Redis or Valkey server: one command, one reply.
 ///
@@ -27,6 +28,39 @@ pub trait Transport:
 impl<S> Transport for S where
     S: Service<Command, Response = Reply, Error = Error, Future: Send> + Clone + Send + Sync
 {
+}
+
+/// Takes what a server says by itself.
+///
+/// Called by the connection in the order in which the server spoke, before any later reply is handed out. It must
+/// return at once: it holds up every reply behind it.
+pub type Listener = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// A transport that also hears what a server says without being asked.
+///
+/// # Contract
+///
+/// - The first event is [`Event::Listening`], or [`Event::Lost`] while no server can be reached.
+/// - When the connection is lost the listener hears [`Event::Lost`] before any call fails for it, and
+///   [`Event::Listening`] once everything that was wanted is wanted again on a new connection.
+/// - A server that hangs counts as lost after at most [`Listen::silence`].
+/// - Nothing is heard after the last clone of what was returned is dropped.
+pub trait Listen: Clone + Send + Sync {
+    /// A transport of its own connection, on which reads are watched.
+    type Watched: Transport + 'static;
+
+    /// Owns a subscription: dropping it ends the subscription.
+    type Subscription: Send + Sync + 'static;
+
+    /// Opens connections of their own, on which the server notes what is read and says when it changes
+    /// ([`Event::Changed`]).
+    fn watch(&self, listener: Listener) -> Self::Watched;
+
+    /// Hears what is published on a channel, from whichever node of a cluster has it.
+    fn subscribe(&self, channel: Bytes, listener: Listener) -> Self::Subscription;
+
+    /// Returns after how long without a word a connection counts as lost.
+    fn silence(&self) -> Duration;
 }
 
 /// Values under keys, each with an optional time to live.

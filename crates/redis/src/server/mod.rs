@@ -54,7 +54,10 @@ impl<T: Transport> ServerStore<T> {
 
     async fn command(&self, operation: &'static str, arguments: Vec<Bytes>) -> Result<Reply> {
         let deadline = Instant::now() + self.timeout;
-        reply::accepted(operation, self.call(arguments, deadline).await?)
+        let command = Command::new(arguments, deadline);
+        // Every command of the store has its key behind its name; one without arguments has none.
+        let command = if command.arguments.len() > 1 { command.with_key(1) } else { command };
+        reply::accepted(operation, self.call(command).await?)
     }
 
     /// Runs a script by its hash, and by its text if the server does not have it.
@@ -71,19 +74,19 @@ impl<T: Transport> ServerStore<T> {
             all.extend([name, script, "1"].map(|text| Bytes::from_static(text.as_bytes())));
             all.push(key.clone());
             all.extend_from_slice(arguments);
-            all
+            Command::new(all, deadline).with_key(3)
         };
-        let mut reply = self.call(command("EVALSHA", script.sha), deadline).await?;
+        let mut reply = self.call(command("EVALSHA", script.sha)).await?;
         if reply::is_no_script(&reply) {
-            reply = self.call(command("EVAL", script.text), deadline).await?;
+            reply = self.call(command("EVAL", script.text)).await?;
         }
         reply::accepted(operation, reply)
     }
 
-    async fn call(&self, arguments: Vec<Bytes>, deadline: Instant) -> Result<Reply> {
+    async fn call(&self, command: Command) -> Result<Reply> {
         let mut transport = self.transport.clone();
         poll_fn(|cx| transport.poll_ready(cx)).await?;
-        transport.call(Command::new(arguments, deadline)).await
+        transport.call(command).await
     }
 }
 
