@@ -17,6 +17,8 @@ use crate::server::ServerStore;
 pub struct MemoryConfig {
     /// The most values at one time; 1 000 000 unless set. One more is refused, none is thrown out.
     pub max_values: usize,
+    /// The most bytes of all keys and values together; 1 073 741 824 (1 GiB) unless set. One more is refused.
+    pub max_bytes: usize,
 }
 
 impl MemoryConfig {
@@ -29,7 +31,7 @@ impl MemoryConfig {
 
 impl Default for MemoryConfig {
     fn default() -> Self {
-        Self { max_values: 1_000_000 }
+        Self { max_values: 1_000_000, max_bytes: 1 << 30 }
     }
 }
 

@@ -11,10 +11,10 @@ mod server;
 mod service;
 
 pub use self::config::{MemoryConfig, StoreConfig};
-pub use self::memory::MemoryStore;
+pub use self::memory::{MemoryStore, MemoryWatched};
 pub use self::model::{
-    Command, Event, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply, StoreRequest, Swap,
+    Command, Event, Held, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply, StoreRequest, Swap,
 };
-pub use self::port::{Listen, Listener, Store, Transport};
+pub use self::port::{Listen, Listener, Store, Transport, Watch, Watched};
 pub use self::server::ServerStore;
 pub use self::service::{ResponseFuture, StoreService};

@@ -53,6 +53,11 @@ impl Key {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Returns the bytes of the name, shared.
+    pub(crate) fn bytes(&self) -> Bytes {
+        self.0.clone()
+    }
 }
 
 impl fmt::Display for Key {
@@ -65,6 +70,15 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({:?})", String::from_utf8_lossy(&self.0))
     }
+}
+
+/// A value, and how long it stays.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Held {
+    /// What is stored.
+    pub value: Bytes,
+    /// How long it lives from now; `None` for ever.
+    pub left: Option<Duration>,
 }
 
 /// A change that happens only if the value is still the expected one.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use maily_errors::{Error, Result};
 use tower_service::Service;
 
-use crate::model::{Command, Event, Key, Reply, Swap};
+use crate::model::{Command, Event, Held, Key, Reply, Swap};
 
 /// A way to a Redis or Valkey server: one command, one reply.
 ///
@@ -103,4 +103,30 @@ pub trait Store: Clone + Send + Sync {
 
     /// Removes the value; returns whether there was one.
     fn remove(&self, key: &Key) -> impl Future<Output = Result<bool>> + Send;
+}
+
+/// A store that says when what was read from it has changed, so that it can be kept near.
+///
+/// # Contract
+///
+/// - The rules of [`Listen`] for what the listener hears; the keys in [`Event::Changed`] are those of the store.
+/// - A change that is acknowledged after a [`Watched::read`] of the key was answered is heard, unless the connection
+///   was lost meanwhile, which is heard too.
+/// - A change that is made before the answer of a read was written, and is not in that answer, is heard before the
+///   read returns.
+pub trait Watch: Store {
+    /// Reads what is watched.
+    type Watched: Watched + 'static;
+
+    /// Tells the listener when values change that were read through what this returns, until that is dropped.
+    fn watch(&self, listener: Listener) -> Self::Watched;
+
+    /// Returns after how long without a word the connection counts as lost; zero where there is none.
+    fn silence(&self) -> Duration;
+}
+
+/// The reading side of a [`Watch`].
+pub trait Watched: Send + Sync {
+    /// Returns the value with the rest of its time to live.
+    fn read(&self, key: &Key) -> impl Future<Output = Result<Option<Held>>> + Send;
 }
