@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     if args.first().is_some_and(|first| first == "--") {
         args.remove(0);
     }
-    match dispatch(&Project::locate(), &command, &args) {
+    match dispatch(Project::locate(), &command, &args) {
         Ok(code) => code,
         Err(reason) => {
             eprintln!("error: {reason}");
@@ -44,7 +44,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(project: &Project, command: &str, args: &[String]) -> Outcome {
+fn dispatch(mut project: Project, command: &str, args: &[String]) -> Outcome {
+    let (soak, args): (Vec<String>, Vec<String>) =
+        args.iter().cloned().partition(|arg| command == "test" && arg == "--soak");
+    project.soak = !soak.is_empty();
+    let (project, args) = (&project, &args[..]);
     match command {
         "assets" => fetch::run(project, args),
         "bench" => bench::run(project, args),
@@ -75,7 +79,10 @@ fn help() {
 /// Every command with what it does.
 const COMMANDS: [(&str, &str); 7] = [
     ("demo", "run the campaign journey on a local server; `--once` stops after it"),
-    ("test", "install what the tests need and run them; `test STAGE...` runs some"),
+    (
+        "test",
+        "install what the tests need and run them; `test STAGE...` runs some, `--soak` faults at full length",
+    ),
     ("check", "format, lints, documentation, features, architecture, generated files"),
     ("bench", "measure our own code: `bench [AREA]`, figures in target/figures/AREA.jsonl"),
     ("peers", "measure ours beside others, in the same minutes: `peers [AREA]`"),

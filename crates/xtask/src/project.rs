@@ -15,6 +15,8 @@ pub(crate) struct Project {
     pub(crate) cache: PathBuf,
     /// Whether this runs unattended: then a missing component is a failure.
     pub(crate) ci: bool,
+    /// Whether the fault tests take their full length.
+    pub(crate) soak: bool,
 }
 
 impl Project {
@@ -27,6 +29,7 @@ impl Project {
             target,
             cache: crate::assets::folder(),
             ci: env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false" && value != "0"),
+            soak: false,
         }
     }
 
@@ -48,6 +51,9 @@ impl Project {
             .env_remove("FORCE_COLOR")
             // A backtrace for each error costs more than the work that is measured.
             .env_remove("RUST_BACKTRACE");
+        if self.soak {
+            command.env("MAILY_SOAK", "1");
+        }
         command
     }
 
