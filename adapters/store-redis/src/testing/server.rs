@@ -1,0 +1,208 @@
+//! One server: alone, or a part of more.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{io, process};
+
+use maily_redis::Reply;
+
+use super::process::Process;
+use super::product::Product;
+use super::{until, wire};
+
+/// A Redis or Valkey server that ends with its last owner.
+#[derive(Debug)]
+pub struct Server {
+    program: OsString,
+    address: SocketAddr,
+    arguments: Mutex<Vec<OsString>>,
+    process: Mutex<Option<Process>>,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts a Valkey server of its own, or says that none is installed.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        Self::start_on(Product::Valkey9)
+    }
+
+    /// Starts a server of its own, or says that none is installed.
+    #[must_use]
+    pub fn start_on(product: Product) -> Option<Self> {
+        Some(Self::launch(product.program()?, &[], None))
+    }
+
+    /// Starts a server of its own with settings, such as `["--maxmemory", "8mb"]`.
+    #[must_use]
+    pub fn start_with(product: Product, settings: &[&str]) -> Option<Self> {
+        Some(Self::launch(product.program()?, settings, None))
+    }
+
+    /// Returns the Valkey server that all tests of this process share.
+    #[must_use]
+    pub fn shared() -> Option<Arc<Self>> {
+        Self::shared_on(Product::Valkey9)
+    }
+
+    /// Returns the server that all tests of this process share.
+    #[must_use]
+    pub fn shared_on(product: Product) -> Option<Arc<Self>> {
+        static SHARED: [OnceLock<Option<Arc<Server>>>; 2] = [OnceLock::new(), OnceLock::new()];
+        let shared = match product {
+            Product::Redis7 => &SHARED[0],
+            Product::Valkey9 => &SHARED[1],
+        };
+        // Never dropped: the watchdog ends it with this process.
+        shared.get_or_init(|| Self::start_on(product).map(Arc::new)).clone()
+    }
+
+    /// Starts a server, or with a configuration file a sentinel.
+    pub(crate) fn launch(program: OsString, settings: &[&str], file: Option<&str>) -> Self {
+        let folder =
+            tempfile::Builder::new().prefix("maily-redis-").tempdir().expect("a folder for the server");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let mut arguments: Vec<OsString> = Vec::new();
+        if let Some(text) = file {
+            fs::write(folder.path().join("sentinel.conf"), text).expect("the folder is ours");
+            arguments.extend(["sentinel.conf", "--sentinel"].map(Into::into));
+        } else {
+            arguments.extend(
+                ["--save", "", "--appendonly", "no", "--enable-debug-command", "local"].map(Into::into),
+            );
+            // The pauses before a first copy are for servers that expect many replicas.
+            arguments.extend(["--repl-diskless-sync-delay", "0"].map(Into::into));
+        }
+        arguments.extend(["--bind", "127.0.0.1", "--daemonize", "no"].map(Into::into));
+        arguments.extend(["--port".into(), address.port().to_string().into()]);
+        arguments.extend(settings.iter().map(Into::into));
+        let server =
+            Self { program, address, arguments: Mutex::new(arguments), process: Mutex::new(None), folder };
+        server.restart();
+        server
+    }
+
+    /// Returns where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the URL of the server.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Ends the server as a crash does; a second time does nothing.
+    pub fn kill(&self) {
+        if let Some(process) = self.process.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            process.kill();
+        }
+    }
+
+    /// Starts it again on the same port after a [`kill`](Self::kill): empty, with the files it left.
+    pub fn restart(&self) {
+        self.kill();
+        let arguments = self.arguments.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let process = Process::start(&self.program, &arguments, self.folder.path());
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
+        until(
+            || {
+                assert!(self.runs(), "the server ended:\n{}", self.log());
+                self.ask(&["PING"]).is_ok_and(|reply| reply == Reply::Data("PONG".into()))
+            },
+            || format!("the server does not answer:\n{}", self.log()),
+        );
+    }
+
+    /// Starts it again with one more setting, which then stays.
+    pub fn restart_with(&self, setting: &[&str]) {
+        self.arguments.lock().unwrap_or_else(PoisonError::into_inner).extend(setting.iter().map(Into::into));
+        self.restart();
+    }
+
+    /// Stops the server where it stands: its connections stay open and say nothing.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a stopped server go on.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// Sends a signal such as `STOP` or `CONT`.
+    pub fn signal(&self, name: &str) {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.as_ref().expect("the server runs").signal(name);
+    }
+
+    /// Says whether the process runs, stopped or not.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(Process::runs)
+    }
+
+    /// Asks the server one question on a connection of its own; at most two seconds.
+    ///
+    /// # Errors
+    ///
+    /// What the socket says when the server is gone or hangs.
+    pub fn ask(&self, words: &[&str]) -> io::Result<Reply> {
+        wire::ask(self.address, words)
+    }
+
+    /// Asks, and returns the answer as text; nothing when there is none.
+    #[must_use]
+    pub fn text(&self, words: &[&str]) -> String {
+        match self.ask(words) {
+            Ok(Reply::Data(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// Returns the value of a line `name:value` of `INFO` or `CLUSTER INFO`; nothing when there is none.
+    #[must_use]
+    pub fn info(&self, words: &[&str], name: &str) -> String {
+        let text = self.text(words);
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value.unwrap_or_default().trim().to_owned()
+    }
+
+    /// Waits until this replica has its first copy and follows its master.
+    pub(crate) fn wait_until_synced(&self) {
+        until(
+            || self.info(&["INFO", "replication"], "master_link_status") == "up",
+            || format!("the replica is not synced:\n{}", self.log()),
+        );
+    }
+
+    /// Returns the last lines that the server wrote.
+    pub(crate) fn log(&self) -> String {
+        let text = fs::read_to_string(Path::new(self.folder.path()).join("log")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Returns a port that nobody listens on.
+///
+/// Below the range from which the system takes the ports of outgoing connections: one of those on the port of a
+/// server that is just down would keep it from coming back.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Each process begins elsewhere, so that two of them seldom try the same port.
+    let begin = process::id().wrapping_mul(2_654_435_761) >> 16;
+    loop {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(15_000 + (begin + step) % 17_000).expect("below 32 000");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
