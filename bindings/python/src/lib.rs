@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _maily(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    runtime::register(module)?;
     add(module, "errors", errors::register)?;
     add(module, "redis", redis::register)?;
     add(module, "mesh", mesh::register)?;

@@ -14,12 +14,11 @@ use maily_mesh::{
     AnyEmbed, Delta, FinishReason, MemoryId, MemoryQuery, MeshConfig, NodeConfig, Prompt, Recall, Registry,
     Tenant,
 };
-use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
-use pyo3_async_runtimes::tokio::future_into_py;
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use crate::runtime::Next;
 use crate::{errors, runtime};
 
 /// Fills `maily._maily.mesh`.
@@ -252,10 +251,7 @@ impl AsyncStream {
 
     fn __anext__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let next = self.0.next();
-        future_into_py(py, async move {
-            let token = next.await.map_err(errors::to_py)?;
-            token.ok_or_else(|| PyStopAsyncIteration::new_err(()))
-        })
+        runtime::drive(py, async move { Next(next.await) })
     }
 }
 

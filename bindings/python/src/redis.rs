@@ -94,7 +94,7 @@ impl AsyncStore {
     /// Returns the value, or `None`.
     #[pyo3(signature = (key, /))]
     fn get<'py>(&self, py: Python<'py>, key: String) -> PyResult<Bound<'py, PyAny>> {
-        runtime::spawn(py, self.0.get(key))
+        runtime::drive(py, self.0.get(key))
     }
 
     /// Stores a value; what was there is gone, and its time to live too.
@@ -106,7 +106,7 @@ impl AsyncStore {
         value: Vec<u8>,
         ttl: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        runtime::spawn(py, self.0.set(key, value, ttl))
+        runtime::drive(py, self.0.set(key, value, ttl))
     }
 
     /// Changes the value if it is still the expected one; returns whether it was.
@@ -121,7 +121,7 @@ impl AsyncStore {
         value: Option<Vec<u8>>,
         ttl: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        runtime::spawn(py, self.0.compare_and_set(key, expected, value, ttl))
+        runtime::drive(py, self.0.compare_and_set(key, expected, value, ttl))
     }
 
     /// Adds to a counter, which starts at 0, and returns the sum. Only a counter that this creates gets the `ttl`.
@@ -133,19 +133,19 @@ impl AsyncStore {
         by: i64,
         ttl: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        runtime::spawn(py, self.0.increment(key, by, ttl))
+        runtime::drive(py, self.0.increment(key, by, ttl))
     }
 
     /// Gives the value a new time to live; returns whether there is a value.
     #[pyo3(signature = (key, ttl, /))]
     fn expire<'py>(&self, py: Python<'py>, key: String, ttl: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        runtime::spawn(py, self.0.expire(key, ttl))
+        runtime::drive(py, self.0.expire(key, ttl))
     }
 
     /// Removes the value; returns whether there was one.
     #[pyo3(signature = (key, /))]
     fn remove<'py>(&self, py: Python<'py>, key: String) -> PyResult<Bound<'py, PyAny>> {
-        runtime::spawn(py, self.0.remove(key))
+        runtime::drive(py, self.0.remove(key))
     }
 }
 

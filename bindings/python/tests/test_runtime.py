@@ -1,0 +1,253 @@
+"""Rust futures on event loops: several loops, loops that close, cancellation, forks, and the end of the interpreter."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+from maily.errors import Timeout
+from maily.mesh import AsyncMesh
+from maily.redis import AsyncStore
+
+LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop, uvloop.new_event_loop]
+
+
+@pytest.fixture(params=LOOPS, ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Runs a coroutine on a loop of its own, which is closed afterwards."""
+
+    def run(main: Coroutine[Any, Any, Any]) -> Any:
+        loop = request.param()
+        try:
+            return loop.run_until_complete(main)
+        finally:
+            loop.close()
+
+    return run
+
+
+class Silent:
+    """A server that accepts and says nothing, and knows when it was left."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.asked = threading.Event()
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.listener.close()
+
+    async def left(self) -> bool:
+        """Waits until the first client has asked and closed its connection."""
+
+        def read() -> bool:
+            client, _ = self.listener.accept()
+            with client:
+                client.settimeout(20)
+                while client.recv(4096):
+                    self.asked.set()
+            return True
+
+        return await asyncio.to_thread(read)
+
+
+def test_many_calls_at_once_end_each_with_its_own_answer(run: Callable[[Any], Any]) -> None:
+    async def main() -> list[bytes | None]:
+        store = AsyncStore()
+        await asyncio.gather(*(store.set(f"k{i}", b"%d" % i) for i in range(2000)))
+        return await asyncio.gather(*(store.get(f"k{i}") for i in range(2000)))
+
+    assert run(main()) == [b"%d" % i for i in range(2000)]
+
+
+def test_answers_that_are_there_at_once_let_other_tasks_run(run: Callable[[Any], Any]) -> None:
+    async def main() -> int:
+        store = AsyncStore()
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        task = asyncio.create_task(other())
+        for _ in range(1000):
+            await store.get("k")
+        task.cancel()
+        return turns
+
+    assert run(main()) >= 10
+
+
+def test_canceling_the_task_drops_the_work_in_rust(run: Callable[[Any], Any]) -> None:
+    async def main(server: Silent) -> bool:
+        mesh = AsyncMesh()
+        mesh.add_node("silent", f"http://127.0.0.1:{server.port}/v1")
+
+        async def ask() -> None:
+            await mesh.complete("hello", model="m")
+
+        left = asyncio.create_task(server.left())
+        task = asyncio.create_task(ask())
+        assert await asyncio.to_thread(server.asked.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return await left
+
+    with Silent() as server:
+        assert run(main(server))
+
+
+def test_timeout_of_asyncio_ends_the_wait(run: Callable[[Any], Any]) -> None:
+    async def main(port: int) -> float:
+        store = AsyncStore(f"redis://127.0.0.1:{port}", timeout=30.0)
+        start = time.monotonic()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(store.get("k"), 0.05)
+        return time.monotonic() - start
+
+    with Silent() as server:
+        assert run(main(server.port)) < 10.0
+
+
+def test_one_store_serves_loops_in_several_threads() -> None:
+    store = AsyncStore()
+    sums: list[int] = []
+
+    async def main() -> None:
+        for _ in range(200):
+            sums.append(await store.increment("n"))
+
+    threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(sums) == list(range(1, 1601))
+
+
+def test_two_loops_take_turns_on_one_thread() -> None:
+    store = AsyncStore()
+    one, two = asyncio.new_event_loop(), asyncio.new_event_loop()
+
+    async def main() -> int:
+        return await store.increment("n")
+
+    try:
+        sums = [loop.run_until_complete(main()) for _ in range(3) for loop in (one, two)]
+    finally:
+        one.close()
+        two.close()
+
+    assert sums == [1, 2, 3, 4, 5, 6]
+
+
+def test_loop_that_closes_in_the_middle_of_calls_leaves_the_next_one_whole() -> None:
+    async def leave(store: AsyncStore) -> None:
+        for _ in range(10):
+            store.get("k")
+
+    async def main() -> None:
+        await AsyncStore().set("k", b"v")
+
+    with Silent() as server:
+        for _ in range(20):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(leave(AsyncStore(f"redis://127.0.0.1:{server.port}", timeout=30.0)))
+            loop.close()
+            asyncio.run(main())
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    for _ in range(20):
+        asyncio.run(main())
+    gc.collect()
+    after = len(os.listdir("/proc/self/fd")) if before else 0
+
+    assert after <= before + 4, "each loop that is gone takes its socket along"
+
+
+def test_call_outside_of_a_loop_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        AsyncStore().get("k")
+
+
+END = {
+    "with calls under way": "asyncio.run(main())",
+    "by sys.exit within a task": "asyncio.run(exit())",
+    "with a loop in a daemon thread": "threading.Thread(target=asyncio.run, args=(wait(),), daemon=True).start(); time.sleep(0.2)",
+    "with a loop that was never closed": "loop = asyncio.new_event_loop(); loop.run_until_complete(main())",
+}
+
+
+@pytest.mark.parametrize("end", END.values(), ids=END.keys())
+def test_interpreter_ends(end: str) -> None:
+    program = """
+import asyncio, sys, threading, time
+from maily.redis import AsyncStore
+PORT = {port}
+async def main():
+    store = AsyncStore(f"redis://127.0.0.1:{{PORT}}", timeout=60.0)
+    calls = [store.get("k") for _ in range(100)]
+    await asyncio.sleep(0.1)
+    return None
+async def exit():
+    await main()
+    sys.exit(0)
+async def wait():
+    await AsyncStore(f"redis://127.0.0.1:{{PORT}}", timeout=60.0).get("k")
+"""
+    with Silent() as server:
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(port=server.port) + end], timeout=30, capture_output=True, text=True
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_child_of_a_fork_has_a_runtime_of_its_own() -> None:
+    program = """
+import asyncio, os, warnings
+warnings.simplefilter("ignore")  # Python 3.12 and later say that threads do not survive a fork: that is the point
+from maily.errors import MailyError
+from maily.redis import AsyncStore, Store
+async def main(store):
+    try:
+        await store.get("k")
+    except MailyError as error:
+        return error.kind
+asyncio.run(main(AsyncStore()))
+child = os.fork()
+if child == 0:
+    url = "redis://127.0.0.1:1"
+    kinds = [asyncio.run(main(AsyncStore(url))), asyncio.run(main(AsyncStore()))]
+    os._exit(0 if kinds == ["unavailable", None] else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = subprocess.run([sys.executable, "-c", program], timeout=30, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_silent_server_costs_the_timeout_of_the_store(run: Callable[[Any], Any]) -> None:
+    async def main(port: int) -> None:
+        await AsyncStore(f"redis://127.0.0.1:{port}", timeout=0.05).get("k")
+
+    with Silent() as server, pytest.raises(Timeout):
+        run(main(server.port))
