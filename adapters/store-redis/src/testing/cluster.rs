@@ -99,8 +99,9 @@ impl Cluster {
 
     /// Cuts the replicas of a slot's master off, so that what is written from now on is on the master only.
     pub fn cut_replicas(&self, slot: u16) {
+        let master = self.master_of(slot);
         self.replicas_of(slot).into_iter().for_each(Server::pause);
-        self.master_of(slot).ask(&["CLIENT", "KILL", "TYPE", "replica"]).expect("the master answers");
+        master.ask(&["CLIENT", "KILL", "TYPE", "replica"]).expect("the master answers");
     }
 
     /// Kills the master of a slot, waits for another one, and returns it.
@@ -232,7 +233,7 @@ impl Cluster {
         until(
             || {
                 let mut votes = HashMap::new();
-                for node in self.nodes.iter().filter(|node| node.runs() && Some(node.address()) != old) {
+                for node in self.nodes.iter().filter(|node| node.is_up() && Some(node.address()) != old) {
                     let nodes = parse(&node.text(&["CLUSTER", "NODES"]));
                     if let Some(owner) = nodes.iter().find(|other| other.well && other.has(slot)) {
                         *votes.entry(owner.address.clone()).or_insert(0) += 1;
@@ -243,7 +244,7 @@ impl Cluster {
                 let owner = self.nodes.iter().find(|node| Some(node.address().to_string()) == owner);
                 found = owner.filter(|node| {
                     Some(node.address()) != old
-                        && node.runs()
+                        && node.is_up()
                         && node.info(&["CLUSTER", "INFO"], "cluster_state") == "ok"
                 });
                 found.is_some()

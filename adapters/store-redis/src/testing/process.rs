@@ -41,11 +41,20 @@ impl Process {
         assert!(status.expect("kill is there").success(), "kill -{name} {}", self.id);
     }
 
-    /// Says whether it still runs.
+    /// Says whether it still runs, stopped or not.
     pub(crate) fn runs(&self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id)).unwrap_or_default();
+        !matches!(self.state(), None | Some('Z'))
+    }
+
+    /// Says whether it runs and is not stopped.
+    pub(crate) fn is_up(&self) -> bool {
+        !matches!(self.state(), None | Some('T' | 'Z'))
+    }
+
+    fn state(&self) -> Option<char> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?;
         // The state is behind the name, which is in brackets; what ended waits as `Z` for its watchdog.
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+        stat.rsplit_once(") ")?.1.chars().next()
     }
 
     /// Ends it as a crash does, and keeps its folder.
@@ -105,6 +114,8 @@ mod tests {
         let process = sleeper(folder.path());
         let id = process.id.clone();
         process.signal("STOP");
+        while process.is_up() {}
+        assert!(process.runs());
 
         process.kill();
 

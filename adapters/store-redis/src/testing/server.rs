@@ -148,6 +148,12 @@ impl Server {
         self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(Process::runs)
     }
 
+    /// Says whether the process runs and is not stopped.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(Process::is_up)
+    }
+
     /// Asks the server one question on a connection of its own; at most two seconds.
     ///
     /// # Errors
