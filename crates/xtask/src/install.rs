@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::npm::{Package, digest};
 use crate::project::Project;
+use crate::redis7;
 use crate::shell::{Log, output, which};
 
 /// The components that are there, and those that are not.
@@ -38,6 +39,12 @@ impl Tools {
             Err(reason) => {
                 tools.find("MAILY_REDIS_SERVER", which("redis-server"), "a Redis or Valkey server");
                 tools.missing.push(format!("the Python environment: {reason}"));
+            }
+        }
+        match redis7::find(project, log) {
+            Ok(path) => tools.find("MAILY_REDIS7_SERVER", Some(path), "Redis 7"),
+            Err(reason) => {
+                tools.find("MAILY_REDIS7_SERVER", None, &format!("Redis 7 (redis-server): {reason}"))
             }
         }
         tools.packages(project, log);

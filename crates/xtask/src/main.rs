@@ -15,6 +15,7 @@ mod nearest;
 mod npm;
 mod peers;
 mod project;
+mod redis7;
 mod server;
 mod shell;
 mod stages;
