@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use maily_redis::{Store, Transport};
+use maily_redis::{Leases, Limits, Store, Transport};
 use maily_store_redis::RedisConfig;
 use maily_store_redis::testing::Server;
 use tower::ServiceExt as _;
@@ -20,7 +20,7 @@ fn transport() -> Option<impl Transport + 'static> {
 }
 
 /// Returns a store with keys of its own.
-fn store() -> Option<impl Store> {
+fn store() -> Option<impl Leases + Limits + Store + 'static> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let mut config = maily_redis::StoreConfig::default();
     config.prefix = format!("conformance-{}:", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -31,3 +31,6 @@ fn store() -> Option<impl Store> {
 
 maily_redis::conformance!(transport, optional transport());
 maily_redis::conformance!(store, optional store());
+maily_redis::conformance!(lock, optional store());
+maily_redis::conformance!(limit, optional store());
+maily_redis::conformance!(idempotency, optional store());

@@ -56,6 +56,14 @@ pub enum Code {
     RedisStoreFull,
     /// The Redis server refused our password.
     RedisPasswordRefused,
+    /// A newer holder of the lock was here.
+    RedisTokenStale,
+    /// A request with this idempotency key is running.
+    RedisIdempotencyBusy,
+    /// The idempotency key was used for another request.
+    RedisIdempotencyMismatch,
+    /// The request was done, and its answer was not kept.
+    RedisAnswerNotKept,
     /// The prompt cannot be read.
     PromptInvalid,
     /// The prompt is over its limit.
@@ -217,6 +225,10 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry { code: Code::RedisNotANumber, number: 106, name: "redis-not-a-number", domain: "redis", kind: Kind::Invalid, http_status: 409, grpc_status: 9, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The value is not a counter", cause: "The value under this key is not a 64-bit integer, or the sum does not fit into one.", fix: "Use another key for the counter." },
     Entry { code: Code::RedisStoreFull, number: 107, name: "redis-store-full", domain: "redis", kind: Kind::TooLarge, http_status: 507, grpc_status: 8, class: Class::Server, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The store is full", cause: "The store in memory reached its limit of values, or the server its limit of memory.", fix: "Give values a time to live, raise the limit, or use a larger server." },
     Entry { code: Code::RedisPasswordRefused, number: 108, name: "redis-password-refused", domain: "redis", kind: Kind::Unavailable, http_status: 502, grpc_status: 13, class: Class::Server, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The Redis server refused our password", cause: "The user or password in the URL is wrong, missing, or has too few rights.", fix: "Correct the URL in the configuration." },
+    Entry { code: Code::RedisTokenStale, number: 115, name: "redis-token-stale", domain: "redis", kind: Kind::Conflict, http_status: 409, grpc_status: 10, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "A newer holder of the lock was here", cause: "The fencing token is lower than one that the resource has seen: the lock was lost, and another holder wrote.", fix: "Stop the guarded work, acquire the lock again, and read the resource before writing." },
+    Entry { code: Code::RedisIdempotencyBusy, number: 116, name: "redis-idempotency-busy", domain: "redis", kind: Kind::Conflict, http_status: 409, grpc_status: 10, class: Class::Throttle, retryable: true, safe_when: SafeWhen::Always, backoff_ms: 100, title: "A request with this idempotency key is running", cause: "The same request was sent before and has no answer yet.", fix: "Send the same request with the same key again a little later." },
+    Entry { code: Code::RedisIdempotencyMismatch, number: 117, name: "redis-idempotency-mismatch", domain: "redis", kind: Kind::Invalid, http_status: 422, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The idempotency key was used for another request", cause: "A request with the same key and other content was sent before.", fix: "Use a new key for each request, and the same key only to repeat it unchanged." },
+    Entry { code: Code::RedisAnswerNotKept, number: 118, name: "redis-answer-not-kept", domain: "redis", kind: Kind::TooLarge, http_status: 409, grpc_status: 9, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The request was done, and its answer was not kept", cause: "A request with this idempotency key was done before; its answer was over the limit of what is kept.", fix: "Read the result where the request left it; do not send the request with a new key." },
     Entry { code: Code::PromptInvalid, number: 200, name: "prompt-invalid", domain: "mesh", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The prompt cannot be read", cause: "The body is not a JSON object with `model` and `messages`.", fix: "Send an OpenAI chat-completions body." },
     Entry { code: Code::PromptTooLarge, number: 201, name: "prompt-too-large", domain: "mesh", kind: Kind::TooLarge, http_status: 413, grpc_status: 11, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The prompt is over its limit", cause: "The body is larger than the limit of this mesh, or than the context of the model.", fix: "Shorten the prompt; the context names the limit." },
     Entry { code: Code::ModelNotFound, number: 202, name: "model-not-found", domain: "mesh", kind: Kind::NotFound, http_status: 404, grpc_status: 5, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "No node serves this model", cause: "No node of the mesh offers a model of this name.", fix: "Ask `GET /v1/models` for the names that exist." },

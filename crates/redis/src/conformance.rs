@@ -14,13 +14,19 @@
 //! maily_redis::conformance!(store, optional None::<maily_redis::MemoryStore>);
 //! ```
 
+mod idempotency;
+mod limit;
+mod lock;
 mod store;
 mod transport;
 
+pub use self::idempotency::*;
+pub use self::limit::*;
+pub use self::lock::*;
 pub use self::store::*;
 pub use self::transport::*;
 
-/// Expands to one test per rule of a port: `store` or `transport`.
+/// Expands to one test per rule of a port: `idempotency`, `limit`, `lock`, `store` or `transport`.
 #[macro_export]
 macro_rules! conformance {
     (store, optional $port:expr) => {
@@ -50,6 +56,47 @@ macro_rules! conformance {
         );
     };
     (transport, $port:expr) => { $crate::conformance!(transport, optional Some($port)); };
+    (idempotency, optional $port:expr) => {
+        $crate::conformance!(@each [$port]
+            idempotency_runs_once
+            idempotency_runs_once_for_many
+            idempotency_knows_its_request
+            idempotency_says_that_work_runs
+            idempotency_forgets_failures
+            idempotency_outlives_its_runner
+            idempotency_renews_while_it_runs
+            idempotency_keeps_answers_for_their_time
+            idempotency_keeps_its_limits
+        );
+    };
+    (idempotency, $port:expr) => { $crate::conformance!(idempotency, optional Some($port)); };
+    (limit, optional $port:expr) => {
+        $crate::conformance!(@each [$port]
+            limit_allows_a_burst
+            limit_allows_again_in_time
+            limit_takes_a_cost_or_nothing
+            limit_counts_callers_at_once
+            limit_names_are_any_bytes
+            limit_changes_its_quota
+            limit_keeps_its_ranges
+            limit_keeps_its_rate
+        );
+    };
+    (limit, $port:expr) => { $crate::conformance!(limit, optional Some($port)); };
+    (lock, optional $port:expr) => {
+        $crate::conformance!(@each [$port]
+            lock_is_granted_to_one_owner
+            lock_tokens_grow_with_each_grant
+            lock_ends_with_its_lease
+            lock_asked_for_again_keeps_its_token
+            lock_obeys_only_its_owner
+            lock_names_are_any_bytes
+            lock_is_kept_while_its_guard_lives
+            lock_waiters_end_in_time
+            lock_loss_is_signalled_in_a_third
+        );
+    };
+    (lock, $port:expr) => { $crate::conformance!(lock, optional Some($port)); };
     (@each [$port:expr] $($rule:ident)*) => {$(
         #[tokio::test]
         async fn $rule() {

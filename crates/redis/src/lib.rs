@@ -3,7 +3,10 @@
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod idempotency;
 pub mod layer;
+pub mod limit;
+pub mod lock;
 mod memory;
 mod model;
 mod port;
@@ -15,6 +18,6 @@ pub use self::memory::{MemoryStore, MemoryWatched};
 pub use self::model::{
     Command, Event, Held, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply, StoreRequest, Swap,
 };
-pub use self::port::{Listen, Listener, Store, Transport, Watch, Watched};
+pub use self::port::{Leases, Limits, Listen, Listener, Store, Transport, Watch, Watched};
 pub use self::server::ServerStore;
 pub use self::service::{ResponseFuture, StoreService};

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use maily_errors::{Error, Result};
 use tower_service::Service;
 
+use crate::limit::{Quota, Verdict};
+use crate::lock::{Grant, Owner};
 use crate::model::{Command, Event, Held, Key, Reply, Swap};
 
 /// A way to a Redis or Valkey server: one command, one reply.
@@ -129,4 +131,43 @@ pub trait Watch: Store {
 pub trait Watched: Send + Sync {
     /// Returns the value with the rest of its time to live.
     fn read(&self, key: &Key) -> impl Future<Output = Result<Option<Held>>> + Send;
+}
+
+/// Locks that end by themselves, each granted with a token greater than all before.
+///
+/// [`Lock`](crate::lock::Lock) makes guards of it.
+///
+/// # Contract
+///
+/// - Every method is atomic. A lease whose time is over is not held, in every method.
+/// - A lock is granted to one owner at a time, except that a failover may forget what was granted; then the next
+///   grant has a greater [`Token`](crate::lock::Token) all the same.
+/// - Names are bytes of any kind; a lock is no value of the [`Store`].
+/// - The time to live is checked by the caller: [`MIN_LEASE`](crate::lock::MIN_LEASE) to
+///   [`MAX_LEASE`](crate::lock::MAX_LEASE).
+pub trait Leases: Clone + Send + Sync {
+    /// Grants the lock if nobody holds it. An owner that holds it already keeps its token, with a new time to live:
+    /// who did not hear an answer may ask again.
+    fn acquire(&self, name: &Key, owner: Owner, ttl: Duration) -> impl Future<Output = Result<Grant>> + Send;
+
+    /// Gives the lease a new time to live from now; returns whether the owner held it.
+    fn renew(&self, name: &Key, owner: Owner, ttl: Duration) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Ends the lease; returns whether the owner held it.
+    fn release(&self, name: &Key, owner: Owner) -> impl Future<Output = Result<bool>> + Send;
+}
+
+/// Counts requests against quotas, by one clock for all callers.
+///
+/// [`Limiter`](crate::limit::Limiter) makes decisions of it.
+///
+/// # Contract
+///
+/// - Within any time `t`, at most `t * count / per + burst` are taken under one name, exactly, whoever asks.
+/// - What is refused changes nothing.
+/// - Names are bytes of any kind; a limit is no value of the [`Store`].
+/// - The cost is checked by the caller: at most the burst.
+pub trait Limits: Clone + Send + Sync {
+    /// Takes `cost` if the quota allows it now.
+    fn take(&self, name: &Key, quota: Quota, cost: u32) -> impl Future<Output = Result<Verdict>> + Send;
 }

@@ -92,6 +92,14 @@ class Code(str, Enum):
     """The store is full."""
     REDIS_PASSWORD_REFUSED = "redis-password-refused"
     """The Redis server refused our password."""
+    REDIS_TOKEN_STALE = "redis-token-stale"
+    """A newer holder of the lock was here."""
+    REDIS_IDEMPOTENCY_BUSY = "redis-idempotency-busy"
+    """A request with this idempotency key is running."""
+    REDIS_IDEMPOTENCY_MISMATCH = "redis-idempotency-mismatch"
+    """The idempotency key was used for another request."""
+    REDIS_ANSWER_NOT_KEPT = "redis-answer-not-kept"
+    """The request was done, and its answer was not kept."""
     PROMPT_INVALID = "prompt-invalid"
     """The prompt cannot be read."""
     PROMPT_TOO_LARGE = "prompt-too-large"
@@ -276,6 +284,10 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "redis-not-a-number": (106, "invalid", 409, False, 9, "client", "never", 0, "redis", "The value is not a counter"),
     "redis-store-full": (107, "too_large", 507, False, 8, "server", "never", 0, "redis", "The store is full"),
     "redis-password-refused": (108, "unavailable", 502, False, 13, "server", "never", 0, "redis", "The Redis server refused our password"),
+    "redis-token-stale": (115, "conflict", 409, False, 10, "client", "never", 0, "redis", "A newer holder of the lock was here"),
+    "redis-idempotency-busy": (116, "conflict", 409, True, 10, "throttle", "always", 100, "redis", "A request with this idempotency key is running"),
+    "redis-idempotency-mismatch": (117, "invalid", 422, False, 3, "client", "never", 0, "redis", "The idempotency key was used for another request"),
+    "redis-answer-not-kept": (118, "too_large", 409, False, 9, "client", "never", 0, "redis", "The request was done, and its answer was not kept"),
     "prompt-invalid": (200, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The prompt cannot be read"),
     "prompt-too-large": (201, "too_large", 413, False, 11, "client", "never", 0, "mesh", "The prompt is over its limit"),
     "model-not-found": (202, "not_found", 404, False, 5, "client", "never", 0, "mesh", "No node serves this model"),

@@ -16,6 +16,8 @@ use maily_errors::Result;
 use self::values::Values;
 pub use self::watched::MemoryWatched;
 use crate::config::MemoryConfig;
+use crate::limit::memory::Levels;
+use crate::lock::memory::Locks;
 use crate::model::{Key, Swap};
 use crate::port::Store;
 
@@ -56,6 +58,10 @@ pub struct MemoryStore {
 /// What the store keeps, one field for each port that it implements. Each has locks of its own.
 #[derive(Debug)]
 pub(crate) struct Parts {
+    /// For [`Limits`](crate::Limits).
+    pub(crate) limits: Levels,
+    /// For [`Leases`](crate::Leases).
+    pub(crate) locks: Locks,
     /// For [`Store`].
     pub(crate) values: Values,
 }
@@ -64,7 +70,12 @@ pub(crate) struct Parts {
 
 impl MemoryStore {
     pub(crate) fn new(config: MemoryConfig) -> Self {
-        Self { parts: Arc::new(Parts { values: Values::new(config) }) }
+        let parts = Parts {
+            limits: Levels::new(config.max_values),
+            locks: Locks::new(config.max_values),
+            values: Values::new(config),
+        };
+        Self { parts: Arc::new(parts) }
     }
 
     /// Returns how many values there are, in O(values whose time is over).

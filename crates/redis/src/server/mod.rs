@@ -3,7 +3,7 @@
 //! Needs Redis 7.0 or Valkey. What one command cannot do atomically is a script, called by its hash: one round trip
 //! per operation. A server that lost its scripts (`SCRIPT FLUSH`, a restart, a failover) is sent the text again.
 
-mod reply;
+pub(crate) mod reply;
 mod script;
 #[cfg(test)]
 mod tests;
@@ -15,7 +15,8 @@ use bytes::{Bytes, BytesMut};
 use maily_errors::Result;
 use tokio::time::Instant;
 
-use self::script::{COMPARE_AND_SET, INCREMENT, PERSIST, Script};
+pub(crate) use self::script::Script;
+use self::script::{COMPARE_AND_SET, INCREMENT, PERSIST};
 use crate::model::{self, Command, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, Reply, Swap};
 use crate::port::{Store, Transport};
 
@@ -52,6 +53,11 @@ impl<T: Transport> ServerStore<T> {
         Ok(full.freeze())
     }
 
+    /// Returns the key of what a topic keeps apart from the values of the store.
+    pub(crate) fn key_in(&self, topic: &'static str, name: &Key) -> Result<Bytes> {
+        self.key(&Key::new([topic.as_bytes(), name.as_bytes()].concat())?)
+    }
+
     async fn command(&self, operation: &'static str, arguments: Vec<Bytes>) -> Result<Reply> {
         let deadline = Instant::now() + self.timeout;
         let command = Command::new(arguments, deadline);
@@ -61,7 +67,7 @@ impl<T: Transport> ServerStore<T> {
     }
 
     /// Runs a script by its hash, and by its text if the server does not have it.
-    async fn script(
+    pub(crate) async fn script(
         &self,
         operation: &'static str,
         script: &Script,
@@ -69,12 +75,15 @@ impl<T: Transport> ServerStore<T> {
         arguments: &[Bytes],
     ) -> Result<Reply> {
         let deadline = Instant::now() + self.timeout;
+        let epoch = script.epoch.map(|index| 4 + index);
         let command = |name: &'static str, script: &'static str| {
             let mut all = Vec::with_capacity(4 + arguments.len());
             all.extend([name, script, "1"].map(|text| Bytes::from_static(text.as_bytes())));
             all.push(key.clone());
             all.extend_from_slice(arguments);
-            Command::new(all, deadline).with_key(3)
+            let mut command = Command::new(all, deadline).with_key(3);
+            command.epoch = epoch;
+            command
         };
         let mut reply = self.call(command("EVALSHA", script.sha)).await?;
         if reply::is_no_script(&reply) {
@@ -153,6 +162,6 @@ fn flag(set: bool) -> Bytes {
 }
 
 /// Whole milliseconds, rounded up: a value never ends before its time.
-fn milliseconds(ttl: Duration) -> Bytes {
+pub(crate) fn milliseconds(ttl: Duration) -> Bytes {
     ttl.as_nanos().div_ceil(1_000_000).to_string().into()
 }

@@ -41,7 +41,7 @@ pub(super) fn value(operation: &'static str, reply: Reply) -> Result<Option<Byte
     }
 }
 
-pub(super) fn truth(operation: &'static str, reply: &Reply) -> Result<bool> {
+pub(crate) fn truth(operation: &'static str, reply: &Reply) -> Result<bool> {
     match reply {
         Reply::Integer(0) => Ok(false),
         Reply::Integer(1) => Ok(true),
@@ -58,7 +58,7 @@ pub(super) fn count(operation: &'static str, reply: &Reply) -> Result<i64> {
     .ok_or_else(|| unexpected(operation, reply))
 }
 
-fn unexpected(operation: &'static str, reply: &Reply) -> Error {
+pub(crate) fn unexpected(operation: &'static str, reply: &Reply) -> Error {
     let kind = match reply {
         Reply::Data(_) => "data",
         Reply::Integer(_) => "integer",
