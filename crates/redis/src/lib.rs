@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cache;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;

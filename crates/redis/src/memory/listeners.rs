@@ -20,10 +20,10 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// Adds a listener and tells it that it is heard.
-    pub(crate) fn add(&self, listener: Listener) -> u64 {
+    pub(crate) fn add(&self, listener: &Listener) -> u64 {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut all = self.all.write();
-        all.push((number, Arc::clone(&listener)));
+        all.push((number, Arc::clone(listener)));
         self.any.store(true, Ordering::SeqCst);
         drop(all);
         listener(Event::Listening);

@@ -114,11 +114,11 @@ impl Store for MemoryStore {
     }
 
     async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<()> {
-        self.parts().values.set(key, value, ttl)
+        self.parts().values.set(key, &value, ttl)
     }
 
     async fn compare_and_set(&self, key: &Key, swap: Swap) -> Result<bool> {
-        self.parts().values.compare_and_set(key, swap)
+        self.parts().values.compare_and_set(key, &swap)
     }
 
     async fn increment(&self, key: &Key, by: i64, ttl: Option<Duration>) -> Result<i64> {

@@ -56,13 +56,13 @@ impl Values {
         Some(Held { value, left: ends.map(|ends| ends.saturating_duration_since(Instant::now())) })
     }
 
-    pub(super) fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<()> {
+    pub(super) fn set(&self, key: &Key, value: &Bytes, ttl: Option<Duration>) -> Result<()> {
         model::at_most("redis::set", value.len(), MAX_VALUE_BYTES)?;
         let ends = ends("redis::set", ttl)?;
         self.change(key, |_| Ok((Change::Put(Entry { value: value.clone(), ends }), ())))
     }
 
-    pub(super) fn compare_and_set(&self, key: &Key, swap: Swap) -> Result<bool> {
+    pub(super) fn compare_and_set(&self, key: &Key, swap: &Swap) -> Result<bool> {
         let bytes = swap.value.as_ref().map_or(0, Bytes::len);
         model::at_most("redis::compare_and_set", bytes, MAX_VALUE_BYTES)?;
         let ends = ends("redis::compare_and_set", swap.ttl)?;

@@ -21,7 +21,7 @@ impl Watch for MemoryStore {
     type Watched = MemoryWatched;
 
     fn watch(&self, listener: Listener) -> MemoryWatched {
-        MemoryWatched { store: self.clone(), number: self.parts().values.listeners.add(listener) }
+        MemoryWatched { store: self.clone(), number: self.parts().values.listeners.add(&listener) }
     }
 
     fn silence(&self) -> Duration {

@@ -7,6 +7,7 @@ pub(crate) mod reply;
 mod script;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::future::poll_fn;
 use std::time::Duration;
