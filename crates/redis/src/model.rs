@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Code, Error, Public, Result};
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 /// The most bytes of a key.
@@ -192,6 +193,9 @@ fn another() -> Error {
     Error::new(Code::Unexpected, "the store answered another question").with_operation("redis::reply")
 }
 
+/// The name of a command and what follows it. Four fit without an allocation.
+pub type Arguments = SmallVec<[Bytes; 4]>;
+
 /// One command to a server, and when its answer is of no use any more.
 ///
 /// # Examples
@@ -203,14 +207,14 @@ fn another() -> Error {
 /// use tokio::time::Instant;
 ///
 /// let deadline = Instant::now() + Duration::from_secs(1);
-/// let get = Command::new(vec!["GET".into(), "draft".into()], deadline).with_key(1);
+/// let get = Command::new(["GET".into(), "draft".into()], deadline).with_key(1);
 /// assert_eq!(get.key, Some(1));
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Command {
     /// The name of the command and its arguments.
-    pub arguments: Vec<Bytes>,
+    pub arguments: Arguments,
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// Which argument is the key that says which node of a cluster answers; `None` for any node.
@@ -223,8 +227,11 @@ pub struct Command {
 
 impl Command {
     /// Creates a command that any node answers at once.
+    ///
+    /// Up to four arguments cost no allocation of their own.
     #[must_use]
-    pub const fn new(arguments: Vec<Bytes>, deadline: Instant) -> Self {
+    pub fn new(arguments: impl IntoIterator<Item = Bytes>, deadline: Instant) -> Self {
+        let arguments = arguments.into_iter().collect();
         Self { arguments, deadline, key: None, blocking: false, epoch: None }
     }
 

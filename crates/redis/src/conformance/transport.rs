@@ -16,7 +16,7 @@ use crate::port::Transport;
 const LIMIT: Duration = Duration::from_secs(10);
 
 async fn call(transport: &impl Transport, words: &[&[u8]], limit: Duration) -> Result<Reply> {
-    let arguments = words.iter().map(|word| Bytes::copy_from_slice(word)).collect();
+    let arguments = words.iter().map(|word| Bytes::copy_from_slice(word));
     let mut transport = transport.clone();
     poll_fn(|cx| transport.poll_ready(cx)).await?;
     transport.call(Command::new(arguments, Instant::now() + limit)).await
