@@ -1,33 +1,40 @@
-//! Errors of redis-rs become ours. The only place that maps.
+//! What goes wrong on a connection becomes our errors. The only place that maps.
 
-use maily_errors::{Code, Error, Result};
-use maily_redis::Reply;
-use redis::{ErrorKind, RedisError};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// The URL cannot be used. The error of redis-rs is not kept: it may quote the URL, which has the password.
-pub(crate) fn config(err: &RedisError) -> Error {
-    Error::new(Code::ConfigInvalid, "the Redis URL cannot be read")
-        .with_operation("store_redis::config")
-        .with_context("because", err.category())
+use maily_errors::{Code, Error, Public};
+
+use crate::resp::Malformed;
+use crate::stream::Address;
+
+/// An error that many calls get.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    code: Code,
+    message: &'static str,
+    operation: Option<&'static str>,
+    context: Arc<[(&'static str, String)]>,
 }
 
-/// The server refused, which is a reply, or the connection failed, which is an error.
-pub(crate) fn answer(err: RedisError) -> Result<Reply> {
-    match err.code() {
-        Some(code) => Ok(refused(code, err.detail())),
-        None => Err(unreachable(err)),
+impl Failure {
+    pub(crate) fn of(err: &Error) -> Self {
+        let context = err.context().map(|(key, value)| (key, value.to_owned())).collect();
+        Self { code: err.code(), message: err.message(), operation: err.operation(), context }
     }
-}
 
-/// No connection could be made.
-pub(crate) fn connect(err: RedisError) -> Error {
-    let by_server = matches!(err.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
-    if by_server || err.kind() == ErrorKind::AuthenticationFailed {
-        return Error::new(Code::RedisPasswordRefused, "the server refused the password")
-            .with_operation("store_redis::connect")
-            .with_source(err);
+    /// Returns the error for one of the calls.
+    pub(crate) fn error(&self) -> Error {
+        let mut err = Error::new(self.code, self.message);
+        if let Some(operation) = self.operation {
+            err = err.with_operation(operation);
+        }
+        for (key, value) in self.context.iter() {
+            err = err.with_context(key, value.clone());
+        }
+        err
     }
-    unreachable(err).with_operation("store_redis::connect")
 }
 
 /// Nothing came before the deadline.
@@ -35,12 +42,77 @@ pub(crate) fn timeout() -> Error {
     Error::new(Code::Timeout, "the server did not answer in time").with_operation("store_redis::call")
 }
 
-pub(crate) fn refused(code: &str, message: Option<&str>) -> Reply {
-    Reply::refused(code, message.unwrap_or_default())
+/// More commands wait than a connection takes.
+pub(crate) fn full() -> Error {
+    Error::new(Code::RedisBusy, "too many commands wait for the server").with_operation("store_redis::call")
 }
 
-fn unreachable(err: RedisError) -> Error {
-    Error::new(Code::RedisUnreachable, "the connection failed")
+/// No connection could be made.
+pub(crate) fn connect(err: &io::Error, address: &Address) -> Error {
+    Error::new(Code::RedisUnreachable, "no connection could be made")
+        .with_operation("store_redis::connect")
+        .with_context("address", address.to_string())
+        .with_context("because", err.to_string())
+}
+
+/// The attempt to connect took too long.
+pub(crate) fn connect_timeout(limit: Duration) -> Error {
+    Error::new(Code::RedisUnreachable, "no connection could be made in time")
+        .with_operation("store_redis::connect")
+        .with_context("limit_ms", Public(limit.as_millis() as u64))
+}
+
+/// The server could not prove who it is, or does not speak TLS.
+pub(crate) fn handshake(err: &io::Error, address: &Address) -> Error {
+    let code = match err.kind() {
+        io::ErrorKind::InvalidData => Code::RedisCertificateRefused,
+        _ => Code::RedisUnreachable,
+    };
+    Error::new(code, "no secret connection could be made")
+        .with_operation("store_redis::connect")
+        .with_context("address", address.to_string())
+        .with_context("because", err.to_string())
+}
+
+/// The connection broke.
+pub(crate) fn lost(err: &io::Error) -> Error {
+    Error::new(Code::RedisUnreachable, "the connection broke")
         .with_operation("store_redis::call")
-        .with_source(err)
+        .with_context("because", err.to_string())
+}
+
+/// The server closed the connection.
+pub(crate) fn closed() -> Error {
+    Error::new(Code::RedisUnreachable, "the connection was closed").with_operation("store_redis::call")
+}
+
+/// The connection is replaced because it led to the wrong server.
+pub(crate) fn renewed() -> Error {
+    Error::new(Code::RedisUnreachable, "the connection led to a server that is not the one any more")
+        .with_operation("store_redis::call")
+}
+
+/// A reply is due and nothing comes.
+pub(crate) fn silent(limit: Duration) -> Error {
+    Error::new(Code::RedisUnreachable, "the server says nothing")
+        .with_operation("store_redis::call")
+        .with_context("silence_ms", Public(limit.as_millis() as u64))
+}
+
+/// What came is not what a Redis server says.
+pub(crate) fn malformed(why: Malformed) -> Error {
+    Error::new(Code::RedisProtocol, "the server does not speak RESP3, or says more than is taken")
+        .with_operation("store_redis::call")
+        .with_context("because", why.as_str())
+}
+
+/// A reply came that nobody asked for.
+pub(crate) fn unasked() -> Error {
+    Error::new(Code::RedisProtocol, "the server answered without being asked")
+        .with_operation("store_redis::call")
+}
+
+/// A setting that cannot be.
+pub(crate) fn config(message: &'static str) -> Error {
+    Error::new(Code::ConfigInvalid, message).with_operation("store_redis::config")
 }

@@ -1,19 +1,28 @@
 #![doc = include_str!("../README.md")]
 
-mod codec;
-mod connection;
 mod error;
+mod link;
+mod resp;
+mod stream;
 #[cfg(feature = "conformance")]
 pub mod testing;
+mod tls;
 mod transport;
+mod url;
 
 use std::time::Duration;
+
+use std::sync::Arc;
 
 use maily_errors::{Code, Error, Public, Result, Secret};
 use maily_redis::{ServerStore, StoreConfig};
 use serde::Deserialize;
 
-pub use self::transport::{Call, RedisTransport};
+pub use self::link::Call;
+pub use self::transport::RedisTransport;
+use crate::link::{Constant, LinkOptions};
+use crate::stream::Connect;
+use crate::url::Url;
 
 /// The scheme of the URLs that this adapter takes; with TLS it is `rediss`.
 pub const SCHEME: &str = "redis";
@@ -43,6 +52,11 @@ pub struct RedisConfig {
     /// How long one attempt to connect may take, in milliseconds, 1 to 60 000; 5000 unless set. A call that waits
     /// for it still ends at its own timeout.
     pub connect_timeout_ms: u64,
+    /// After how long without a byte a connection counts as lost while a reply is due, in milliseconds, 100 to 60 000;
+    /// 2000 unless set. A server that is busy for longer with one command needs more.
+    pub silence_ms: u64,
+    /// A PEM file with the authorities whose certificates are trusted instead of the public ones, for `rediss`.
+    pub ca_file: Option<String>,
 }
 
 impl RedisConfig {
@@ -74,8 +88,22 @@ impl RedisConfig {
                 .with_operation("store_redis::config")
                 .with_context("connect_timeout_ms", Public(self.connect_timeout_ms)));
         }
-        let client = redis::Client::open(self.url.expose().as_str()).map_err(|err| error::config(&err))?;
-        Ok(RedisTransport::new(client, Duration::from_millis(self.connect_timeout_ms)))
+        let url = Url::parse(self.url.expose())?;
+        let connect = Connect {
+            user: url.user,
+            password: url.password,
+            database: url.database,
+            name: "maily".to_owned(),
+            tls: if url.tls { Some(tls::client(self.ca_file.as_deref())?) } else { None },
+            timeout: Duration::from_millis(self.connect_timeout_ms),
+        };
+        let options = LinkOptions {
+            connect: Arc::new(connect),
+            silence: Duration::from_millis(self.silence_ms),
+            listener: None,
+            greeting: None,
+        };
+        Ok(RedisTransport::new(Arc::new(Constant(url.address)), options))
     }
 }
 
@@ -86,6 +114,8 @@ impl Default for RedisConfig {
             prefix: String::new(),
             timeout_ms: 1000,
             connect_timeout_ms: 5000,
+            silence_ms: 2000,
+            ca_file: None,
         }
     }
 }

@@ -166,7 +166,7 @@ async fn server_that_speaks_another_protocol_is_an_error() {
         result = async { store(url).ping().await } => result.unwrap_err(),
     };
 
-    assert_eq!(err.code(), Code::RedisUnreachable);
+    assert_eq!(err.code(), Code::RedisProtocol);
 }
 
 #[test]

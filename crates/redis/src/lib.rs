@@ -17,7 +17,8 @@ mod service;
 pub use self::config::{MemoryConfig, StoreConfig};
 pub use self::memory::{MemoryStore, MemoryWatched};
 pub use self::model::{
-    Arguments, Command, Event, Held, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply, StoreRequest, Swap,
+    Arguments, Command, Event, Held, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply,
+    StoreRequest, Swap,
 };
 pub use self::port::{Leases, Limits, Listen, Listener, Store, Transport, Watch, Watched};
 pub use self::server::ServerStore;

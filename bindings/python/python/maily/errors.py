@@ -92,6 +92,12 @@ class Code(str, Enum):
     """The store is full."""
     REDIS_PASSWORD_REFUSED = "redis-password-refused"
     """The Redis server refused our password."""
+    REDIS_BUSY = "redis-busy"
+    """Too many commands wait for the Redis server."""
+    REDIS_PROTOCOL = "redis-protocol"
+    """The other side is no Redis server of 7.0 or newer."""
+    REDIS_CERTIFICATE_REFUSED = "redis-certificate-refused"
+    """The Redis server's certificate was refused."""
     REDIS_TOKEN_STALE = "redis-token-stale"
     """A newer holder of the lock was here."""
     REDIS_IDEMPOTENCY_BUSY = "redis-idempotency-busy"
@@ -284,6 +290,9 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "redis-not-a-number": (106, "invalid", 409, False, 9, "client", "never", 0, "redis", "The value is not a counter"),
     "redis-store-full": (107, "too_large", 507, False, 8, "server", "never", 0, "redis", "The store is full"),
     "redis-password-refused": (108, "unavailable", 502, False, 13, "server", "never", 0, "redis", "The Redis server refused our password"),
+    "redis-busy": (109, "throttled", 503, True, 8, "throttle", "always", 50, "redis", "Too many commands wait for the Redis server"),
+    "redis-protocol": (110, "unavailable", 502, False, 14, "server", "never", 0, "redis", "The other side is no Redis server of 7.0 or newer"),
+    "redis-certificate-refused": (111, "unavailable", 502, False, 14, "server", "never", 0, "redis", "The Redis server's certificate was refused"),
     "redis-token-stale": (115, "conflict", 409, False, 10, "client", "never", 0, "redis", "A newer holder of the lock was here"),
     "redis-idempotency-busy": (116, "conflict", 409, True, 10, "throttle", "always", 100, "redis", "A request with this idempotency key is running"),
     "redis-idempotency-mismatch": (117, "invalid", 422, False, 3, "client", "never", 0, "redis", "The idempotency key was used for another request"),

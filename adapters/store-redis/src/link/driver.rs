@@ -1,0 +1,182 @@
+//! The task that makes a connection, serves it, and makes it again.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use maily_errors::Result;
+use maily_redis::Event;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Shared;
+use super::greet::greet;
+use super::pipe::{End, Pipe};
+use super::queue::{Flight, State};
+use crate::error::{self, Failure};
+use crate::resp::Frames;
+use crate::stream::{self, Stream};
+
+/// Serves a link until nobody needs it: without a listener that is when the connection is lost and nobody calls.
+pub(super) async fn drive(shared: Arc<Shared>) {
+    let driver = Driver { shared };
+    loop {
+        let began = Instant::now();
+        match driver.connect().await {
+            Ok((stream, frames)) => {
+                let connected = Instant::now();
+                if !driver.serve(stream, frames).await {
+                    return;
+                }
+                // A connection that did not last is as good as none: the next one waits.
+                if connected.elapsed() < SHORT {
+                    driver.shared.queue.lock().failures += 1;
+                }
+            }
+            Err(err) => driver.down(&err),
+        }
+        let _ = began;
+        if !driver.pause().await {
+            return;
+        }
+    }
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+}
+
+impl Driver {
+    async fn connect(&self) -> Result<(Stream, Frames)> {
+        let options = &self.shared.options;
+        let attempt = async {
+            let target = self.shared.resolve.resolve().await?;
+            let mut stream = stream::connect(&target.address, &options.connect).await?;
+            let mut frames = Frames::default();
+            let hello = greet(&mut stream, &mut frames, options).await?;
+            self.shared.resolve.accept(&hello)?;
+            Ok((stream, frames, target.epoch))
+        };
+        let attempt = timeout(options.connect.timeout, attempt).await;
+        let (stream, frames, epoch) =
+            attempt.unwrap_or_else(|_| Err(error::connect_timeout(options.connect.timeout)))?;
+        if let Some(listener) = &options.listener {
+            listener(Event::Listening);
+        }
+        let mut queue = self.shared.queue.lock();
+        queue.state = State::Up;
+        queue.epoch = epoch;
+        queue.renew = false;
+        drop(queue);
+        self.shared.changed.notify_waiters();
+        Ok((stream, frames))
+    }
+
+    /// Serves a connection to its end; returns whether another one is wanted.
+    async fn serve(&self, stream: Stream, frames: Frames) -> bool {
+        let mut serving =
+            Serving { shared: &self.shared, pipe: Some(Pipe::new(&self.shared, stream, frames)) };
+        let end = poll_fn(|cx| serving.poll(cx)).await;
+        let (again, err) = match end {
+            End::Closed => (false, error::closed()),
+            End::Lost(err) => (true, err),
+            End::Renewed => (true, error::renewed()),
+        };
+        serving.end(&err);
+        again
+    }
+
+    /// Notes that an attempt failed, and tells everybody who waits for it.
+    fn down(&self, err: &maily_errors::Error) {
+        if let Some(listener) = &self.shared.options.listener {
+            listener(Event::Lost);
+        }
+        let mut queue = self.shared.queue.lock();
+        queue.failures = queue.failures.saturating_add(1);
+        queue.state = State::Down(Failure::of(err));
+        drop(queue);
+        self.shared.changed.notify_waiters();
+    }
+
+    /// Waits before the next attempt; returns whether to make it.
+    async fn pause(&self) -> bool {
+        let failures = self.shared.queue.lock().failures;
+        if failures > 0 {
+            sleep(backoff(failures)).await;
+        }
+        let mut queue = self.shared.queue.lock();
+        let again = !queue.closed && self.shared.options.listener.is_some();
+        queue.state = if again { State::Connecting } else { State::Idle };
+        drop(queue);
+        // Who began to wait during the pause begins the next attempt.
+        self.shared.changed.notify_waiters();
+        again
+    }
+}
+
+/// A pipe, and what must be said when it ends, be it with its runtime.
+struct Serving<'a> {
+    shared: &'a Shared,
+    pipe: Option<Pipe<'a>>,
+}
+
+impl Serving<'_> {
+    fn poll(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<End> {
+        match &mut self.pipe {
+            Some(pipe) => pipe.poll(cx),
+            None => std::task::Poll::Ready(End::Closed),
+        }
+    }
+
+    fn end(&mut self, err: &maily_errors::Error) {
+        let Some(pipe) = self.pipe.take() else { return };
+        let mut flights = pipe.into_flights();
+        let mut queue = self.shared.queue.lock();
+        queue.state = State::Connecting;
+        queue.renew = false;
+        queue.taken = 0;
+        queue.bytes = Vec::new();
+        flights.append(&mut queue.flights);
+        drop(queue);
+        // Before any call fails for it.
+        if let Some(listener) = &self.shared.options.listener {
+            listener(Event::Lost);
+        }
+        fail(flights, &Failure::of(err));
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.end(&error::closed());
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // The driver ends, by itself or with its runtime: the next call begins another one.
+        self.shared.queue.lock().state = State::Idle;
+        self.shared.changed.notify_waiters();
+    }
+}
+
+fn fail(flights: VecDeque<Flight>, failure: &Failure) {
+    for flight in flights {
+        if let Some(slot) = flight.slot {
+            slot.complete(Err(failure.error()));
+        }
+    }
+}
+
+/// Exponential backoff with full jitter: a random time up to 10 ms, doubled for each failure, at most 500 ms.
+///
+/// Source: Marc Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+fn backoff(failures: u32) -> Duration {
+    let limit = FIRST_PAUSE.saturating_mul(1 << failures.min(10)).min(MAX_PAUSE);
+    limit.mul_f64(rand::random::<f64>())
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const MAX_PAUSE: Duration = Duration::from_millis(500);
+/// A connection that ends sooner counts as a failed attempt.
+const SHORT: Duration = Duration::from_secs(1);

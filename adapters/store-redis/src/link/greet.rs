@@ -1,0 +1,100 @@
+//! The first words on a new connection.
+
+use bytes::Bytes;
+use maily_errors::{Code, Error, Result};
+use maily_redis::Reply;
+use tokio::io::AsyncWriteExt as _;
+
+use super::resolve::Hello;
+use super::{LinkOptions, events};
+use crate::error;
+use crate::resp::{Frame, Frames, encode};
+use crate::stream::Stream;
+
+/// Switches to RESP3, says who we are, and says what the link wants to be said; all in one round trip, or two with a
+/// database or a greeting.
+pub(super) async fn greet(stream: &mut Stream, frames: &mut Frames, options: &LinkOptions) -> Result<Hello> {
+    let connect = &options.connect;
+    let mut hello = vec![Bytes::from_static(b"HELLO"), Bytes::from_static(b"3")];
+    if let Some(password) = &connect.password {
+        let user = connect.user.as_deref().unwrap_or("default");
+        hello.push(Bytes::from_static(b"AUTH"));
+        hello.push(Bytes::copy_from_slice(user.as_bytes()));
+        hello.push(Bytes::copy_from_slice(password.expose().as_bytes()));
+    }
+    hello.push(Bytes::from_static(b"SETNAME"));
+    hello.push(Bytes::copy_from_slice(connect.name.as_bytes()));
+    let hello = ask(stream, frames, options, &[hello]).await?;
+    let hello = Hello::read(&hello);
+
+    let mut words = Vec::new();
+    if connect.database != 0 {
+        words.push(vec![Bytes::from_static(b"SELECT"), connect.database.to_string().into()]);
+    }
+    if let Some(greeting) = &options.greeting {
+        words.extend(greeting());
+    }
+    if !words.is_empty() {
+        ask(stream, frames, options, &words).await?;
+    }
+    Ok(hello)
+}
+
+/// Sends commands, and returns the last reply when the server has accepted every one.
+async fn ask(
+    stream: &mut Stream,
+    frames: &mut Frames,
+    options: &LinkOptions,
+    commands: &[Vec<Bytes>],
+) -> Result<Reply> {
+    let mut bytes = Vec::new();
+    for command in commands {
+        encode::command(&mut bytes, command, None);
+    }
+    let sent = async {
+        stream.write_all(&bytes).await?;
+        stream.flush().await
+    };
+    sent.await.map_err(|err| error::lost(&err))?;
+    let mut last = Reply::Nil;
+    for _ in commands {
+        last = accepted(answer(stream, frames, options).await?)?;
+    }
+    Ok(last)
+}
+
+/// Returns the next reply, or the push that stands for one.
+async fn answer(stream: &mut Stream, frames: &mut Frames, options: &LinkOptions) -> Result<Reply> {
+    loop {
+        match frames.next().map_err(error::malformed)? {
+            Some(Frame::Reply(reply)) => return Ok(reply),
+            Some(Frame::Push(words)) if events::is_confirmation(&words) => return Ok(Reply::List(words)),
+            Some(Frame::Push(words)) => events::tell(options, words),
+            None => {
+                let read = tokio::io::AsyncReadExt::read_buf(stream, frames.buffer()).await;
+                if read.map_err(|err| error::lost(&err))? == 0 {
+                    return Err(error::closed());
+                }
+            }
+        }
+    }
+}
+
+fn accepted(reply: Reply) -> Result<Reply> {
+    let Reply::Refused { code, message } = reply else { return Ok(reply) };
+    Err(match code.as_str() {
+        "NOAUTH" | "NOPERM" | "WRONGPASS" => {
+            Error::new(Code::RedisPasswordRefused, "the server refused the password, or the user's rights")
+        }
+        "LOADING" | "MASTERDOWN" | "BUSY" | "CLUSTERDOWN" | "READONLY" | "MOVED" => {
+            Error::new(Code::RedisUnreachable, "the server does not take commands now")
+        }
+        _ => Error::new(
+            Code::RedisProtocol,
+            "the server does not take the first commands; it must be 7.0 or newer",
+        ),
+    }
+    .with_operation("store_redis::connect")
+    .with_context("reply", code)
+    .with_context("message", message))
+}

@@ -1,0 +1,152 @@
+//! One connection to a server, made when it is needed and again when it is lost.
+//!
+//! Callers encode into a queue under a short lock; one task per connection writes what is queued in one go, reads the
+//! replies and answers the calls in their order. Many commands wake that task once, and it lets every other task that
+//! is ready queue its command first: so a write carries as many commands as there are.
+
+mod call;
+mod driver;
+mod events;
+mod greet;
+mod pipe;
+mod queue;
+mod resolve;
+mod slot;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use maily_redis::{Command, Listener};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+pub use self::call::Call;
+use self::queue::{Queue, State};
+pub(crate) use self::resolve::{Constant, Hello, Resolve, Target};
+use crate::stream::Connect;
+
+/// The most commands without a reply on one connection. One more is an error.
+pub(crate) const MAX_CALLS: usize = 65_536;
+
+/// The most bytes that wait to be written to one connection. More is an error, unless it is one command alone.
+pub(crate) const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Words that are sent to a new connection before anything else; made anew for each.
+pub(crate) type Greeting = Arc<dyn Fn() -> Vec<Vec<bytes::Bytes>> + Send + Sync>;
+
+/// How a link behaves.
+#[derive(Clone)]
+pub(crate) struct LinkOptions {
+    /// How to make a connection: TLS, password, database, time limit.
+    pub(crate) connect: Arc<Connect>,
+    /// After how long without a byte, while a reply is due, the connection counts as lost.
+    pub(crate) silence: Duration,
+    /// Hears what the server says by itself. A link with a listener connects at once, again and again, and asks the
+    /// server for a sign of life when nothing else is said.
+    pub(crate) listener: Option<Listener>,
+    /// What a new connection is told first, such as subscriptions; each must be accepted.
+    pub(crate) greeting: Option<Greeting>,
+}
+
+/// A connection that comes back. Clones share it; it ends with the last one and the last call.
+#[derive(Clone)]
+pub(crate) struct Link {
+    owner: Arc<Owner>,
+}
+
+struct Owner {
+    shared: Arc<Shared>,
+}
+
+/// What callers and the driver share.
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Notified when the connection is up or down.
+    changed: Arc<Notify>,
+    resolve: Arc<dyn Resolve>,
+    options: LinkOptions,
+}
+
+// === impl Link ===
+
+impl Link {
+    /// Creates a link to where `resolve` says. Connects with the first call; with a listener at once, if called within
+    /// a runtime.
+    pub(crate) fn new(resolve: Arc<dyn Resolve>, options: LinkOptions) -> Self {
+        let listens = options.listener.is_some();
+        let shared =
+            Shared { queue: Mutex::new(Queue::new()), changed: Arc::new(Notify::new()), resolve, options };
+        let link = Self { owner: Arc::new(Owner { shared: Arc::new(shared) }) };
+        if listens && tokio::runtime::Handle::try_current().is_ok() {
+            link.start();
+        }
+        link
+    }
+
+    /// Sends a command; the future is the reply.
+    #[inline]
+    pub(crate) fn call(&self, command: Command) -> Call {
+        Call::new(self.clone(), command)
+    }
+
+    /// Lets commands from now on carry this epoch.
+    pub(crate) fn set_epoch(&self, epoch: u64) {
+        self.owner.shared.queue.lock().epoch = epoch;
+    }
+
+    /// Says whether commands are taken now.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.owner.shared.queue.lock().state, State::Up)
+    }
+
+    /// Drops the connection, so that the next one is made to where the resolver says then.
+    pub(crate) fn renew(&self) {
+        self.owner.shared.renew();
+    }
+
+    /// Starts the driver unless it runs.
+    fn start(&self) {
+        let shared = &self.owner.shared;
+        let mut queue = shared.queue.lock();
+        if matches!(queue.state, State::Idle) {
+            queue.state = State::Connecting;
+            drop(queue);
+            tokio::spawn(driver::drive(Arc::clone(shared)));
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("resolve", &self.owner.shared.resolve).finish_non_exhaustive()
+    }
+}
+
+// === impl Owner ===
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue.lock();
+        queue.closed = true;
+        let driver = queue.driver.take();
+        drop(queue);
+        self.shared.changed.notify_waiters();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn renew(&self) {
+        let mut queue = self.queue.lock();
+        queue.renew = true;
+        if let Some(driver) = queue.driver.take() {
+            drop(queue);
+            driver.wake();
+        }
+    }
+}

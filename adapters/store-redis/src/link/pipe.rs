@@ -1,0 +1,276 @@
+//! One connection while it lasts.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use maily_errors::Error;
+use maily_redis::Reply;
+use tokio::io::AsyncWrite as _;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::io::poll_read_buf;
+
+use super::queue::Flight;
+use super::{Shared, events};
+use crate::error;
+use crate::resp::{Frame, Frames};
+use crate::stream::Stream;
+
+/// Why a pipe ended.
+pub(super) enum End {
+    /// Nobody is left who could call.
+    Closed,
+    /// The connection is of no use any more.
+    Lost(Error),
+    /// Somebody wants another connection.
+    Renewed,
+}
+
+/// Writes what is queued, and gives each reply to the oldest call without one.
+pub(super) struct Pipe<'a> {
+    shared: &'a Shared,
+    stream: Stream,
+    frames: Frames,
+    out: Vec<u8>,
+    written: usize,
+    flights: VecDeque<Flight>,
+    /// Whether the tasks that are ready had their chance to queue a command before the next write.
+    yielded: bool,
+    flushed: bool,
+    /// When the last bytes came, and when the first of the flights began.
+    heard: Instant,
+    busy: Instant,
+    ping: bool,
+    alarm: Alarm,
+}
+
+/// One timer for everything that is due on a connection. It may ring early, never late.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    at: Option<Instant>,
+}
+
+impl<'a> Pipe<'a> {
+    pub(super) fn new(shared: &'a Shared, stream: Stream, frames: Frames) -> Self {
+        let now = Instant::now();
+        let mut pipe = Self {
+            shared,
+            stream,
+            frames,
+            out: Vec::new(),
+            written: 0,
+            flights: VecDeque::new(),
+            yielded: false,
+            flushed: true,
+            heard: now,
+            busy: now,
+            ping: false,
+            alarm: Alarm { sleep: Box::pin(sleep_until(now)), at: None },
+        };
+        pipe.set_alarm(now);
+        pipe
+    }
+
+    /// Does all that can be done now; ready when the connection is over.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Err(err) = self.read(cx) {
+            return Poll::Ready(End::Lost(err));
+        }
+        loop {
+            match self.write(cx) {
+                Ok(None) => {}
+                Ok(Some(end)) => return Poll::Ready(end),
+                Err(err) => return Poll::Ready(End::Lost(err)),
+            }
+            // After the write, which may have set it: only a timer that was polled rings.
+            if self.alarm.at.is_none() || self.alarm.sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            if self.is_silent(now) {
+                return Poll::Ready(End::Lost(error::silent(self.shared.options.silence)));
+            }
+            self.expire(now);
+            self.ping |= self.wants_ping(now);
+            self.set_alarm(now);
+        }
+    }
+
+    /// Returns what had no reply yet.
+    pub(super) fn into_flights(self) -> VecDeque<Flight> {
+        self.flights
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let mut heard = false;
+        loop {
+            match poll_read_buf(Pin::new(&mut self.stream), cx, self.frames.buffer()) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => return Err(error::closed()),
+                Poll::Ready(Ok(_)) => heard = true,
+                Poll::Ready(Err(err)) => return Err(error::lost(&err)),
+            }
+            while let Some(frame) = self.frames.next().map_err(error::malformed)? {
+                match frame {
+                    Frame::Reply(reply) => self.answer(reply)?,
+                    Frame::Push(words) => self.hear(words)?,
+                }
+            }
+        }
+        if heard {
+            self.heard = Instant::now();
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn answer(&mut self, reply: Reply) -> Result<(), Error> {
+        let flight = self.flights.pop_front().ok_or_else(error::unasked)?;
+        if let Reply::Refused { code, .. } = &reply
+            && self.shared.resolve.is_misled(code)
+        {
+            self.shared.queue.lock().renew = true;
+        }
+        if let Some(slot) = flight.slot {
+            slot.complete(Ok(reply));
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, words: Vec<Reply>) -> Result<(), Error> {
+        let awaited = self.flights.front().and_then(|flight| flight.confirmation);
+        if awaited.is_some() && awaited == events::kind(&words).map(AsRef::as_ref) {
+            return self.answer(Reply::List(words));
+        }
+        events::tell(&self.shared.options, words);
+        Ok(())
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Option<End>, Error> {
+        loop {
+            while self.written < self.out.len() {
+                match Pin::new(&mut self.stream).poll_write(cx, &self.out[self.written..]) {
+                    Poll::Pending => return Ok(self.listen(cx)),
+                    Poll::Ready(Ok(0)) => return Err(error::closed()),
+                    Poll::Ready(Ok(count)) => self.written += count,
+                    Poll::Ready(Err(err)) => return Err(error::lost(&err)),
+                }
+                self.flushed = false;
+            }
+            if !self.flushed {
+                match Pin::new(&mut self.stream).poll_flush(cx) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => self.flushed = true,
+                    Poll::Ready(Err(err)) => return Err(error::lost(&err)),
+                }
+            }
+            if let Some(waits) = self.take(cx) {
+                return Ok(waits);
+            }
+        }
+    }
+
+    /// Registers for what calls say while nothing can be written.
+    fn listen(&self, cx: &Context<'_>) -> Option<End> {
+        let mut queue = self.shared.queue.lock();
+        queue.taken = self.flights.len();
+        queue.driver = Some(cx.waker().clone());
+        if queue.renew { Some(End::Renewed) } else { None }
+    }
+
+    /// Takes what is queued; returns `Some` when there is nothing to write, with the reason to end if there is one.
+    fn take(&mut self, cx: &Context<'_>) -> Option<Option<End>> {
+        let mut queue = self.shared.queue.lock();
+        if queue.renew {
+            return Some(Some(End::Renewed));
+        }
+        if queue.bytes.is_empty() && !self.ping {
+            if queue.closed && self.flights.is_empty() {
+                return Some(Some(End::Closed));
+            }
+            queue.taken = self.flights.len();
+            queue.driver = Some(cx.waker().clone());
+            return Some(None);
+        }
+        if !self.yielded && !self.ping {
+            drop(queue);
+            self.yielded = true;
+            // Behind every task that is ready now: each of them may queue a command for the same write.
+            cx.waker().wake_by_ref();
+            return Some(None);
+        }
+        self.yielded = false;
+        self.written = 0;
+        self.out.clear();
+        if self.out.capacity() > MAX_KEPT_BYTES {
+            self.out = Vec::new();
+        }
+        mem::swap(&mut self.out, &mut queue.bytes);
+        let was_idle = self.flights.is_empty();
+        let earliest = queue.flights.iter().map(|flight| flight.deadline).min();
+        self.flights.append(&mut queue.flights);
+        queue.taken = self.flights.len();
+        drop(queue);
+        if mem::take(&mut self.ping) {
+            self.out.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
+            let deadline = Instant::now() + self.shared.options.silence;
+            self.flights.push_back(Flight { slot: None, deadline, confirmation: None });
+        }
+        if was_idle {
+            self.busy = Instant::now();
+            self.alarm.ring_by(self.busy + self.shared.options.silence);
+        }
+        if let Some(earliest) = earliest {
+            self.alarm.ring_by(earliest);
+        }
+        None
+    }
+
+    fn is_silent(&self, now: Instant) -> bool {
+        !self.flights.is_empty() && now >= self.heard.max(self.busy) + self.shared.options.silence
+    }
+
+    fn wants_ping(&self, now: Instant) -> bool {
+        self.shared.options.listener.is_some()
+            && self.flights.is_empty()
+            && now >= self.heard + self.shared.options.silence / 2
+    }
+
+    /// Answers the calls whose deadline is over. Their places stay: the replies may still come.
+    fn expire(&self, now: Instant) {
+        for flight in &self.flights {
+            if flight.deadline <= now
+                && let Some(slot) = &flight.slot
+            {
+                slot.complete(Err(error::timeout()));
+            }
+        }
+    }
+
+    /// Sets the alarm to the first thing that is due after `now`.
+    fn set_alarm(&mut self, now: Instant) {
+        let silence = self.shared.options.silence;
+        self.alarm.at = None;
+        if !self.flights.is_empty() {
+            self.alarm.ring_by(self.heard.max(self.busy) + silence);
+        } else if self.shared.options.listener.is_some() && !self.ping {
+            self.alarm.ring_by(self.heard + silence / 2);
+        }
+        if let Some(next) = self.flights.iter().map(|flight| flight.deadline).filter(|at| *at > now).min() {
+            self.alarm.ring_by(next);
+        }
+    }
+}
+
+impl Alarm {
+    fn ring_by(&mut self, at: Instant) {
+        if self.at.is_none_or(|now| at < now) {
+            self.at = Some(at);
+            self.sleep.as_mut().reset(at);
+        }
+    }
+}
+
+/// A write buffer over this size is given back after use.
+const MAX_KEPT_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,99 @@
+//! What calls hand to the task that drives their connection.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use maily_redis::Command;
+use tokio::time::Instant;
+
+use super::slot::Slot;
+use super::{MAX_CALLS, MAX_QUEUED_BYTES};
+use crate::error::Failure;
+use crate::resp::encode;
+
+/// One command on its way, from its encoding to its reply.
+#[derive(Debug)]
+pub(super) struct Flight {
+    /// Who waits; nobody for a heartbeat.
+    pub(super) slot: Option<Arc<Slot>>,
+    pub(super) deadline: Instant,
+    /// The push that confirms the command, where it has no reply: RESP3 answers subscriptions so.
+    pub(super) confirmation: Option<&'static [u8]>,
+}
+
+/// How the connection is.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Being made.
+    Connecting,
+    /// Not there, and the last attempt to make it failed.
+    Down(Failure),
+    /// Not there, and nobody makes it.
+    Idle,
+    /// Takes commands.
+    Up,
+}
+
+/// Commands that are encoded and not yet taken by the driver, in the order in which their replies will come.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) state: State,
+    /// Wakes the driver; taken by the first command that it must hear of, so that many commands wake it once.
+    pub(super) driver: Option<Waker>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) flights: VecDeque<Flight>,
+    /// How many flights the driver had when it last looked.
+    pub(super) taken: usize,
+    /// What takes the place of [`Command::epoch`].
+    pub(super) epoch: u64,
+    /// Attempts that failed since the connection was last of use.
+    pub(super) failures: u32,
+    /// Whether the connection is to be replaced.
+    pub(super) renew: bool,
+    /// Whether nobody is left who could call.
+    pub(super) closed: bool,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Idle,
+            driver: None,
+            bytes: Vec::new(),
+            flights: VecDeque::new(),
+            taken: 0,
+            epoch: 0,
+            failures: 0,
+            renew: false,
+            closed: false,
+        }
+    }
+
+    /// Says whether one more command fits: a large one always does when nothing else waits to be written.
+    pub(super) fn has_room(&self, command: &Command) -> bool {
+        self.flights.len() + self.taken < MAX_CALLS
+            && (self.bytes.is_empty()
+                || self.bytes.len() + encode::size(&command.arguments) <= MAX_QUEUED_BYTES)
+    }
+
+    /// Appends a command; returns the driver's waker if it must be woken.
+    #[inline]
+    pub(super) fn push(&mut self, command: &Command, slot: Arc<Slot>) -> Option<Waker> {
+        let epoch = command.epoch.map(|index| (index, self.epoch));
+        encode::command(&mut self.bytes, &command.arguments, epoch);
+        let confirmation = command.arguments.first().and_then(|name| confirmation(name));
+        self.flights.push_back(Flight { slot: Some(slot), deadline: command.deadline, confirmation });
+        self.driver.take()
+    }
+}
+
+fn confirmation(name: &[u8]) -> Option<&'static [u8]> {
+    // Nearly every name is shorter.
+    if name.len() < 9 {
+        return None;
+    }
+    let kinds: [&'static [u8]; 6] =
+        [b"subscribe", b"ssubscribe", b"psubscribe", b"unsubscribe", b"sunsubscribe", b"punsubscribe"];
+    kinds.into_iter().find(|kind| name.eq_ignore_ascii_case(kind))
+}

@@ -1,0 +1,92 @@
+//! Which server a link connects to.
+
+use std::fmt;
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use maily_errors::Result;
+use maily_redis::Reply;
+
+use crate::stream::Address;
+
+/// Where to connect, and what the commands on that connection carry as their epoch.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Target {
+    pub(crate) address: Address,
+    pub(crate) epoch: u64,
+}
+
+/// What a server said of itself when it was greeted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Hello {
+    /// `redis` or `valkey`.
+    pub(crate) server: String,
+    pub(crate) version: String,
+    /// `standalone`, `cluster` or `sentinel`.
+    pub(crate) mode: String,
+    /// `master` or `replica`.
+    pub(crate) role: String,
+    /// The server's number of this connection.
+    pub(crate) id: i64,
+}
+
+/// Finds the server of a [`Link`](super::Link), before each attempt to connect.
+pub(crate) trait Resolve: fmt::Debug + Send + Sync {
+    /// Returns where the server is now. Bounded by the time limit of the connection attempt.
+    fn resolve(&self) -> BoxFuture<'_, Result<Target>>;
+
+    /// Refuses a server that is not the one looked for, such as one that is a replica by now.
+    ///
+    /// # Errors
+    ///
+    /// Why this server is not taken: the attempt fails with it.
+    fn accept(&self, hello: &Hello) -> Result<()> {
+        let _ = hello;
+        Ok(())
+    }
+
+    /// Says whether this refusal of a command means that the connection leads to the wrong server, so that it is
+    /// replaced. The caller still gets the refusal.
+    fn is_misled(&self, code: &str) -> bool {
+        let _ = code;
+        false
+    }
+}
+
+/// A server that is always at the same address, with epoch 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Constant(pub(crate) Address);
+
+impl Resolve for Constant {
+    fn resolve(&self) -> BoxFuture<'_, Result<Target>> {
+        ready(Ok(Target { address: self.0.clone(), epoch: 0 })).boxed()
+    }
+}
+
+// === impl Hello ===
+
+impl Hello {
+    /// Reads the answer to `HELLO`: names and values in turn.
+    pub(super) fn read(reply: &Reply) -> Self {
+        let mut hello = Self::default();
+        let Reply::List(words) = reply else { return hello };
+        let (pairs, _) = words.as_chunks::<2>();
+        for [name, value] in pairs {
+            let Reply::Data(name) = name else { continue };
+            let field = match (name.as_ref(), value) {
+                (b"server", _) => &mut hello.server,
+                (b"version", _) => &mut hello.version,
+                (b"mode", _) => &mut hello.mode,
+                (b"role", _) => &mut hello.role,
+                (b"id", Reply::Integer(id)) => {
+                    hello.id = *id;
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Reply::Data(text) = value {
+                *field = String::from_utf8_lossy(text).into_owned();
+            }
+        }
+        hello
+    }
+}
