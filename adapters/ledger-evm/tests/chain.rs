@@ -4,7 +4,7 @@
 #[expect(unreachable_pub, reason = "shared by the tests")]
 mod support;
 
-use maily_errors::{Code, Error};
+use maily_errors::{Code, Error, Value};
 use maily_ledger_evm::EvmConfig;
 use maily_trust::checkpoint::Checkpoint;
 use maily_trust::memory::{Ed25519Signer, MemoryJournal};
@@ -189,10 +189,10 @@ async fn wrong_settings_are_named() {
     {
         let err = EvmConfig::new(url, key).deploy().await.unwrap_err();
         assert_eq!(err.code(), Code::ConfigInvalid);
-        assert_eq!(err.public_context().collect::<Vec<_>>(), [("key", wrong)]);
+        assert_eq!(err.public_context().collect::<Vec<_>>(), [("key", &Value::from(wrong))]);
     }
     let err = EvmConfig::new("http://127.0.0.1:1", KEY).build().await.unwrap_err();
-    assert_eq!(err.public_context().collect::<Vec<_>>(), [("key", "contract")]);
+    assert_eq!(err.public_context().collect::<Vec<_>>(), [("key", &Value::from("contract"))]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Errors become the exceptions of `maily.errors`.
 
-use maily_errors::{Code, Error, Problem, Violation};
+use maily_errors::{Code, Error, Problem, Value, Violation};
+use pyo3::IntoPyObjectExt as _;
 use pyo3::PyErr;
 use pyo3::prelude::*;
 
@@ -35,7 +36,8 @@ pub(crate) fn to_py(err: Error) -> PyErr {
 }
 
 fn exception<'py>(py: Python<'py>, err: &Error) -> PyResult<Bound<'py, PyAny>> {
-    let context: Vec<(&str, &str)> = err.context().collect();
+    let context: Vec<(&str, Bound<'py, PyAny>)> =
+        err.context().map(|(key, value)| Ok((key, object(py, value)?))).collect::<PyResult<_>>()?;
     let violations: Vec<(&str, &str)> = err
         .violations()
         .iter()
@@ -50,4 +52,16 @@ fn exception<'py>(py: Python<'py>, err: &Error) -> PyResult<Bound<'py, PyAny>> {
         context,
         violations,
     ))
+}
+
+/// Turns a value of the context into the object that Python has for it.
+fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(truth) = value.as_bool() {
+        return truth.into_bound_py_any(py);
+    }
+    match (value.as_i64(), value.as_f64()) {
+        (Some(number), _) => number.into_bound_py_any(py),
+        (None, Some(number)) => number.into_bound_py_any(py),
+        (None, None) => value.as_str().into_bound_py_any(py),
+    }
 }

@@ -99,7 +99,7 @@ def test_values_over_a_limit_are_named(url: str | None) -> None:
         store.increment("text")
 
     assert too_large.value.code == Code.REDIS_KEY_TOO_LARGE
-    assert too_large.value.context["limit_bytes"] == "1024"
+    assert too_large.value.context["limit_bytes"] == 1024
     assert no_number.value.code == Code.REDIS_NOT_A_NUMBER
 
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::catalogue::Class;
 use crate::model::Error;
 use crate::port::Report;
+use crate::trace::TraceContext;
 
 /// Keeps what was reported, for tests and for a first look. Clones share the list.
 ///
@@ -59,10 +60,12 @@ impl Report for MemoryReport {
 impl Report for LogReport {
     fn report(&self, err: &Error) {
         let code = err.code().name();
+        let trace_id =
+            err.trace().or_else(TraceContext::current).map(|trace| tracing::field::display(trace.trace_id()));
         match err.code().class() {
-            Class::Server => tracing::error!(code, error = ?err, "failed"),
+            Class::Server => tracing::error!(code, trace_id, error = ?err, "failed"),
             Class::Client | Class::Throttle | Class::Transient => {
-                tracing::debug!(code, error = ?err, "failed")
+                tracing::debug!(code, trace_id, error = ?err, "failed")
             }
         }
     }

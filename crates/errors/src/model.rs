@@ -3,11 +3,15 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
+use crate::causes::Causes;
 use crate::code::Code;
+use crate::context::{IntoContext, Pair, Pairs, Value};
 use crate::kind::Kind;
-use crate::redact::IntoContext;
+use crate::trace::TraceContext;
+use crate::violation::Violation;
 
 /// A `Result` with the error of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,20 +28,12 @@ pub enum Status {
     Temporary,
 }
 
-/// A violation of one field of the input.
-#[derive(Clone, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
-pub struct Violation {
-    /// Where: a JSON Pointer (RFC 6901) into the input.
-    pub pointer: String,
-    /// What is wrong with it.
-    pub detail: String,
-}
-
 /// What went wrong ([`kind`](Self::kind), [`code`](Self::code)), whether to try again
 /// ([`status`](Self::status)), and where ([`operation`](Self::operation)).
 ///
-/// An error that is only a code allocates nothing; the first detail allocates one box.
-/// Messages are static text, so that no input and no secret can reach a response through them.
+/// An error that is only a code is two words and allocates nothing. The first detail allocates one box, which also
+/// holds the place in the code, the current position in the trace and two pairs of context; numbers and short texts
+/// lie in it. Messages are static text, so that no input and no secret can reach a response through them.
 ///
 /// # Examples
 ///
@@ -55,29 +51,27 @@ pub struct Violation {
 /// ```
 pub struct Error {
     code: Code,
-    status: Status,
+    /// Whether the retries of a retryable code are spent.
+    spent: bool,
     detail: Option<Box<Detail>>,
 }
 
-#[derive(Default)]
 struct Detail {
     message: Option<&'static str>,
     operation: Option<&'static str>,
+    location: &'static Location<'static>,
+    trace: Option<TraceContext>,
     retry_after: Option<Duration>,
-    context: Vec<Pair>,
+    context: Pairs,
     violations: Vec<Violation>,
+    causes: Causes,
     source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-struct Pair {
-    key: &'static str,
-    value: String,
-    public: bool,
 }
 
 impl Error {
     /// Creates an error with a message: lower case, no full stop, no value.
     #[must_use]
+    #[track_caller]
     pub fn new(code: impl Into<Code>, message: &'static str) -> Self {
         let mut error = Self::from_code(code.into());
         error.detail().message = Some(message);
@@ -87,12 +81,12 @@ impl Error {
     /// Creates an error that is only a code. Does not allocate.
     #[must_use]
     pub const fn from_code(code: Code) -> Self {
-        let status = if code.is_retryable() { Status::Temporary } else { Status::Permanent };
-        Self { code, status, detail: None }
+        Self { code, spent: false, detail: None }
     }
 
     /// Says where it happened, as `module::function`.
     #[must_use]
+    #[track_caller]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.detail().operation = Some(operation);
         self
@@ -100,6 +94,7 @@ impl Error {
 
     /// Adds a value that explains the error. Only a [`Public`](crate::Public) one reaches a response.
     #[must_use]
+    #[track_caller]
     pub fn with_context(mut self, key: &'static str, value: impl IntoContext) -> Self {
         let (value, public) = value.into_context();
         self.detail().context.push(Pair { key, value, public });
@@ -108,13 +103,22 @@ impl Error {
 
     /// Adds a violation of one field of the input, at a JSON Pointer.
     #[must_use]
-    pub fn with_violation(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.detail().violations.push(Violation { pointer: pointer.into(), detail: detail.into() });
+    #[track_caller]
+    pub fn with_violation(self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.with_violations([Violation::new(pointer, detail)])
+    }
+
+    /// Adds violations of fields of the input.
+    #[must_use]
+    #[track_caller]
+    pub fn with_violations(mut self, violations: impl IntoIterator<Item = Violation>) -> Self {
+        self.detail().violations.extend(violations);
         self
     }
 
     /// Keeps the error that led to this one. It reaches the log, never a response.
     #[must_use]
+    #[track_caller]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.detail().source = Some(source.into());
         self
@@ -122,22 +126,53 @@ impl Error {
 
     /// Says how long to wait before the next try.
     #[must_use]
+    #[track_caller]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
         self.detail().retry_after = Some(delay);
+        self
+    }
+
+    /// Says in which trace and span it happened, if that is not the current one.
+    #[must_use]
+    #[track_caller]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.detail().trace = Some(trace);
+        self
+    }
+
+    /// Says which services met it before this one.
+    #[must_use]
+    #[track_caller]
+    pub fn with_causes(mut self, causes: Causes) -> Self {
+        self.detail().causes = causes;
         self
     }
 
     /// Marks a temporary error as one whose retries are spent; a permanent one stays permanent.
     #[must_use]
     pub const fn into_persistent(mut self) -> Self {
-        if matches!(self.status, Status::Temporary) {
-            self.status = Status::Persistent;
-        }
+        self.spent = true;
         self
     }
 
+    /// What the first detail finds: where it is given, and in which trace.
+    #[track_caller]
     fn detail(&mut self) -> &mut Detail {
-        self.detail.get_or_insert_default()
+        // Not a closure: it would be its own caller.
+        let location = Location::caller();
+        self.detail.get_or_insert_with(|| {
+            Box::new(Detail {
+                message: None,
+                operation: None,
+                location,
+                trace: TraceContext::current(),
+                retry_after: None,
+                context: Pairs::default(),
+                violations: Vec::new(),
+                causes: Causes::default(),
+                source: None,
+            })
+        })
     }
 
     /// Returns what went wrong, precisely.
@@ -155,13 +190,17 @@ impl Error {
     /// Returns whether the same call may succeed later.
     #[must_use]
     pub const fn status(&self) -> Status {
-        self.status
+        match (self.code.is_retryable(), self.spent) {
+            (false, _) => Status::Permanent,
+            (true, false) => Status::Temporary,
+            (true, true) => Status::Persistent,
+        }
     }
 
     /// Returns whether the same call may succeed later and nobody has spent the retries.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
-        matches!(self.status, Status::Temporary)
+        matches!(self.status(), Status::Temporary)
     }
 
     /// Returns the message, or the title of the code.
@@ -182,14 +221,20 @@ impl Error {
         self.detail.as_ref().and_then(|detail| detail.retry_after)
     }
 
+    /// Returns what a document says about the next try, in milliseconds: nothing if it is pointless.
+    pub(crate) fn delay_ms(&self) -> Option<u64> {
+        let delay = || self.retry_after().unwrap_or(self.code.backoff());
+        self.is_temporary().then(|| u64::try_from(delay().as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// Iterates over all context, for a log.
-    pub fn context(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.pairs().map(|pair| (pair.key, pair.value.as_str()))
+    pub fn context(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.pairs().map(|pair| (pair.key, &pair.value))
     }
 
     /// Iterates over the context that a response may show.
-    pub fn public_context(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.pairs().filter(|pair| pair.public).map(|pair| (pair.key, pair.value.as_str()))
+    pub fn public_context(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.pairs().filter(|pair| pair.public).map(|pair| (pair.key, &pair.value))
     }
 
     /// Returns the fields of the input that are wrong.
@@ -198,10 +243,30 @@ impl Error {
         self.detail.as_ref().map_or(&[], |detail| &detail.violations)
     }
 
+    /// Returns the services that met it before this one, the nearest first.
+    #[must_use]
+    pub fn causes(&self) -> &Causes {
+        self.detail.as_ref().map_or(&NO_CAUSES, |detail| &detail.causes)
+    }
+
+    /// Returns in which trace and span it happened. An error that is only a code does not know.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.detail.as_ref().and_then(|detail| detail.trace)
+    }
+
+    /// Returns where in the code its first detail was given, for the log.
+    #[must_use]
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.detail.as_ref().map(|detail| detail.location)
+    }
+
     fn pairs(&self) -> impl Iterator<Item = &Pair> {
-        self.detail.iter().flat_map(|detail| &detail.context)
+        self.detail.iter().flat_map(|detail| detail.context.iter())
     }
 }
+
+static NO_CAUSES: Causes = Causes::NONE;
 
 impl From<Code> for Error {
     fn from(code: Code) -> Self {
@@ -238,9 +303,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// As [`Display`](fmt::Display), with the place in the code and all sources: for a log.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)?;
+        if let Some(location) = self.location() {
+            write!(f, " [{location}]")?;
+        }
         let mut source = self.source();
         while let Some(err) = source {
             write!(f, "; because: {err}")?;

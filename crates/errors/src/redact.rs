@@ -10,7 +10,8 @@ use std::fmt;
 /// use maily_errors::{Code, Error, Public};
 ///
 /// let err = Error::new(Code::PromptTooLarge, "prompt is too long").with_context("limit_bytes", Public(4096));
-/// assert_eq!(err.public_context().next(), Some(("limit_bytes", "4096")));
+/// let (key, value) = err.public_context().next().unwrap();
+/// assert_eq!((key, value.as_i64()), ("limit_bytes", Some(4096)));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Public<T>(pub T);
@@ -65,37 +66,5 @@ impl<T> From<T> for Secret<T> {
 impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Secret<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::deserialize(deserializer).map(Self)
-    }
-}
-
-/// A value that can be the context of an error.
-///
-/// Anything that can be displayed is context for the log; only what is wrapped in [`Public`] reaches a response.
-pub trait IntoContext {
-    /// Returns the text, and whether a response may show it.
-    fn into_context(self) -> (String, bool);
-}
-
-impl<T: fmt::Display> IntoContext for Public<T> {
-    fn into_context(self) -> (String, bool) {
-        (self.0.to_string(), true)
-    }
-}
-
-macro_rules! log_only {
-    ($($kind:ty),*) => {$(
-        impl IntoContext for $kind {
-            fn into_context(self) -> (String, bool) {
-                (self.to_string(), false)
-            }
-        }
-    )*};
-}
-
-log_only!(&str, &String, String, bool, char, f64, i32, i64, u16, u32, u64, usize);
-
-impl IntoContext for std::path::Display<'_> {
-    fn into_context(self) -> (String, bool) {
-        (self.to_string(), false)
     }
 }

@@ -25,7 +25,7 @@ fn full_document_has_the_golden_bytes() {
 
     let problem = Problem::from(&err)
         .with_instance("/v1/chat/completions")
-        .with_trace_id("4bf92f3577b34da6a3ce929d0e0e4736");
+        .with_trace_id("4bf92f3577b34da6a3ce929d0e0e4736".parse().unwrap());
 
     assert_eq!(String::from_utf8(problem.to_json()), Ok(String::from_utf8_lossy(golden(FULL)).into_owned()));
     assert_eq!(Problem::from_json(FULL).unwrap(), problem);

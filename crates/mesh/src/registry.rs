@@ -55,7 +55,7 @@ impl Registry {
             let known: Vec<_> = self.schemes.keys().copied().collect();
             Error::new(Code::ConfigInvalid, "the node has a scheme that is not offered")
                 .with_operation("mesh::build")
-                .with_context("node", Public(&node.name))
+                .with_context("node", Public(node.name.as_str()))
                 .with_context("scheme", Public(node.scheme()))
                 .with_context("offered", Public(known.join(", ")))
         })?;

@@ -77,7 +77,7 @@ impl Mesh {
             if config.nodes[..index].iter().any(|node| node.name == wanted.name) {
                 return Err(Error::new(Code::ConfigInvalid, "two nodes have one name")
                     .with_operation("mesh::connect")
-                    .with_context("node", Public(&wanted.name)));
+                    .with_context("node", Public(wanted.name.as_str())));
             }
             let node = Node::new(wanted.name.clone(), registry.build(wanted)?);
             let named = wanted.models.iter().fold(node, |node, model| node.with_model(model.clone()));

@@ -143,14 +143,18 @@ mod tests {
 
         let context: Vec<_> = err.public_context().collect();
         assert_eq!(err.code(), Code::ConfigInvalid);
-        assert_eq!(context, [("key", "server.listen_on"), ("did_you_mean", "server.listen")]);
+        assert_eq!(context.len(), 2);
+        assert!(context[0].0 == "key" && *context[0].1 == "server.listen_on", "{err}");
+        assert!(context[1].0 == "did_you_mean" && *context[1].1 == "server.listen", "{err}");
     }
 
     #[test]
     fn unknown_key_of_a_node_is_found() {
         let err = load_text("[[mesh.nodes]]\nnmae = \"a\"\n").unwrap_err();
 
-        assert!(err.public_context().any(|pair| pair == ("did_you_mean", "mesh.nodes.name")));
+        assert!(
+            err.public_context().any(|(key, value)| key == "did_you_mean" && *value == "mesh.nodes.name")
+        );
     }
 
     #[test]
@@ -173,28 +177,31 @@ mod tests {
     fn line_of_a_syntax_error_is_named() {
         let err = load_text("[server]\nlisten = \n").unwrap_err();
 
-        assert!(err.context().any(|pair| pair == ("line", "2")));
+        assert!(err.context().any(|(key, value)| key == "line" && *value == 2));
     }
 
     #[test]
     fn value_of_the_wrong_type_names_its_key() {
         let err = load_text("[mesh.retry]\nattempts = \"three\"\n").unwrap_err();
 
-        assert!(err.public_context().any(|pair| pair == ("key", "mesh.retry.attempts")), "{err}");
+        assert!(
+            err.public_context().any(|(key, value)| key == "key" && *value == "mesh.retry.attempts"),
+            "{err}"
+        );
     }
 
     #[test]
     fn number_out_of_its_range_names_the_range() {
         let err = load_text("[mesh.retry]\nattempts = 0\n").unwrap_err();
 
-        assert!(err.public_context().any(|pair| pair == ("range", "1 to 10")), "{err}");
+        assert!(err.public_context().any(|(key, value)| key == "range" && *value == "1 to 10"), "{err}");
     }
 
     #[test]
     fn short_key_is_refused() {
         let err = load_text("[server]\nkeys = [\"short\"]\n").unwrap_err();
 
-        assert!(err.public_context().any(|pair| pair == ("key", "server.keys")));
+        assert!(err.public_context().any(|(key, value)| key == "key" && *value == "server.keys"));
     }
 
     #[test]

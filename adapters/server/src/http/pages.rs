@@ -31,7 +31,7 @@ pub fn pages(api: OpenApi, metrics: PrometheusHandle, draining: CancellationToke
 pub async fn problem_wrong_method(method: Method, uri: Uri) -> Response {
     let err = Error::from(Code::MethodNotAllowed)
         .with_operation("server::route")
-        .with_context("method", Public(method))
+        .with_context("method", Public(method.as_str()))
         .with_context("path", Public(uri.path()));
     Problem::from(err).into_response()
 }

@@ -73,7 +73,7 @@ impl Future for ResponseFuture {
 
 /// Names the node, and says when the fleet, rather than this node, may be asked again.
 fn explain(err: Error, node: &NodeName, nodes: &Nodes, model: &ModelName) -> Error {
-    let err = err.with_context("node", Public(node));
+    let err = err.with_context("node", Public(node.as_str()));
     match nodes.wait(model).filter(|_| err.is_temporary()) {
         // A lone node that failed is asked again after the usual pause; another one is asked at once.
         Some(wait) if err.retry_after().is_some() || nodes.others(model, node) => err.with_retry_after(wait),

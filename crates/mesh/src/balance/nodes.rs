@@ -275,7 +275,7 @@ impl Table {
         }
         Err(Error::new(Code::ModelNotFound, "no node serves this model")
             .with_operation("mesh::balance")
-            .with_context("model", Public(model)))
+            .with_context("model", Public(model.as_str())))
     }
 }
 

@@ -65,7 +65,7 @@ impl Log {
         self.index.get(&id).copied().ok_or_else(|| {
             Error::new(Code::CertificateNotFound, "no certificate has this identifier")
                 .with_operation("trust::certificate")
-                .with_context("id", Public(id))
+                .with_context("id", Public(id.to_string()))
         })
     }
 

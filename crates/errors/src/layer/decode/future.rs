@@ -9,7 +9,7 @@ use http::response::Parts;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::answer;
+use crate::decode::unreadable;
 use crate::model::Error;
 
 pin_project! {
@@ -57,12 +57,17 @@ where
                     this.state.set(State::Reading { body, head, read: Vec::new() });
                 }
                 StateProjection::Reading { body, head, read } => match ready!(body.poll_frame(cx)) {
-                    None => return Poll::Ready(Err(answer::error(head, read))),
-                    Some(Err(cut)) => return Poll::Ready(Err(answer::malformed(head).with_source(cut))),
+                    None => {
+                        return Poll::Ready(Err(Error::from_parts(head.status, &head.headers, read)));
+                    }
+                    Some(Err(cut)) => {
+                        let err = unreadable(head.status, &head.headers);
+                        return Poll::Ready(Err(err.with_source(cut)));
+                    }
                     Some(Ok(frame)) => {
                         let Ok(mut data) = frame.into_data() else { continue };
                         if data.remaining() > *this.max_bytes - read.len() {
-                            return Poll::Ready(Err(answer::malformed(head)));
+                            return Poll::Ready(Err(unreadable(head.status, &head.headers)));
                         }
                         while data.has_remaining() {
                             read.extend_from_slice(data.chunk());

@@ -1,9 +1,10 @@
 //! Middleware for clients that reads the problem document of a failed call.
 //!
-//! An answer of status 400 or more becomes an [`Error`](crate::Error) with the code that the other service gave. A
-//! code that this catalogue lacks becomes the code of the status, and the whole document stays behind the error
+//! An answer of status 400 or more becomes an [`Error`](crate::Error) with the code that the other service gave, its
+//! delay, its violations and its causes; [`Error::from_answer`](crate::Error::from_answer) says how. A code that this
+//! catalogue lacks becomes the code of the status, and the whole document stays behind the error
 //! ([`Error::upstream`](crate::Error::upstream)), so that it goes on unchanged. Anything that is not a problem
-//! document, such as the HTML page of a proxy, becomes
+//! document, such as the HTML page of a proxy, becomes the code of its status or
 //! [`Code::MalformedProblem`](crate::Code::MalformedProblem). Nothing panics.
 //!
 //! # Examples
@@ -27,7 +28,6 @@
 //! # }
 //! ```
 
-mod answer;
 mod future;
 mod layer;
 mod service;

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::model::Error;
 use crate::port::Report;
-use crate::service::Respond;
+use crate::service::respond_as;
 
 pin_project! {
     /// The answer of [`ProblemService`](super::ProblemService).
@@ -24,6 +24,7 @@ pin_project! {
         #[pin]
         state: State<S, Req, S::Future>,
         report: Arc<dyn Report>,
+        name: Option<Arc<str>>,
     }
 }
 
@@ -36,8 +37,13 @@ pin_project! {
 }
 
 impl<S: Service<Req>, Req> ResponseFuture<S, Req> {
-    pub(super) const fn new(service: S, request: Req, report: Arc<dyn Report>) -> Self {
-        Self { state: State::Ready { service, request: Some(request) }, report }
+    pub(super) const fn new(
+        service: S,
+        request: Req,
+        report: Arc<dyn Report>,
+        name: Option<Arc<str>>,
+    ) -> Self {
+        Self { state: State::Ready { service, request: Some(request) }, report, name }
     }
 }
 
@@ -69,7 +75,7 @@ where
                 if err.code().http_status() >= 500 {
                     this.report.report(&err);
                 }
-                Respond.respond(&err).map(Either::Right)
+                respond_as(&err, this.name.as_deref()).map(Either::Right)
             }
         }))
     }

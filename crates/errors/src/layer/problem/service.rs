@@ -16,11 +16,12 @@ use crate::port::Report;
 pub struct ProblemService<S> {
     inner: S,
     report: Arc<dyn Report>,
+    service: Option<Arc<str>>,
 }
 
 impl<S> ProblemService<S> {
-    pub(super) const fn new(inner: S, report: Arc<dyn Report>) -> Self {
-        Self { inner, report }
+    pub(super) const fn new(inner: S, report: Arc<dyn Report>, service: Option<Arc<str>>) -> Self {
+        Self { inner, report, service }
     }
 }
 
@@ -39,6 +40,6 @@ where
     }
 
     fn call(&mut self, req: Req) -> Self::Future {
-        ResponseFuture::new(self.inner.clone(), req, Arc::clone(&self.report))
+        ResponseFuture::new(self.inner.clone(), req, Arc::clone(&self.report), self.service.clone())
     }
 }

@@ -44,7 +44,7 @@ async fn only_public_values_reach_the_client() {
     .await;
 
     let body = response.body().to_string();
-    assert_eq!(response.body()["context"]["limit"], "7");
+    assert_eq!(response.body()["context"]["limit"], 7);
     assert!(!body.contains("inner") && !body.contains("disk") && !body.contains("store::write"), "{body}");
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use maily_errors::Code;
+use maily_errors::{Code, Value};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -31,7 +31,7 @@ async fn node_that_falls_silent_is_left_at_the_limit_between_chunks() {
 
     let err = body.next().await.unwrap().unwrap_err();
 
-    assert_eq!(err.public_context().next(), Some(("phase", "between chunks")));
+    assert_eq!(err.public_context().next(), Some(("phase", &Value::from("between chunks"))));
     assert_eq!(start.elapsed(), LIMITS.between);
     assert!(body.next().await.is_none());
 }

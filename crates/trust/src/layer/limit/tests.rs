@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-use maily_errors::{Code, Error};
+use maily_errors::{Code, Error, Value};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
@@ -18,5 +18,6 @@ async fn message_at_the_limit_passes_and_one_more_byte_does_not() {
 
     assert_eq!(passed, 10);
     assert_eq!(refused.code(), Code::MailTooLarge);
-    assert_eq!(refused.public_context().collect::<Vec<_>>(), [("bytes", "11"), ("limit_bytes", "10")]);
+    let context: Vec<_> = refused.public_context().collect();
+    assert_eq!(context, [("bytes", &Value::from(11_u64)), ("limit_bytes", &Value::from(10_u64))]);
 }
