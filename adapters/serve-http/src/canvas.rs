@@ -21,16 +21,17 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::reply::{Problem, Reply};
+use crate::reply::{Problem, Reply, declare_problems};
 
 /// Returns the routes over a canvas.
 pub fn router(canvas: Canvas) -> OpenApiRouter {
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new()
         .routes(routes!(documents))
         .routes(routes!(scene, remove))
         .routes(routes!(export_svg))
         .routes(routes!(export_html))
-        .with_state(canvas)
+        .with_state(canvas);
+    declare_problems("canvas", router)
 }
 
 /// The names of all stored documents, ascending.

@@ -27,7 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::body::{Json, Raw};
-use crate::reply::{Problem, Reply};
+use crate::reply::{Problem, Reply, declare_problems};
 
 /// Returns the routes over a store, usually a [`StoreService`](maily_redis::StoreService) under layers.
 pub fn router<S>(store: S) -> OpenApiRouter
@@ -38,11 +38,12 @@ where
         + Sync
         + 'static,
 {
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new()
         .routes(routes!(value, put, remove))
         .routes(routes!(increment))
         // Boxed: the handlers have one type whatever layers the store has.
-        .with_state(BoxCloneSyncService::new(store))
+        .with_state(BoxCloneSyncService::new(store));
+    declare_problems("redis", router)
 }
 
 type Store = BoxCloneSyncService<StoreRequest, StoreReply, Error>;

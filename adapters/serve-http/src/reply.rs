@@ -1,11 +1,12 @@
 //! Answers out: problem documents, in the response and in the OpenAPI description.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::{IntoResponse, Response};
-use maily_errors::{Error, MEDIA_TYPE, Respond};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::{ContentBuilder, RefOr, Response as Described, ResponseBuilder};
+use maily_errors::{Code, Error, OPENAPI_COMPONENTS, Respond};
+use utoipa::IntoResponses;
+use utoipa::openapi::{Components, Ref, RefOr, Response as Described};
+use utoipa_axum::router::OpenApiRouter;
 
 /// What a handler returns.
 pub type Reply<T> = Result<T, Problem>;
@@ -35,34 +36,44 @@ impl IntoResponse for Problem {
     }
 }
 
-impl utoipa::IntoResponses for Problem {
+impl IntoResponses for Problem {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        let content = ContentBuilder::new().schema(Some(schema())).build();
-        let response = ResponseBuilder::new()
-            .description("A problem document (RFC 9457); `code` is one of the catalogue")
-            .content(MEDIA_TYPE, content)
-            .build();
-        BTreeMap::from([("default".to_owned(), RefOr::T(response))])
+        BTreeMap::from([refer("default".to_owned(), "Problem")])
     }
 }
 
-fn schema() -> Schema {
-    let member = |kind: Type, about: &str| {
-        ObjectBuilder::new().schema_type(SchemaType::new(kind)).description(Some(about)).build()
-    };
-    ObjectBuilder::new()
-        .property("type", member(Type::String, "A URI that identifies the code"))
-        .required("type")
-        .property("title", member(Type::String, "What went wrong, the same for each occurrence"))
-        .required("title")
-        .property("status", member(Type::Integer, "The HTTP status"))
-        .required("status")
-        .property("code", member(Type::String, "The stable name in the catalogue"))
-        .required("code")
-        .property("detail", member(Type::String, "What went wrong here"))
-        .property("retry_after_ms", member(Type::Integer, "How long to wait before the next try"))
-        .property("errors", member(Type::Array, "The wrong fields: `pointer` (RFC 6901) and `detail`"))
-        .property("trace_id", member(Type::String, "The trace to quote in a report"))
-        .build()
-        .into()
+/// Returns that answers with a status are those of this name in the components.
+fn refer(status: String, name: &str) -> (String, RefOr<Described>) {
+    (status, RefOr::Ref(Ref::from_response_name(name)))
+}
+
+/// Declares for every operation the problem documents that it can answer with.
+///
+/// These are the codes of its `domain` in the catalogue, those that are common to all, and those of a server: each status
+/// refers to the response of the catalogue that enumerates its codes. What comes from somewhere else is `default`.
+pub fn declare_problems<S>(domain: &str, mut router: OpenApiRouter<S>) -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let own = Code::all().filter(|code| [domain, "common", "server"].contains(&code.domain()));
+    let statuses: BTreeSet<u16> = own.map(Code::http_status).collect();
+    let description = router.get_openapi_mut();
+    for item in description.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        for operation in operations.into_iter().flatten() {
+            let declared = &mut operation.responses.responses;
+            declared.extend(Problem::responses());
+            declared
+                .extend(statuses.iter().map(|status| refer(status.to_string(), &format!("Problem{status}"))));
+        }
+    }
+    let known = description.components.get_or_insert_default();
+    let Components { schemas, responses, .. } = components();
+    known.schemas.extend(schemas);
+    known.responses.extend(responses);
+    router
+}
+
+fn components() -> Components {
+    serde_json::from_str(OPENAPI_COMPONENTS).expect("generated, and every test of a description reads it")
 }

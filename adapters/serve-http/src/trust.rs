@@ -18,14 +18,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::body::Raw;
-use crate::reply::{Problem, Reply};
+use crate::reply::{Problem, Reply, declare_problems};
 
 /// Makes the routes of one log: certify, verify, and what a reader may ask.
 ///
 /// Messages have at most 26,214,400 bytes.
 #[must_use]
 pub fn router(trust: Trust) -> OpenApiRouter {
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new()
         .routes(routes!(certify))
         .routes(routes!(verify))
         .routes(routes!(certificate))
@@ -34,7 +34,8 @@ pub fn router(trust: Trust) -> OpenApiRouter {
         .routes(routes!(key))
         // The proof of an earlier time is replaced, so a certified message may come back.
         .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES + Proof::MAX_BYTES * 2))
-        .with_state(trust)
+        .with_state(trust);
+    declare_problems("trust", router)
 }
 
 /// Certifies a message: answers with the same message and a `Maily-Proof` header in front.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use maily_analytics::{Analytics, AnalyticsConfig};
 use maily_canvas::Canvas;
+use maily_errors::{Code, OPENAPI_COMPONENTS};
 use maily_mesh::{Mesh, MeshConfig};
 use maily_redis::{MemoryStore, StoreService};
 use maily_serve_http::mesh::MeshState;
@@ -54,7 +55,7 @@ async fn every_response_has_a_description() {
 
     for (path, operation) in operations(&description) {
         for (status, response) in object(operation, "/responses") {
-            let text = response["description"].as_str().unwrap_or_default();
+            let text = resolve(&description, response)["description"].as_str().unwrap_or_default();
             assert!(!text.is_empty(), "{path}: {status} has no description");
         }
     }
@@ -112,5 +113,61 @@ async fn every_operation_has_its_own_name_with_its_core_in_front() {
         let core = if core == "redis" { "store" } else { core };
         assert!(id.strip_prefix(core).is_some_and(|rest| rest.starts_with('_')), "{path}: {id}");
         assert!(seen.insert(id), "{id} is there twice");
+    }
+}
+
+/// Follows a reference, if this is one.
+fn resolve<'a>(description: &'a Value, value: &'a Value) -> &'a Value {
+    let target = value.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+    target.map_or(value, |pointer| description.pointer(pointer).expect("the reference resolves"))
+}
+
+#[tokio::test]
+async fn every_error_that_a_route_declares_is_a_problem_document() {
+    let description = description().await;
+    let problem = "#/components/schemas/Problem";
+
+    for (path, operation) in operations(&description) {
+        let declared = object(operation, "/responses");
+        assert!(declared.contains_key("default"), "{path} says nothing about errors of others");
+        for (status, response) in declared {
+            if status.parse::<u16>().is_ok_and(|status| status < 400) {
+                continue;
+            }
+            let content = object(resolve(&description, response), "/content");
+            assert_eq!(content.keys().collect::<Vec<_>>(), ["application/problem+json"], "{path}: {status}");
+            let schema = &content["application/problem+json"]["schema"];
+            let own = &resolve(&description, schema)["allOf"][0];
+            assert!(schema["$ref"] == problem || own["$ref"] == problem, "{path}: {status} is {schema}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_code_that_a_core_answers_with_is_declared_by_its_routes() {
+    let description = description().await;
+
+    for (path, operation) in operations(&description) {
+        let core = operation["tags"][0].as_str().expect("every operation has the tag of its core");
+        for code in Code::all().filter(|code| [core, "common", "server"].contains(&code.domain())) {
+            let status = code.http_status().to_string();
+            let response = resolve(&description, &operation["responses"][&status]);
+            let schema = &response["content"]["application/problem+json"]["schema"];
+            let codes = &resolve(&description, schema)["allOf"][1]["properties"]["code"]["enum"];
+            let listed = codes.as_array().is_some_and(|codes| codes.contains(&code.name().into()));
+            assert!(listed, "{path} does not declare {code} under {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn components_of_the_catalogue_are_served_whole() {
+    let description = description().await;
+    let generated: Value = serde_json::from_str(OPENAPI_COMPONENTS).expect("generated JSON");
+
+    for part in ["/responses", "/schemas"] {
+        for (name, component) in object(&generated, part) {
+            assert_eq!(&description["components"][&part[1..]][name], component, "{name}");
+        }
     }
 }

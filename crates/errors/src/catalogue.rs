@@ -50,6 +50,7 @@ pub(crate) struct Entry {
     pub(crate) title: &'static str,
     pub(crate) cause: &'static str,
     pub(crate) fix: &'static str,
+    pub(crate) docs: &'static str,
 }
 
 impl Code {
@@ -144,6 +145,12 @@ impl Code {
     #[must_use]
     pub const fn fix(self) -> &'static str {
         self.entry().fix
+    }
+
+    /// Returns the page that says all of this, as a path in the repository.
+    #[must_use]
+    pub const fn docs(self) -> &'static str {
+        self.entry().docs
     }
 }
 

@@ -32,12 +32,12 @@ use utoipa_axum::routes;
 
 use self::row::Row;
 use crate::body::{self, Raw};
-use crate::reply::{Problem, Reply};
+use crate::reply::{Problem, Reply, declare_problems};
 
 /// Makes the routes of one analytics service. Bodies have at most 8 MiB.
 #[must_use]
 pub fn router(analytics: Analytics) -> OpenApiRouter {
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new()
         .routes(routes!(webhook))
         .routes(routes!(events))
         .routes(routes!(scores))
@@ -45,7 +45,8 @@ pub fn router(analytics: Analytics) -> OpenApiRouter {
         .routes(routes!(outcome))
         .routes(routes!(windows))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .with_state(analytics)
+        .with_state(analytics);
+    declare_problems("analytics", router)
 }
 
 /// Takes the webhook of an e-mail platform. The signature is verified over the raw body.

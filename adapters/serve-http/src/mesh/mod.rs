@@ -19,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use self::answer::OpenAiProblem;
+use crate::reply::declare_problems;
 
 /// What the routes answer from.
 #[derive(Clone)]
@@ -94,7 +95,7 @@ pub fn router(state: MeshState) -> OpenApiRouter {
     if let Some(model) = described.remove("/v1/models/{*model}") {
         described.insert("/v1/models/{model}".to_owned(), model);
     }
-    router
+    declare_problems("mesh", router)
 }
 
 fn missing(message: &'static str) -> Error {

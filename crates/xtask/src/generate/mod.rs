@@ -67,7 +67,7 @@ fn outputs(root: &Path) -> Result<Vec<Output>, String> {
         Output::new("bindings/python/python/maily/errors.py", python::module(&codes)),
         Output::new("bindings/typescript/errors/src/advice.ts", typescript::advice(&codes)),
         Output::new("bindings/typescript/errors/src/catalogue.ts", typescript::catalogue(&codes)),
-        Output::new("crates/errors/openapi.json", openapi::components(&codes)),
+        Output::new("crates/errors/openapi.json", openapi::components(&codes)?),
         Output::new("crates/errors/src/code.rs", rust::code(&codes)),
         Output::new("docs/errors.md", markdown::index(&codes)),
     ];

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::PAGES;
 use super::catalogue::Entry;
 use super::names::pascal;
 
@@ -23,7 +24,7 @@ pub(super) fn code(codes: &[Entry]) -> String {
             out,
             "    Entry {{ code: Code::{}, number: {}, name: {:?}, domain: {:?}, kind: Kind::{}, http_status: {}, \
              grpc_status: {}, class: Class::{}, retryable: {}, safe_when: SafeWhen::{}, backoff_ms: {}, title: {:?}, \
-             cause: {:?}, fix: {:?} }},",
+             cause: {:?}, fix: {:?}, docs: {:?} }},",
             pascal(&e.name),
             e.number,
             e.name,
@@ -38,6 +39,7 @@ pub(super) fn code(codes: &[Entry]) -> String {
             e.title,
             e.cause,
             e.fix,
+            format!("{PAGES}/{}.md", e.name),
         );
     }
     out.push_str("];\n");
