@@ -1,1 +1,519 @@
+//! What is near is never older than what was heard, in every order of events.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use maily_errors::{Code, Error, Result};
+use parking_lot::Mutex;
+use proptest::prelude::*;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, advance};
+
+use super::entry::Entry;
+use super::envelope::{Envelope, Lease};
+use super::table::{Table, Ticket};
+use super::{CacheConfig, Cached, NearConfig, NearStore, early};
+use crate::MemoryStore;
+use crate::model::{Event, Held, Key, Swap};
+use crate::port::{Listener, Store, Watch, Watched};
+
+const TTL: Duration = Duration::from_secs(60);
+
+/// A store whose link the test plays: it says what is heard, and holds replies back.
+#[derive(Clone)]
+struct Played(Arc<Link>);
+
+struct Link {
+    store: MemoryStore,
+    listener: Mutex<Option<Listener>>,
+    /// How many replies may come through.
+    replies: Semaphore,
+    reads: AtomicUsize,
+    fails: AtomicBool,
+}
+
+impl Played {
+    /// Returns a store whose link listens and whose replies come at once.
+    fn new() -> (Self, NearStore<Self>) {
+        let link = Link {
+            store: MemoryStore::default(),
+            listener: Mutex::new(None),
+            replies: Semaphore::new(1000),
+            reads: AtomicUsize::new(0),
+            fails: AtomicBool::new(false),
+        };
+        let played = Self(Arc::new(link));
+        let near = NearConfig::default().build(&played).unwrap();
+        played.says(Event::Listening);
+        (played, near)
+    }
+
+    fn says(&self, event: Event) {
+        let listener = self.0.listener.lock().clone().unwrap();
+        listener(event);
+    }
+
+    fn says_changed(&self, key: &Key) {
+        self.says(Event::Changed(Some(vec![key.bytes()])));
+    }
+
+    fn reads(&self) -> usize {
+        self.0.reads.load(Ordering::SeqCst)
+    }
+
+    fn fails(&self, fails: bool) {
+        self.0.fails.store(fails, Ordering::SeqCst);
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.0.fails.load(Ordering::SeqCst) { Err(Code::RedisUnreachable.into()) } else { Ok(()) }
+    }
+
+    /// Begins a read whose reply is held back, and returns once the store has answered it.
+    async fn begins(&self, near: &NearStore<Self>) -> tokio::task::JoinHandle<Option<Bytes>> {
+        let before = self.reads();
+        self.0.replies.forget_permits(1000);
+        let near = near.clone();
+        let read = tokio::spawn(async move { near.get(&key()).await.unwrap() });
+        while self.reads() == before {
+            tokio::task::yield_now().await;
+        }
+        read
+    }
+
+    async fn ends(&self, read: tokio::task::JoinHandle<Option<Bytes>>) -> Option<Bytes> {
+        self.0.replies.add_permits(1000);
+        read.await.unwrap()
+    }
+}
+
+impl Store for Played {
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>> {
+        self.check()?;
+        self.0.store.get(key).await
+    }
+
+    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<()> {
+        self.check()?;
+        self.0.store.set(key, value, ttl).await
+    }
+
+    async fn compare_and_set(&self, key: &Key, swap: Swap) -> Result<bool> {
+        self.check()?;
+        self.0.store.compare_and_set(key, swap).await
+    }
+
+    async fn increment(&self, key: &Key, by: i64, ttl: Option<Duration>) -> Result<i64> {
+        self.0.store.increment(key, by, ttl).await
+    }
+
+    async fn expire(&self, key: &Key, ttl: Option<Duration>) -> Result<bool> {
+        self.0.store.expire(key, ttl).await
+    }
+
+    async fn remove(&self, key: &Key) -> Result<bool> {
+        self.0.store.remove(key).await
+    }
+}
+
+impl Watch for Played {
+    type Watched = Self;
+
+    fn watch(&self, listener: Listener) -> Self {
+        *self.0.listener.lock() = Some(listener);
+        self.clone()
+    }
+
+    fn silence(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+}
+
+impl Watched for Played {
+    async fn read(&self, key: &Key) -> Result<Option<Held>> {
+        self.check()?;
+        let held = self.0.store.parts().values.read(key);
+        self.0.reads.fetch_add(1, Ordering::SeqCst);
+        drop(self.0.replies.acquire().await);
+        Ok(held)
+    }
+}
+
+fn key() -> Key {
+    Key::new("key").unwrap()
+}
+
+#[tokio::test]
+async fn reply_that_a_change_overtook_is_not_kept() {
+    let (played, near) = Played::new();
+    played.set(&key(), "old".into(), None).await.unwrap();
+
+    let read = played.begins(&near).await;
+    played.set(&key(), "new".into(), None).await.unwrap();
+    played.says_changed(&key());
+
+    assert_eq!(played.ends(read).await, Some("old".into()));
+    assert_eq!(near.get(&key()).await.unwrap(), Some("new".into()));
+}
+
+#[tokio::test]
+async fn reply_that_an_own_write_overtook_is_not_kept() {
+    let (played, near) = Played::new();
+    near.set(&key(), "old".into(), None).await.unwrap();
+
+    let read = played.begins(&near).await;
+    near.set(&key(), "new".into(), None).await.unwrap();
+
+    assert_eq!(played.ends(read).await, Some("old".into()));
+    assert_eq!(near.get(&key()).await.unwrap(), Some("new".into()));
+}
+
+#[tokio::test]
+async fn own_write_that_failed_is_believed_to_have_happened() {
+    let (played, near) = Played::new();
+    assert_eq!(near.get(&key()).await.unwrap(), None);
+
+    // The answer was lost, the write was not.
+    played.0.store.set(&key(), "written".into(), None).await.unwrap();
+    played.fails(true);
+    near.set(&key(), "written".into(), None).await.unwrap_err();
+    played.fails(false);
+
+    assert_eq!(near.get(&key()).await.unwrap(), Some("written".into()));
+}
+
+#[tokio::test]
+async fn nothing_is_believed_from_a_loss_until_the_link_listens() {
+    let (played, near) = Played::new();
+    near.get(&key()).await.unwrap();
+    assert!(near.state().listening);
+
+    played.says(Event::Lost);
+    assert!(!near.state().listening);
+    for _ in 0..3 {
+        near.get(&key()).await.unwrap();
+    }
+    assert_eq!(played.reads(), 4);
+
+    played.says(Event::Listening);
+    for _ in 0..3 {
+        near.get(&key()).await.unwrap();
+    }
+    assert_eq!(played.reads(), 5);
+}
+
+#[tokio::test]
+async fn reply_of_a_connection_that_was_lost_is_not_believed() {
+    let (played, near) = Played::new();
+    let read = played.begins(&near).await;
+    played.says(Event::Lost);
+    played.says(Event::Listening);
+    // Nobody tells of this change: the server did not note the read of the old connection on the new one.
+    played.set(&key(), "new".into(), None).await.unwrap();
+
+    assert_eq!(played.ends(read).await, None);
+    assert_eq!(near.get(&key()).await.unwrap(), Some("new".into()));
+}
+
+#[tokio::test]
+async fn flush_voids_everything() {
+    let (played, near) = Played::new();
+    played.set(&key(), "old".into(), None).await.unwrap();
+    near.get(&key()).await.unwrap();
+
+    played.remove(&key()).await.unwrap();
+    played.says(Event::Changed(None));
+
+    assert!(near.last(&key()).is_none());
+    assert_eq!(near.get(&key()).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entry_ends_with_the_value_and_at_its_greatest_age() {
+    let (played, near) = Played::new();
+    played.set(&key(), "v".into(), Some(Duration::from_secs(5))).await.unwrap();
+    near.get(&key()).await.unwrap();
+
+    advance(Duration::from_millis(4999)).await;
+    near.get(&key()).await.unwrap();
+    assert_eq!(played.reads(), 1);
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(near.get(&key()).await.unwrap(), None);
+    assert_eq!(played.reads(), 2);
+
+    advance(Duration::from_secs(60)).await;
+    near.get(&key()).await.unwrap();
+    assert_eq!(played.reads(), 3);
+}
+
+#[tokio::test]
+async fn entries_and_bytes_keep_their_limits() {
+    let mut few = NearConfig::default();
+    few.max_entries = 100;
+    let mut small = NearConfig::default();
+    small.max_bytes = 64 * 1024;
+    for (config, bytes, entries) in [(few, 1, 100), (small, 1000, 64)] {
+        let store = MemoryStore::default();
+        let near = config.build(&store).unwrap();
+        for number in 0..2000 {
+            let key = Key::new(format!("key-{number}")).unwrap();
+            store.set(&key, vec![0; bytes].into(), None).await.unwrap();
+            near.get(&key).await.unwrap();
+            let state = near.state();
+            assert!(state.entries <= entries, "{state:?}");
+            assert!(state.bytes <= config.max_bytes as u64, "{state:?}");
+        }
+        assert!(near.state().entries >= entries / 2, "{:?}", near.state());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_that_fails_is_answered_for_by_the_last_known_value() {
+    let (played, _near) = Played::new();
+    let cache = CacheConfig::default().build(&played).unwrap();
+    played.says(Event::Listening);
+    cache.set(&key(), "known".into(), TTL).await.unwrap();
+    cache.get(&key()).await.unwrap();
+
+    played.says(Event::Lost);
+    played.fails(true);
+    let load = || async { Err(Error::from(Code::Unavailable)) };
+    let stale = cache.get_or_load(&key(), TTL, load).await.unwrap();
+    assert_eq!(stale, Cached::Stale(Some("known".into())));
+
+    // A key that was never seen is loaded, and not kept.
+    let other = Key::new("other").unwrap();
+    let load = || async { Ok(Some("loaded".into())) };
+    assert_eq!(cache.get_or_load(&other, TTL, load).await.unwrap(), Cached::Fresh(Some("loaded".into())));
+    assert_eq!(cache.get(&other).await.unwrap_err().code(), Code::RedisUnreachable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_of_a_process_that_died_is_taken_over() {
+    let store = MemoryStore::default();
+    let cache = CacheConfig::default().build(&store).unwrap();
+    let mut dead = Envelope::empty();
+    dead.lease = Some(Lease { holder: 7, beat: 1 });
+    store.set(&key(), dead.encode(), Some(TTL)).await.unwrap();
+
+    let start = Instant::now();
+    let loaded = cache.get_or_load(&key(), TTL, || async { Ok(Some("v".into())) }).await.unwrap();
+
+    assert_eq!(loaded, Cached::Fresh(Some("v".into())));
+    assert!((1000..1100).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+}
+
+#[test]
+fn envelope_is_read_as_it_was_written() {
+    let second = Duration::from_secs(1);
+    let leased = |content| Envelope { lease: Some(Lease { holder: 7, beat: 9 }), ..content };
+    for envelope in [
+        Envelope::empty(),
+        Envelope::new(None, second, second),
+        Envelope::new(Some(Bytes::new()), Duration::ZERO, Duration::ZERO),
+        leased(Envelope::new(Some("value".into()), second, second * 60)),
+        leased(Envelope::empty()),
+    ] {
+        assert_eq!(Envelope::decode(&envelope.encode()), Some(envelope));
+    }
+}
+
+#[test]
+fn envelope_has_the_bytes_that_are_documented() {
+    let mut envelope =
+        Envelope::new(Some("v".into()), Duration::from_millis(0x0102), Duration::from_millis(0x0304));
+    envelope.lease = Some(Lease { holder: 5, beat: 6 });
+
+    let bytes = envelope.encode();
+
+    assert_eq!(bytes[..4], [0xC5, 1, 1, 0]);
+    assert_eq!(bytes[4..8], [0, 0, 1, 2]);
+    assert_eq!(bytes[8..16], [0, 0, 0, 0, 0, 0, 3, 4]);
+    assert_eq!(bytes[16..32], [0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6]);
+    assert_eq!(bytes[32..], *b"v");
+}
+
+#[test]
+fn what_no_cache_wrote_is_no_envelope_and_a_later_version_is_empty() {
+    let mut later = Envelope::new(Some("v".into()), TTL, TTL).encode().to_vec();
+    for foreign in [&b""[..], b"text", &later[..31], &[0; 40]] {
+        assert_eq!(Envelope::decode(&Bytes::copy_from_slice(foreign)), None);
+    }
+    later[1] = 2;
+    assert_eq!(Envelope::decode(&later.into()), Some(Envelope::empty()));
+}
+
+#[test]
+fn early_refresh_happens_as_often_as_the_paper_says() {
+    let (left, took) = (Duration::from_millis(200), Duration::from_millis(100));
+    let mut rng = proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[7; 32]);
+    let tries = 100_000;
+    let due = (0..tries).filter(|_| early::is_due(left, took, 1.0, || 1.0 - rng.random::<f64>())).count();
+
+    // P(-ln(u) >= 2) = e^-2 = 0.1353.
+    let share = due as f64 / f64::from(tries);
+    assert!((share - 0.1353).abs() < 0.005, "{share}");
+    assert!(!early::is_due(Duration::from_secs(60), took, 1.0, || unreachable!("far from the end")));
+    assert!(early::is_due(Duration::ZERO, took, 1.0, || 1.0));
+    assert!(!early::is_due(left, took, 0.0, || f64::MIN_POSITIVE));
+}
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    /// Somebody writes on the server.
+    Write(usize),
+    /// A caller takes a ticket and sends a read.
+    Send(usize),
+    /// The server executes the oldest read.
+    Execute,
+    /// The client takes the next message from the stream.
+    Receive,
+    /// A caller wakes up, whichever of them, and keeps its reply.
+    Keep(usize),
+    /// The connection is cut.
+    Cut,
+    /// A new one listens.
+    Connect,
+    /// The server forgets everything that it has.
+    Flush,
+}
+
+enum Message {
+    Changed(usize),
+    Flushed,
+    Reply(usize, u64, Ticket),
+}
+
+/// A server, a stream and a client, one step at a time.
+struct World {
+    table: Table,
+    versions: [u64; KEYS],
+    noted: [bool; KEYS],
+    sent: VecDeque<(usize, Ticket)>,
+    stream: VecDeque<Message>,
+    woken: Vec<(usize, u64, Ticket)>,
+    connected: bool,
+}
+
+const KEYS: usize = 3;
+
+impl World {
+    fn new() -> Self {
+        let mut config = NearConfig::default();
+        config.max_entries = 100;
+        Self {
+            table: Table::new(config),
+            versions: [0; KEYS],
+            noted: [false; KEYS],
+            sent: VecDeque::new(),
+            stream: VecDeque::new(),
+            woken: Vec::new(),
+            connected: false,
+        }
+    }
+
+    fn key(number: usize) -> Key {
+        Key::new(vec![b'a' + number as u8]).unwrap()
+    }
+
+    fn step(&mut self, happens: Happens) {
+        match happens {
+            Happens::Write(key) => {
+                self.versions[key] += 1;
+                if std::mem::take(&mut self.noted[key]) {
+                    self.stream.push_back(Message::Changed(key));
+                }
+            }
+            Happens::Flush => {
+                self.versions.iter_mut().for_each(|version| *version += 1);
+                self.noted = [false; KEYS];
+                if self.connected {
+                    self.stream.push_back(Message::Flushed);
+                }
+            }
+            Happens::Send(key) => {
+                let ticket = self.table.ticket(&Self::key(key));
+                if self.connected {
+                    self.sent.push_back((key, ticket));
+                }
+            }
+            Happens::Execute => {
+                if let Some((key, ticket)) = self.sent.pop_front() {
+                    self.noted[key] = true;
+                    self.stream.push_back(Message::Reply(key, self.versions[key], ticket));
+                }
+            }
+            Happens::Receive => match self.stream.pop_front() {
+                Some(Message::Changed(key)) => self.table.invalidate(&Self::key(key)),
+                Some(Message::Flushed) => self.table.flush(),
+                Some(Message::Reply(key, version, ticket)) => self.woken.push((key, version, ticket)),
+                None => {}
+            },
+            Happens::Keep(which) => {
+                if !self.woken.is_empty() {
+                    let (key, version, ticket) = self.woken.swap_remove(which % self.woken.len());
+                    let held = Held { value: version.to_string().into(), left: None };
+                    let entry = Entry::new(Some(&held), Instant::now(), TTL, ticket.state);
+                    self.table.keep(&Self::key(key), entry, ticket);
+                }
+            }
+            Happens::Cut => {
+                self.connected = false;
+                self.noted = [false; KEYS];
+                self.sent.clear();
+                self.stream.clear();
+                self.table.lose();
+            }
+            Happens::Connect => {
+                if !self.connected {
+                    self.connected = true;
+                    self.table.listen();
+                }
+            }
+        }
+    }
+
+    /// What is believed is what the server has, unless the message that says otherwise is on its way.
+    fn check(&self) {
+        for key in 0..KEYS {
+            let Some(entry) = self.table.get(&Self::key(key)) else { continue };
+            let on_its_way = self.stream.iter().any(|message| match message {
+                Message::Changed(changed) => *changed == key,
+                Message::Flushed => true,
+                Message::Reply(..) => false,
+            });
+            let current = entry.value.unwrap() == self.versions[key].to_string();
+            assert!(self.connected && (current || on_its_way), "key {key} is stale and nobody will say so");
+        }
+    }
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        4 => (0..KEYS).prop_map(Happens::Write),
+        6 => (0..KEYS).prop_map(Happens::Send),
+        6 => Just(Happens::Execute),
+        8 => Just(Happens::Receive),
+        6 => (0..8_usize).prop_map(Happens::Keep),
+        1 => Just(Happens::Cut),
+        2 => Just(Happens::Connect),
+        1 => Just(Happens::Flush),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn what_is_believed_is_true_or_about_to_be_corrected(steps in prop::collection::vec(happens(), 1..400)) {
+        let mut world = World::new();
+        for step in steps {
+            world.step(step);
+            world.check();
+        }
+    }
+}

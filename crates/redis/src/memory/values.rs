@@ -51,7 +51,7 @@ impl Values {
     }
 
     /// Returns the value, and how long it lives from now.
-    pub(super) fn read(&self, key: &Key) -> Option<Held> {
+    pub(crate) fn read(&self, key: &Key) -> Option<Held> {
         let Entry { value, ends } = self.shard(key).lock().get(key).cloned()?;
         Some(Held { value, left: ends.map(|ends| ends.saturating_duration_since(Instant::now())) })
     }
