@@ -14,19 +14,21 @@
 //! maily_redis::conformance!(store, optional None::<maily_redis::MemoryStore>);
 //! ```
 
+mod cache;
 mod idempotency;
 mod limit;
 mod lock;
 mod store;
 mod transport;
 
+pub use self::cache::*;
 pub use self::idempotency::*;
 pub use self::limit::*;
 pub use self::lock::*;
 pub use self::store::*;
 pub use self::transport::*;
 
-/// Expands to one test per rule of a port: `idempotency`, `limit`, `lock`, `store` or `transport`.
+/// Expands to one test per rule of a port: `cache`, `idempotency`, `limit`, `lock`, `store` or `transport`.
 #[macro_export]
 macro_rules! conformance {
     (store, optional $port:expr) => {
@@ -56,6 +58,19 @@ macro_rules! conformance {
         );
     };
     (transport, $port:expr) => { $crate::conformance!(transport, optional Some($port)); };
+    (cache, optional $port:expr) => {
+        $crate::conformance!(@each [$port]
+            cache_hears_every_change
+            cache_returns_own_writes
+            cache_ends_values_on_time
+            cache_is_never_stale_for_good
+            cache_loads_once_for_all
+            cache_keeps_no_load_that_a_removal_overtook
+            cache_answers_stale_for_a_loader_that_fails
+            cache_keeps_absence
+        );
+    };
+    (cache, $port:expr) => { $crate::conformance!(cache, optional Some($port)); };
     (idempotency, optional $port:expr) => {
         $crate::conformance!(@each [$port]
             idempotency_runs_once

@@ -7,3 +7,4 @@ maily_redis::conformance!(store, MemoryStore::default());
 maily_redis::conformance!(lock, MemoryStore::default());
 maily_redis::conformance!(limit, MemoryStore::default());
 maily_redis::conformance!(idempotency, MemoryStore::default());
+maily_redis::conformance!(cache, MemoryStore::default());

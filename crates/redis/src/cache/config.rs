@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::{Code, Error, IntoContext, Public, Result};
 use serde::Deserialize;
 
 use super::Cache;
@@ -128,7 +128,7 @@ fn within(key: &'static str, value: u64, least: u64, most: u64) -> Result<()> {
     if (least..=most).contains(&value) { Ok(()) } else { Err(invalid(key, value)) }
 }
 
-fn invalid(key: &'static str, value: impl std::fmt::Display) -> Error {
+fn invalid(key: &'static str, value: impl IntoContext) -> Error {
     Error::new(Code::ConfigInvalid, "a number of the cache is out of its range")
         .with_operation("redis::cache")
         .with_context(key, Public(value))

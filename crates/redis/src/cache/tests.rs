@@ -349,7 +349,8 @@ fn what_no_cache_wrote_is_no_envelope_and_a_later_version_is_empty() {
 #[test]
 fn early_refresh_happens_as_often_as_the_paper_says() {
     let (left, took) = (Duration::from_millis(200), Duration::from_millis(100));
-    let mut rng = proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[7; 32]);
+    let mut rng =
+        proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[7; 32]);
     let tries = 100_000;
     let due = (0..tries).filter(|_| early::is_due(left, took, 1.0, || 1.0 - rng.random::<f64>())).count();
 
