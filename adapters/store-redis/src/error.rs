@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use maily_errors::{Code, Error, Public};
+use maily_errors::{Code, Error, Public, Value};
 
 use crate::resp::Malformed;
 use crate::stream::Address;
@@ -15,12 +15,12 @@ pub(crate) struct Failure {
     code: Code,
     message: &'static str,
     operation: Option<&'static str>,
-    context: Arc<[(&'static str, String)]>,
+    context: Arc<[(&'static str, Value)]>,
 }
 
 impl Failure {
     pub(crate) fn of(err: &Error) -> Self {
-        let context = err.context().map(|(key, value)| (key, value.to_owned())).collect();
+        let context = err.context().map(|(key, value)| (key, value.clone())).collect();
         Self { code: err.code(), message: err.message(), operation: err.operation(), context }
     }
 

@@ -193,7 +193,8 @@ impl<'a> Pipe<'a> {
             queue.driver = Some(cx.waker().clone());
             return Some(None);
         }
-        if !self.yielded && !self.ping {
+        let alone = self.flights.len() + queue.flights.len() <= 1;
+        if !self.yielded && !alone && !self.ping {
             drop(queue);
             self.yielded = true;
             // Behind every task that is ready now: each of them may queue a command for the same write.
