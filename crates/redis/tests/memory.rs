@@ -129,7 +129,7 @@ fn swaps_of_many_threads_lose_nothing() {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 runtime.block_on(async {
                     for _ in 0..500 {
-                        append(&store, &key, thread).await;
+                        append(&store, &key, thread).await.unwrap();
                     }
                 });
             });
@@ -144,13 +144,13 @@ fn swaps_of_many_threads_lose_nothing() {
 }
 
 /// Adds a byte to a value, as often as another thread was faster.
-async fn append(store: &MemoryStore, key: &Key, byte: u8) {
+async fn append(store: &MemoryStore, key: &Key, byte: u8) -> Result<()> {
     loop {
-        let expected = store.get(key).await.unwrap();
+        let expected = store.get(key).await?;
         let value = [expected.clone().unwrap_or_default().as_ref(), &[byte]].concat();
         let swap = Swap { expected, value: Some(value.into()), ttl: None };
-        if store.compare_and_set(key, swap).await.unwrap() {
-            return;
+        if store.compare_and_set(key, swap).await? {
+            return Ok(());
         }
     }
 }
@@ -188,7 +188,7 @@ fn step() -> impl Strategy<Value = Step> {
 async fn same(store: &MemoryStore, model: &mut Model, step: Step) -> Result<()> {
     let now = Instant::now();
     model.retain(|_, (_, ends)| ends.is_none_or(|ends| ends > now));
-    let name = |key: u8| Key::new(vec![key]).unwrap();
+    let name = |key: u8| Key::new(vec![key]).expect("a valid key");
     let text = |value: u8| Bytes::from(value.to_string());
     let ms = |ttl: Option<u64>| ttl.map(Duration::from_millis);
     let at = |ttl: Option<u64>| ms(ttl).map(|ttl| now + ttl);
@@ -208,7 +208,7 @@ async fn same(store: &MemoryStore, model: &mut Model, step: Step) -> Result<()> 
         }
         Step::Increment(key, by, ttl) => {
             let old = model.entry(key).or_insert_with(|| ("0".into(), at(ttl)));
-            let sum = std::str::from_utf8(&old.0).unwrap().parse::<i64>().unwrap() + by;
+            let sum: i64 = std::str::from_utf8(&old.0).ok().and_then(|text| text.parse().ok()).unwrap_or(0) + by;
             old.0 = sum.to_string().into();
             assert_eq!(store.increment(&name(key), by, ms(ttl)).await?, sum);
         }

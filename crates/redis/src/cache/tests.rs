@@ -251,10 +251,8 @@ async fn entry_ends_with_the_value_and_at_its_greatest_age() {
 
 #[tokio::test]
 async fn entries_and_bytes_keep_their_limits() {
-    let mut few = NearConfig::default();
-    few.max_entries = 100;
-    let mut small = NearConfig::default();
-    small.max_bytes = 64 * 1024;
+    let few = NearConfig { max_entries: 100, ..NearConfig::default() };
+    let small = NearConfig { max_bytes: 64 * 1024, ..NearConfig::default() };
     for (config, bytes, entries) in [(few, 1, 100), (small, 1000, 64)] {
         let store = MemoryStore::default();
         let near = config.build(&store).unwrap();
@@ -404,10 +402,8 @@ const KEYS: usize = 3;
 
 impl World {
     fn new() -> Self {
-        let mut config = NearConfig::default();
-        config.max_entries = 100;
         Self {
-            table: Table::new(config),
+            table: Table::new(NearConfig { max_entries: 100, ..NearConfig::default() }),
             versions: [0; KEYS],
             noted: [false; KEYS],
             sent: VecDeque::new(),
