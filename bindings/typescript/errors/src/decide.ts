@@ -55,30 +55,47 @@ export function decide(
 }
 
 /**
- * What all requests to one service may spend on repetitions together, so that they do not multiply its load.
+ * Bounds the repetitions of all requests to one service together, so that they do not multiply its load.
  *
- * Every first try earns `ratio` of a repetition, up to `reserve`; every repetition costs one.
+ * Each request pays in a share of a repetition, and time pays in a few for each second, so that a quiet client may
+ * repeat too. What was not used is kept, up to 1000. It begins with what one second pays in.
  */
 export class Budget {
-  #tokens: number;
-  readonly #ratio: number;
-  readonly #reserve: number;
+  #balance: number;
+  #paidUntil: number;
+  readonly #share: number;
+  readonly #perSecond: number;
+  readonly #now: () => number;
 
-  constructor({ ratio = 0.1, reserve = 10 }: { readonly ratio?: number; readonly reserve?: number } = {}) {
-    this.#ratio = ratio;
-    this.#reserve = reserve;
-    this.#tokens = reserve;
+  constructor({
+    share = 0.1,
+    perSecond = 10,
+    now = () => performance.now(),
+  }: { readonly share?: number; readonly perSecond?: number; readonly now?: () => number } = {}) {
+    this.#share = share;
+    this.#perSecond = perSecond;
+    this.#now = now;
+    this.#balance = perSecond;
+    this.#paidUntil = now();
   }
 
-  /** Takes note of a first try. */
-  deposit(): void {
-    this.#tokens = Math.min(this.#reserve, this.#tokens + this.#ratio);
+  /** Notes a request. Call it once for each, before the first attempt. */
+  payIn(): void {
+    this.#settle(this.#share);
   }
 
-  /** Pays for one repetition, or says that there is nothing left. */
-  withdraw(): boolean {
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
+  /** Takes out one repetition; false means that the budget is spent. */
+  take(): boolean {
+    this.#settle(0);
+    const paid = this.#balance >= 1;
+    if (paid) this.#balance -= 1;
+    return paid;
+  }
+
+  #settle(share: number): void {
+    const now = this.#now();
+    const earned = ((now - this.#paidUntil) / 1000) * this.#perSecond;
+    this.#balance = Math.min(1000, this.#balance + earned + share);
+    this.#paidUntil = now;
   }
 }

@@ -84,7 +84,10 @@ class Failure<C extends Code> extends Error {
 
   /** Returns this error as one whose retries are spent, so that whoever is outside does not repeat it again. */
   intoPersistent(): Failure<C> {
-    return new Failure(this.code, { ...this, document: undefined, temporary: false, retryAfterMs: undefined });
+    if (!this.temporary) return this;
+    // The document goes on with every member but the delay: its absence is what says that the retries are spent.
+    const document = this.document && JSON.stringify({ ...this.toJSON(), retry_after_ms: undefined });
+    return new Failure(this.code, { ...this, document, cause: this.cause, temporary: false, retryAfterMs: undefined });
   }
 
   /** Message and code, nothing else. */

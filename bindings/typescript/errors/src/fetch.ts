@@ -1,6 +1,6 @@
 // A `fetch` that answers with success or throws a `MailyError`, and repeats what may be repeated.
 
-import { Budget, DEFAULT_POLICY, type Policy } from "./decide.js";
+import { Budget, DEFAULT_POLICY, type Policy, type Reason } from "./decide.js";
 import { MailyError, isMailyError } from "./error.js";
 import { fromResponse } from "./problem.js";
 
@@ -32,14 +32,14 @@ export function createFetch(options: FetchOptions = {}): typeof globalThis.fetch
     const { signal } = request;
     const idempotent = SAFE_METHODS.includes(request.method) || request.headers.has("idempotency-key");
     const once = init?.body instanceof ReadableStream;
-    budget.deposit();
+    budget.payIn();
     for (let attempt = 0; ; attempt++) {
       const last = once || attempt >= policy.maxRetries;
       const error = await attemptOnce(() => send(last ? request : request.clone()), signal);
       if (!isMailyError(error)) return error;
       const decision = error.decide({ idempotent, attempt, policy, random: random() });
-      if (!decision.retry) throw decision.reason === "spent" ? error.intoPersistent() : error;
-      if (once || !budget.withdraw()) throw error.intoPersistent();
+      if (!decision.retry) throw attempt === 0 && UNSPENT.includes(decision.reason) ? error : error.intoPersistent();
+      if (once || !budget.take()) throw error.intoPersistent();
       await sleep(decision.delayMs, signal).catch(() => {
         throw aborted(signal);
       });
@@ -90,5 +90,7 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Nothing was spent: whoever knows more about the request, or has more time, may repeat it. */
+const UNSPENT: readonly Reason[] = ["not-idempotent", "too-long"];
 /** Methods of which a second request does what the first did (RFC 9110, section 9.2.2). */
 const SAFE_METHODS: readonly string[] = ["DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"];

@@ -67,7 +67,7 @@ test("spent retries make the error persistent", async () => {
 });
 
 test("spent budget makes the error persistent, for all requests together", async () => {
-  const budget = new Budget({ ratio: 0, reserve: 2 });
+  const budget = new Budget({ share: 0, perSecond: 2, now: () => 0 });
   const down = Array.from({ length: 20 }, () => new MailyError("unavailable"));
   const { call, bodies } = service(down, { budget });
 
@@ -77,13 +77,37 @@ test("spent budget makes the error persistent, for all requests together", async
   expect(bodies.length).toBe(3 + 1 + 1);
 });
 
-test("first tries earn repetitions, up to the reserve", () => {
-  const budget = new Budget({ ratio: 0.5, reserve: 1 });
+test("requests and time pay in, up to the most", () => {
+  let now = 0;
+  const budget = new Budget({ share: 0.5, perSecond: 10, now: () => now });
+  const taken = (): number => Array.from({ length: 2000 }, () => budget.take()).filter(Boolean).length;
 
-  expect([budget.withdraw(), budget.withdraw()]).toEqual([true, false]);
-  for (let n = 0; n < 100; n++) budget.deposit();
+  expect(taken()).toBe(10);
+  for (let n = 0; n < 9; n++) budget.payIn();
+  expect(taken()).toBe(4);
+  now = 1000;
+  expect(taken()).toBe(10);
+  now = 3_600_000;
+  expect(taken()).toBe(1000);
+});
 
-  expect([budget.withdraw(), budget.withdraw()]).toEqual([true, false]);
+test("delay that is too long is left to whoever has more time", async () => {
+  const { call } = service([new MailyError("throttled", { retryAfterMs: 3_600_000 })]);
+
+  const error = await failed(call(URL));
+
+  expect([error.temporary, error.retryAfterMs]).toEqual([true, 3_600_000]);
+});
+
+test("spent document goes on with every member but the delay", async () => {
+  const document = { type: "urn:maily:error:of-2031", title: "New", status: 503, code: "of-2031", retry_after_ms: 1, teapot: true };
+  const send = async (): Promise<Response> =>
+    new Response(JSON.stringify(document), { status: 503, headers: { "content-type": "application/problem+json" } });
+
+  const error = await failed(createFetch({ fetch: send, policy: { maxRetries: 0, maxDelayMs: 0 } })(URL));
+
+  const { retry_after_ms, ...rest } = document;
+  expect([error.temporary, retry_after_ms, error.toJSON()]).toEqual([false, 1, rest]);
 });
 
 test("stream is sent once only", async () => {
