@@ -19,6 +19,8 @@ pub struct MemoryConfig {
     pub max_values: usize,
     /// The most bytes of all keys and values together; 1 073 741 824 (1 GiB) unless set. One more is refused.
     pub max_bytes: usize,
+    /// The most jobs in one queue, and the most idempotency keys of one; 1 000 000 unless set. One more is refused.
+    pub max_jobs: usize,
 }
 
 impl MemoryConfig {
@@ -31,7 +33,7 @@ impl MemoryConfig {
 
 impl Default for MemoryConfig {
     fn default() -> Self {
-        Self { max_values: 1_000_000, max_bytes: 1 << 30 }
+        Self { max_values: 1_000_000, max_bytes: 1 << 30, max_jobs: 1_000_000 }
     }
 }
 

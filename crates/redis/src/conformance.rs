@@ -14,23 +14,60 @@
 //! maily_redis::conformance!(store, optional None::<maily_redis::MemoryStore>);
 //! ```
 
+mod bus;
 mod cache;
 mod idempotency;
+mod jobs;
 mod limit;
 mod lock;
 mod store;
 mod transport;
 
+pub use self::bus::*;
 pub use self::cache::*;
 pub use self::idempotency::*;
+pub use self::jobs::*;
 pub use self::limit::*;
 pub use self::lock::*;
 pub use self::store::*;
 pub use self::transport::*;
 
-/// Expands to one test per rule of a port: `cache`, `idempotency`, `limit`, `lock`, `store` or `transport`.
+/// Expands to one test per rule of a port: `bus`, `cache`, `idempotency`, `jobs`, `limit`, `lock`, `store` or
+/// `transport`.
 #[macro_export]
 macro_rules! conformance {
+    (bus, optional $port:expr) => {
+        $crate::conformance!(@each [$port]
+            bus_brings_messages_in_order
+            bus_brings_messages_to_their_channel
+            bus_says_what_a_slow_reader_missed
+            bus_keeps_its_limits
+        );
+    };
+    (bus, $port:expr) => { $crate::conformance!(bus, optional Some($port)); };
+    (jobs, optional $port:expr) => {
+        $crate::conformance!(@each [$port]
+            jobs_are_handed_out_in_order
+            jobs_belong_to_one_worker
+            jobs_are_waited_for
+            jobs_with_one_key_are_one
+            jobs_are_seen_when_they_are_due
+            jobs_become_due_while_a_worker_waits
+            jobs_that_were_left_are_handed_out_again
+            jobs_that_are_extended_are_kept
+            jobs_that_are_lost_stay_with_their_new_worker
+            jobs_that_failed_come_back_later
+            jobs_die_with_their_last_delivery
+            dead_letters_are_listed_requeued_and_discarded
+            jobs_that_are_handed_back_were_not_delivered
+            workers_that_are_gone_are_forgotten
+            jobs_are_counted_where_they_are
+            jobs_keep_their_limits
+            claims_are_bounded
+            worker_does_every_job
+        );
+    };
+    (jobs, $port:expr) => { $crate::conformance!(jobs, optional Some($port)); };
     (store, optional $port:expr) => {
         $crate::conformance!(@each [$port]
             store_returns_what_was_set

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bus;
 pub mod cache;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod idempotency;
+pub mod jobs;
 pub mod layer;
 pub mod limit;
 pub mod lock;

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use maily_errors::{Error, Result};
 use tower_service::Service;
 
+use crate::bus::{Channel, Subscription};
+use crate::jobs::{DeadLetter, Failure, Fate, Job, JobId, NewJob, Queue, Receipt, Stats, WorkerId};
 use crate::limit::{Quota, Verdict};
 use crate::lock::{Grant, Owner};
 use crate::model::{Command, Event, Held, Key, Reply, Swap};
@@ -170,4 +172,123 @@ pub trait Leases: Clone + Send + Sync {
 pub trait Limits: Clone + Send + Sync {
     /// Takes `cost` if the quota allows it now.
     fn take(&self, name: &Key, quota: Quota, cost: u32) -> impl Future<Output = Result<Verdict>> + Send;
+}
+
+/// Work that waits in queues until a worker has done it.
+///
+/// # Contract
+///
+/// - At least once: what [`append`](Self::append) answered is handed out until it was acknowledged or is a dead
+///   letter. Twice if a worker ended, hung or answered too late; so handlers do the same thing twice without harm.
+/// - Jobs of a queue are handed out in the order in which they became due; those that somebody left come first.
+/// - A job belongs to one worker from the claim on, for [`Queue::idle`] unless extended. After that any worker gets
+///   it, within the same time again. Two workers of one name are two workers.
+/// - A job that was handed out [`Queue::max_deliveries`] times without an acknowledgement is a dead letter.
+/// - A queue exists by its name: nothing creates it, and one whose data was flushed is empty and works.
+/// - Dropping a call leaves it unknown whether it happened. A dropped claim may leave jobs to be claimed again after
+///   [`Queue::idle`].
+pub trait Jobs: Clone + Send + Sync {
+    /// Adds a job and returns its name. A second job with the key of an earlier one changes nothing within
+    /// [`Queue::window`] and has the name of the first.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::RedisPayloadTooLarge`](maily_errors::Code::RedisPayloadTooLarge) when a limit of [`NewJob`] is
+    ///   passed.
+    /// - [`Code::Invalid`](maily_errors::Code::Invalid) when the delay is over a year.
+    fn append(&self, queue: &Queue, job: NewJob) -> impl Future<Output = Result<JobId>> + Send;
+
+    /// Takes 1 to `max` jobs; waits for the first one as long as `wait` says, and returns none if none came.
+    ///
+    /// A claim stops early when its jobs have 8 MiB together.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Invalid`](maily_errors::Code::Invalid) when `max` is not 1 to [`MAX_CLAIM`](crate::jobs::MAX_CLAIM)
+    /// or `wait` is over an hour.
+    fn claim(
+        &self,
+        queue: &Queue,
+        worker: &WorkerId,
+        max: usize,
+        wait: Duration,
+    ) -> impl Future<Output = Result<Vec<Job>>> + Send;
+
+    /// Says that jobs are done and returns how many of them were still there. A job that another worker has by now
+    /// is done too.
+    fn ack(&self, queue: &Queue, receipts: &[Receipt]) -> impl Future<Output = Result<usize>> + Send;
+
+    /// Keeps jobs for another [`Queue::idle`], and returns those that the worker does not have any more.
+    fn extend(
+        &self,
+        queue: &Queue,
+        worker: &WorkerId,
+        receipts: &[Receipt],
+    ) -> impl Future<Output = Result<Vec<Receipt>>> + Send;
+
+    /// Says that a job was not done, and returns what becomes of it.
+    fn fail(
+        &self,
+        queue: &Queue,
+        worker: &WorkerId,
+        receipt: &Receipt,
+        failure: Failure,
+    ) -> impl Future<Output = Result<Fate>> + Send;
+
+    /// Counts what is in the queue. Costs as much as a claim.
+    fn stats(&self, queue: &Queue) -> impl Future<Output = Result<Stats>> + Send;
+}
+
+/// Jobs that nobody could do: kept to be looked at, done again or thrown away.
+///
+/// # Contract
+///
+/// - They are listed in the order in which they died; at most [`Queue::max_dead`] are kept, the newest.
+/// - A requeued job starts from its first delivery, under the name it had.
+pub trait DeadLetters: Clone + Send + Sync {
+    /// Lists up to `max` dead letters, 1 to [`MAX_CLAIM`](crate::jobs::MAX_CLAIM), after the one of that receipt.
+    fn dead(
+        &self,
+        queue: &Queue,
+        after: Option<&Receipt>,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<DeadLetter>>> + Send;
+
+    /// Puts dead letters back into the queue, and returns how many of them were there.
+    fn requeue(&self, queue: &Queue, receipts: &[Receipt]) -> impl Future<Output = Result<usize>> + Send;
+
+    /// Throws dead letters away, and returns how many of them were there.
+    fn discard(&self, queue: &Queue, receipts: &[Receipt]) -> impl Future<Output = Result<usize>> + Send;
+}
+
+/// Messages for whoever listens now.
+///
+/// # Contract
+///
+/// - A subscription hears what is published after [`subscribe`](Self::subscribe) answered, in the order of each
+///   publisher, its own process included.
+/// - What it may have missed is said, never left out in silence: [`Heard::Missed`](crate::bus::Heard::Missed).
+/// - At most once: a message goes to those who listen while it is published, and is kept nowhere.
+pub trait Bus: Clone + Send + Sync {
+    /// Sends a message to every subscription of the channel.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::RedisPayloadTooLarge`](maily_errors::Code::RedisPayloadTooLarge) when the message has more than
+    /// [`MAX_MESSAGE_BYTES`](crate::bus::MAX_MESSAGE_BYTES).
+    fn publish(&self, channel: &Channel, message: Bytes) -> impl Future<Output = Result<()>> + Send;
+
+    /// Listens to a channel from now on. Up to `buffer` messages wait for a slow reader, then the oldest are dropped.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::Invalid`](maily_errors::Code::Invalid) when `buffer` is not 1 to
+    ///   [`MAX_BUFFER`](crate::bus::MAX_BUFFER).
+    /// - A temporary one when no server could be reached in time. Later losses are heard in the subscription, which
+    ///   goes on by itself.
+    fn subscribe(
+        &self,
+        channel: &Channel,
+        buffer: usize,
+    ) -> impl Future<Output = Result<Subscription>> + Send;
 }

@@ -3,6 +3,8 @@
 
 use maily_redis::MemoryStore;
 
+maily_redis::conformance!(bus, MemoryStore::default());
+maily_redis::conformance!(jobs, MemoryStore::default());
 maily_redis::conformance!(store, MemoryStore::default());
 maily_redis::conformance!(lock, MemoryStore::default());
 maily_redis::conformance!(limit, MemoryStore::default());

@@ -106,6 +106,12 @@ class Code(str, Enum):
     """The idempotency key was used for another request."""
     REDIS_ANSWER_NOT_KEPT = "redis-answer-not-kept"
     """The request was done, and its answer was not kept."""
+    REDIS_PAYLOAD_TOO_LARGE = "redis-payload-too-large"
+    """The job or message is over its limit."""
+    REDIS_JOB_ABANDONED = "redis-job-abandoned"
+    """Every worker that had the job left it."""
+    REDIS_JOB_PANICKED = "redis-job-panicked"
+    """The handler of the job panicked."""
     PROMPT_INVALID = "prompt-invalid"
     """The prompt cannot be read."""
     PROMPT_TOO_LARGE = "prompt-too-large"
@@ -297,6 +303,9 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "redis-idempotency-busy": (116, "conflict", 409, True, 10, "throttle", "always", 100, "redis", "A request with this idempotency key is running"),
     "redis-idempotency-mismatch": (117, "invalid", 422, False, 3, "client", "never", 0, "redis", "The idempotency key was used for another request"),
     "redis-answer-not-kept": (118, "too_large", 409, False, 9, "client", "never", 0, "redis", "The request was done, and its answer was not kept"),
+    "redis-payload-too-large": (120, "too_large", 413, False, 11, "client", "never", 0, "redis", "The job or message is over its limit"),
+    "redis-job-abandoned": (121, "unexpected", 500, False, 13, "server", "never", 0, "redis", "Every worker that had the job left it"),
+    "redis-job-panicked": (122, "unexpected", 500, True, 13, "transient", "idempotent", 1000, "redis", "The handler of the job panicked"),
     "prompt-invalid": (200, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The prompt cannot be read"),
     "prompt-too-large": (201, "too_large", 413, False, 11, "client", "never", 0, "mesh", "The prompt is over its limit"),
     "model-not-found": (202, "not_found", 404, False, 5, "client", "never", 0, "mesh", "No node serves this model"),

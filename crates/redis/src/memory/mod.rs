@@ -15,7 +15,9 @@ use maily_errors::Result;
 
 use self::values::Values;
 pub use self::watched::MemoryWatched;
+use crate::bus::Channels;
 use crate::config::MemoryConfig;
+use crate::jobs::Queues;
 use crate::limit::memory::Levels;
 use crate::lock::memory::Locks;
 use crate::model::{Key, Swap};
@@ -64,6 +66,10 @@ pub(crate) struct Parts {
     pub(crate) locks: Locks,
     /// For [`Store`].
     pub(crate) values: Values,
+    /// For [`Jobs`](crate::jobs::Jobs).
+    pub(crate) queues: Queues,
+    /// For [`Bus`](crate::bus::Bus).
+    pub(crate) channels: Channels,
 }
 
 // === impl MemoryStore ===
@@ -73,6 +79,8 @@ impl MemoryStore {
         let parts = Parts {
             limits: Levels::new(config.max_values),
             locks: Locks::new(config.max_values),
+            queues: Queues::new(config.max_jobs),
+            channels: Channels::default(),
             values: Values::new(config),
         };
         Self { parts: Arc::new(parts) }

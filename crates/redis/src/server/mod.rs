@@ -4,7 +4,7 @@
 //! per operation. A server that lost its scripts (`SCRIPT FLUSH`, a restart, a failover) is sent the text again.
 
 pub(crate) mod reply;
-mod script;
+pub(crate) mod script;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -46,7 +46,15 @@ impl<T: Transport> ServerStore<T> {
         self.command("redis::ping", vec![Bytes::from_static(b"PING")]).await.map(drop)
     }
 
-    fn key(&self, key: &Key) -> Result<Bytes> {
+    pub(crate) const fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) fn key(&self, key: &Key) -> Result<Bytes> {
         let mut full = BytesMut::with_capacity(self.prefix.len() + key.as_bytes().len());
         full.extend_from_slice(&self.prefix);
         full.extend_from_slice(key.as_bytes());
@@ -59,7 +67,7 @@ impl<T: Transport> ServerStore<T> {
         self.key(&Key::new([topic.as_bytes(), name.as_bytes()].concat())?)
     }
 
-    async fn command(&self, operation: &'static str, arguments: Vec<Bytes>) -> Result<Reply> {
+    pub(crate) async fn command(&self, operation: &'static str, arguments: Vec<Bytes>) -> Result<Reply> {
         let deadline = Instant::now() + self.timeout;
         let command = Command::new(arguments, deadline);
         // Every command of the store has its key behind its name; one without arguments has none.
@@ -93,7 +101,7 @@ impl<T: Transport> ServerStore<T> {
         reply::accepted(operation, reply)
     }
 
-    async fn call(&self, command: Command) -> Result<Reply> {
+    pub(crate) async fn call(&self, command: Command) -> Result<Reply> {
         let mut transport = self.transport.clone();
         poll_fn(|cx| transport.poll_ready(cx)).await?;
         transport.call(command).await

@@ -6,7 +6,7 @@ use maily_errors::{Code, Error, Result};
 use crate::model::Reply;
 
 /// Turns a refusal into the error that its first word means.
-pub(super) fn accepted(operation: &'static str, reply: Reply) -> Result<Reply> {
+pub(crate) fn accepted(operation: &'static str, reply: Reply) -> Result<Reply> {
     let Reply::Refused { code, message } = reply else {
         return Ok(reply);
     };
@@ -29,7 +29,7 @@ pub(super) fn accepted(operation: &'static str, reply: Reply) -> Result<Reply> {
 }
 
 /// Says whether the server does not have the script.
-pub(super) fn is_no_script(reply: &Reply) -> bool {
+pub(crate) fn is_no_script(reply: &Reply) -> bool {
     matches!(reply, Reply::Refused { code, .. } if code == "NOSCRIPT")
 }
 

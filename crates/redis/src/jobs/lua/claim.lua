@@ -1,0 +1,75 @@
+-- KEYS: stream, due, late, dead, swept
+-- ARGV: worker, most jobs, most bytes, idle ms, most deliveries, most dead letters, code and message of one
+local stream, due, late, dead, swept = unpack(KEYS)
+local worker, max, most, idle, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local now, jobs, bytes = now_ms(math.floor), {}, 0
+
+-- A queue that is new, or whose data was flushed, has no group yet.
+local function grouped(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then
+    if string.sub(reply.err, 1, 7) ~= 'NOGROUP' then error(reply) end
+    redis.call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
+    reply = redis.call(...)
+  end
+  return reply
+end
+local function hand_out(entry, deliveries)
+  bytes = bytes + #(read(entry[2]).p or '')
+  jobs[#jobs + 1] = { entry[1], entry[2], deliveries }
+end
+
+-- What became due goes behind what waits. Bounded: one call moves at most as much as one claim returns.
+local ready, moved = redis.call('ZRANGE', due, '-inf', now, 'BYSCORE', 'LIMIT', 0, 128), 0
+for _, id in ipairs(ready) do
+  if moved >= most then break end
+  local packed = redis.call('HGET', late, id)
+  if packed then
+    moved = moved + #packed
+    redis.call('XADD', stream, '*', unpack(cmsgpack.unpack(packed)))
+    redis.call('HDEL', late, id)
+  end
+  redis.call('ZREM', due, id)
+end
+
+-- What somebody left: looked for four times in the idle time, by whichever worker asks first.
+if redis.call('SET', swept, '1', 'PX', math.ceil(idle / 4), 'NX') then
+  local left = grouped('XPENDING', stream, 'workers', 'IDLE', idle, '-', '+', max)
+  for _, row in ipairs(left) do
+    if bytes >= most then break end
+    local id, entry = row[1], redis.call('XRANGE', stream, row[1], row[1])[1]
+    if not entry then
+      redis.call('XACK', stream, 'workers', id)
+    else
+      local fields = read(entry[2])
+      local deliveries = (fields.n or 0) + row[4]
+      if deliveries >= limit then
+        leave(stream, id, fields, deliveries)
+        bury(dead, ARGV[6], fields, ARGV[7], ARGV[8])
+      else
+        redis.call('XCLAIM', stream, 'workers', worker, 0, id, 'RETRYCOUNT', row[4] + 1, 'JUSTID')
+        hand_out(entry, deliveries + 1)
+      end
+    end
+  end
+  -- There may be more of them: the next claim looks again.
+  if #left == max then redis.call('DEL', swept) end
+  for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', stream, 'workers')) do
+    local known = read(row)
+    if known.pending == 0 and known.idle > 2 * idle and known.name ~= worker then
+      redis.call('XGROUP', 'DELCONSUMER', stream, 'workers', known.name)
+    end
+  end
+end
+
+while #jobs < max and bytes < most do
+  -- In small steps, so that large payloads stop it in time.
+  local step = math.min(max - #jobs, 16)
+  local reply = grouped('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', step, 'STREAMS', stream, '>')
+  local entries = reply and reply[1][2] or {}
+  for _, entry in ipairs(entries) do hand_out(entry, (read(entry[2]).n or 0) + 1) end
+  if #entries < step then break end
+end
+
+local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
+return { now, first[2] and math.max(first[2] - now, 0) or -1, jobs }

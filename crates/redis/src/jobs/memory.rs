@@ -1,0 +1,387 @@
+//! Queues in the memory of this process.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use maily_errors::{Code, Error, Public, Result};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::model::{self, CLAIM_BYTES};
+use super::{DeadLetter, Failure, Fate, Job, JobId, NewJob, Queue, Receipt, Stats, WorkerId};
+use crate::memory::MemoryStore;
+use crate::port::{DeadLetters, Jobs};
+
+/// The queues of a store, by name.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    by_name: Mutex<HashMap<Arc<str>, Arc<Shared>>>,
+    max_jobs: usize,
+}
+
+/// One queue, and a bell for those who wait for a job.
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The number that the last job or delivery got.
+    last: u64,
+    waiting: VecDeque<(u64, Entry)>,
+    delayed: BTreeMap<(Instant, u64), Entry>,
+    pending: HashMap<u64, Pending>,
+    /// When each pending job was last touched; `None` if it was handed back.
+    touched: BTreeSet<(Option<Instant>, u64)>,
+    dead: BTreeMap<u64, DeadLetter>,
+    keys: HashMap<Bytes, JobId>,
+    /// Which key ends, by when.
+    ends: BTreeSet<(Instant, Bytes)>,
+    workers: HashMap<WorkerId, Instant>,
+    /// When the workers that are gone were last looked for.
+    swept: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: JobId,
+    payload: Bytes,
+    traceparent: Option<Arc<str>>,
+    deliveries: u32,
+    appended: Instant,
+}
+
+#[derive(Debug)]
+struct Pending {
+    entry: Entry,
+    worker: WorkerId,
+    touched: Option<Instant>,
+}
+
+impl Queues {
+    pub(crate) fn new(max_jobs: usize) -> Self {
+        Self { by_name: Mutex::default(), max_jobs }
+    }
+
+    fn queue(&self, queue: &Queue) -> Arc<Shared> {
+        Arc::clone(self.by_name.lock().entry(queue.shared_name()).or_default())
+    }
+}
+
+impl Jobs for MemoryStore {
+    async fn append(&self, queue: &Queue, job: NewJob) -> Result<JobId> {
+        let job = job.checked()?;
+        let (shared, now) = (self.parts().queues.queue(queue), Instant::now());
+        let delayed = !job.delay.is_zero();
+        let id = shared.state.lock().append(queue, job, self.parts().queues.max_jobs, now)?;
+        // Whoever waits for a delayed job must know of it; one of them is enough for a job that is due.
+        if delayed {
+            shared.bell.notify_waiters()
+        } else {
+            shared.bell.notify_one()
+        }
+        Ok(id)
+    }
+
+    async fn claim(&self, queue: &Queue, worker: &WorkerId, max: usize, wait: Duration) -> Result<Vec<Job>> {
+        model::count("redis::claim", max)?;
+        model::wait(wait)?;
+        let shared = self.parts().queues.queue(queue);
+        let deadline = Instant::now() + wait;
+        loop {
+            let mut rung = std::pin::pin!(shared.bell.notified());
+            rung.as_mut().enable();
+            let now = Instant::now();
+            let (jobs, next) = shared.state.lock().take(queue, worker, max, now);
+            if !jobs.is_empty() || now >= deadline {
+                return Ok(jobs);
+            }
+            // A job that is claimed while this waits may be left behind: look for those again in time.
+            let look = next.map_or(now + queue.idle() / 4, |next| next.min(now + queue.idle() / 4));
+            tokio::select! {
+                () = rung => {}
+                () = sleep_until(look.min(deadline)) => {}
+            }
+        }
+    }
+
+    async fn ack(&self, queue: &Queue, receipts: &[Receipt]) -> Result<usize> {
+        model::receipts("redis::ack", receipts)?;
+        let shared = self.parts().queues.queue(queue);
+        let mut state = shared.state.lock();
+        Ok(receipts.iter().filter(|receipt| state.release(number(receipt)).is_some()).count())
+    }
+
+    async fn extend(&self, queue: &Queue, worker: &WorkerId, receipts: &[Receipt]) -> Result<Vec<Receipt>> {
+        model::receipts("redis::extend", receipts)?;
+        let (shared, now) = (self.parts().queues.queue(queue), Some(Instant::now()));
+        let mut state = shared.state.lock();
+        let mut lost = receipts.to_vec();
+        lost.retain(|receipt| !state.touch(number(receipt), worker, now));
+        Ok(lost)
+    }
+
+    async fn fail(
+        &self,
+        queue: &Queue,
+        worker: &WorkerId,
+        receipt: &Receipt,
+        failure: Failure,
+    ) -> Result<Fate> {
+        let (failure, shared) = (failure.checked()?, self.parts().queues.queue(queue));
+        let fate = shared.state.lock().fail(queue, worker, number(receipt), failure, Instant::now());
+        shared.bell.notify_waiters();
+        Ok(fate)
+    }
+
+    async fn stats(&self, queue: &Queue) -> Result<Stats> {
+        let shared = self.parts().queues.queue(queue);
+        let stats = shared.state.lock().stats(Instant::now());
+        Ok(stats)
+    }
+}
+
+impl DeadLetters for MemoryStore {
+    async fn dead(&self, queue: &Queue, after: Option<&Receipt>, max: usize) -> Result<Vec<DeadLetter>> {
+        model::count("redis::dead", max)?;
+        let shared = self.parts().queues.queue(queue);
+        let first = after.map_or(0, |receipt| number(receipt) + 1);
+        let state = shared.state.lock();
+        Ok(state.dead.range(first..).take(max).map(|(_, letter)| letter.clone()).collect())
+    }
+
+    async fn requeue(&self, queue: &Queue, receipts: &[Receipt]) -> Result<usize> {
+        model::receipts("redis::requeue", receipts)?;
+        let (shared, now) = (self.parts().queues.queue(queue), Instant::now());
+        let mut state = shared.state.lock();
+        let mut found = 0;
+        for receipt in receipts {
+            if let Some(letter) = state.dead.remove(&number(receipt)) {
+                let DeadLetter { id, payload, traceparent, .. } = letter;
+                state.wait(Entry { id, payload, traceparent, deliveries: 0, appended: now });
+                found += 1;
+            }
+        }
+        drop(state);
+        shared.bell.notify_waiters();
+        Ok(found)
+    }
+
+    async fn discard(&self, queue: &Queue, receipts: &[Receipt]) -> Result<usize> {
+        model::receipts("redis::discard", receipts)?;
+        let shared = self.parts().queues.queue(queue);
+        let mut state = shared.state.lock();
+        Ok(receipts.iter().filter(|receipt| state.dead.remove(&number(receipt)).is_some()).count())
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn append(&mut self, queue: &Queue, job: NewJob, limit: usize, now: Instant) -> Result<JobId> {
+        while self.ends.first().is_some_and(|(ends, _)| *ends <= now) {
+            let over = self.ends.pop_first();
+            over.and_then(|(_, key)| self.keys.remove(&key));
+        }
+        if let Some(id) = job.key.as_ref().and_then(|key| self.keys.get(key)) {
+            return Ok(id.clone());
+        }
+        let jobs = self.waiting.len() + self.delayed.len() + self.pending.len();
+        if jobs.max(self.keys.len()) >= limit {
+            return Err(Error::new(Code::RedisStoreFull, "the queue in memory is full")
+                .with_operation("redis::append")
+                .with_context("limit", Public(limit)));
+        }
+        let id = JobId(self.next().to_string().into());
+        if let Some(key) = job.key {
+            self.ends.insert((now + queue.window(), key.clone()));
+            self.keys.insert(key, id.clone());
+        }
+        let entry = Entry {
+            id: id.clone(),
+            payload: job.payload,
+            traceparent: job.traceparent,
+            deliveries: 0,
+            appended: now,
+        };
+        self.due(entry, job.delay, now);
+        Ok(id)
+    }
+
+    /// Hands out what somebody left, then what became due, then what is new. Says when there may be more.
+    fn take(
+        &mut self,
+        queue: &Queue,
+        worker: &WorkerId,
+        max: usize,
+        now: Instant,
+    ) -> (Vec<Job>, Option<Instant>) {
+        self.sweep(queue, worker, now);
+        while self.delayed.first_key_value().is_some_and(|((due, _), _)| *due <= now) {
+            if let Some((_, entry)) = self.delayed.pop_first() {
+                self.wait(entry);
+            }
+        }
+        let (mut jobs, mut bytes) = (Vec::new(), 0);
+        while jobs.len() < max && bytes < CLAIM_BYTES {
+            let Some((number, entry)) = self.next_job(queue, now) else { break };
+            bytes += entry.payload.len();
+            jobs.push(self.deliver(number, entry, worker, now));
+        }
+        let due = self.delayed.first_key_value().map(|((due, _), _)| *due);
+        let left = self.touched.first().map(|(touched, _)| touched.map_or(now, |at| at + queue.idle()));
+        (jobs, due.into_iter().chain(left).min())
+    }
+
+    /// Returns the next job to hand out, and buries those that were handed out too often.
+    fn next_job(&mut self, queue: &Queue, now: Instant) -> Option<(u64, Entry)> {
+        while let Some((touched, number)) = self.touched.first().copied() {
+            if touched.is_some_and(|at| at + queue.idle() > now) {
+                break;
+            }
+            let entry = self.release(number)?;
+            if entry.deliveries < queue.max_deliveries() {
+                return Some((number, entry));
+            }
+            self.bury(queue, entry, Code::RedisJobAbandoned, super::ABANDONED);
+        }
+        self.waiting.pop_front()
+    }
+
+    fn deliver(&mut self, number: u64, mut entry: Entry, worker: &WorkerId, now: Instant) -> Job {
+        entry.deliveries += 1;
+        let job = Job {
+            id: entry.id.clone(),
+            receipt: Receipt(number.to_string().into()),
+            payload: entry.payload.clone(),
+            deliveries: entry.deliveries,
+            age: now - entry.appended,
+            traceparent: entry.traceparent.clone(),
+        };
+        self.touched.insert((Some(now), number));
+        self.pending.insert(number, Pending { entry, worker: worker.clone(), touched: Some(now) });
+        job
+    }
+
+    fn fail(
+        &mut self,
+        queue: &Queue,
+        worker: &WorkerId,
+        number: u64,
+        failure: Failure,
+        now: Instant,
+    ) -> Fate {
+        if matches!(failure, Failure::HandBack) {
+            if !self.touch(number, worker, None) {
+                return Fate::Lost;
+            }
+            if let Some(pending) = self.pending.get_mut(&number) {
+                pending.entry.deliveries -= 1;
+            }
+            return Fate::Waits;
+        }
+        if self.pending.get(&number).is_none_or(|pending| pending.worker != *worker) {
+            return Fate::Lost;
+        }
+        let Some(entry) = self.release(number) else { return Fate::Lost };
+        match failure {
+            Failure::Retry { after, .. } if entry.deliveries < queue.max_deliveries() => {
+                self.due(entry, after, now);
+                Fate::Waits
+            }
+            Failure::Dead { code, message } | Failure::Retry { code, message, .. } => {
+                self.bury(queue, entry, code, message);
+                Fate::Dead
+            }
+            Failure::HandBack => Fate::Waits,
+        }
+    }
+
+    fn stats(&self, now: Instant) -> Stats {
+        let waiting = self.waiting.front().map(|(_, entry)| entry.appended);
+        let pending = self.pending.values().map(|pending| pending.entry.appended);
+        let oldest = pending.chain(waiting).min();
+        Stats {
+            waiting: self.waiting.len() as u64,
+            pending: self.pending.len() as u64,
+            delayed: self.delayed.len() as u64,
+            dead: self.dead.len() as u64,
+            workers: self.workers.len() as u64,
+            oldest: oldest.map_or(Duration::ZERO, |appended| now - appended),
+        }
+    }
+
+    const fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn wait(&mut self, entry: Entry) {
+        let number = self.next();
+        self.waiting.push_back((number, entry));
+    }
+
+    fn due(&mut self, entry: Entry, delay: Duration, now: Instant) {
+        if delay.is_zero() {
+            return self.wait(entry);
+        }
+        let number = self.next();
+        self.delayed.insert((now + delay, number), entry);
+    }
+
+    /// Takes a pending job away from its worker.
+    fn release(&mut self, number: u64) -> Option<Entry> {
+        let pending = self.pending.remove(&number)?;
+        self.touched.remove(&(pending.touched, number));
+        Some(pending.entry)
+    }
+
+    /// Sets when a job of this worker was last touched; returns whether it has the job.
+    fn touch(&mut self, number: u64, worker: &WorkerId, at: Option<Instant>) -> bool {
+        let Some(pending) = self.pending.get_mut(&number).filter(|pending| pending.worker == *worker) else {
+            return false;
+        };
+        self.touched.remove(&(pending.touched, number));
+        pending.touched = at;
+        self.touched.insert((at, number));
+        true
+    }
+
+    fn bury(&mut self, queue: &Queue, entry: Entry, code: Code, message: &str) {
+        let number = self.next();
+        let letter = DeadLetter {
+            id: entry.id,
+            receipt: Receipt(number.to_string().into()),
+            payload: entry.payload,
+            deliveries: entry.deliveries,
+            traceparent: entry.traceparent,
+            code: code.name().to_owned(),
+            message: message.to_owned(),
+        };
+        self.dead.insert(number, letter);
+        while self.dead.len() as u64 > queue.max_dead() {
+            self.dead.pop_first();
+        }
+    }
+
+    /// Notes that the worker lives, and forgets those that are gone and have nothing.
+    fn sweep(&mut self, queue: &Queue, worker: &WorkerId, now: Instant) {
+        self.workers.insert(worker.clone(), now);
+        if self.swept.is_some_and(|swept| swept + queue.idle() / 4 > now) {
+            return;
+        }
+        self.swept = Some(now);
+        let busy: HashSet<&WorkerId> = self.pending.values().map(|pending| &pending.worker).collect();
+        self.workers.retain(|worker, seen| *seen + queue.idle() * 2 > now || busy.contains(worker));
+    }
+}
+
+/// Returns the number of a receipt; one that no job has if it is of another store.
+fn number(receipt: &Receipt) -> u64 {
+    receipt.as_str().parse().unwrap_or(0)
+}
