@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{join, join_all};
-use maily_errors::{Code, Error};
+use maily_errors::{Code, Error, TraceContext};
 use tokio::time::{Instant, sleep};
 
 use crate::jobs::{
@@ -63,9 +63,9 @@ async fn one(store: &impl Jobs, queue: &Queue, worker: &WorkerId) -> Job {
 pub async fn jobs_are_handed_out_in_order(store: &impl Jobs) {
     let (queue, worker) = (queue("order"), worker());
     let all: Bytes = (0..=255).collect();
-    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let trace = TraceContext::root();
     append(store, &queue, "one").await;
-    let id = store.append(&queue, NewJob::new(all.clone()).with_traceparent(trace)).await.unwrap();
+    let id = store.append(&queue, NewJob::new(all.clone()).with_trace(trace)).await.unwrap();
     append(store, &queue, "").await;
 
     let jobs = store.claim(&queue, &worker, 2, NOW).await.unwrap();
@@ -74,9 +74,9 @@ pub async fn jobs_are_handed_out_in_order(store: &impl Jobs) {
     assert_eq!(payloads(&jobs), [b"one".as_slice(), all.as_ref()]);
     assert_eq!(payloads(&rest), [b""]);
     assert_eq!((&jobs[1].id, jobs[1].deliveries), (&id, 1));
-    assert_eq!(jobs[1].traceparent.as_deref(), Some(trace));
+    assert_eq!(jobs[1].trace, Some(trace));
     assert!(jobs[1].age < LIMIT);
-    assert_eq!(jobs[0].traceparent, None);
+    assert_eq!(jobs[0].trace, None);
     let all = [receipts(&jobs), receipts(&rest)].concat();
     assert_eq!(store.ack(&queue, &all).await.unwrap(), 3);
     assert_eq!(store.ack(&queue, &all).await.unwrap(), 0);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use maily_errors::{Code, Error, Result};
+use maily_errors::{Code, Error, Result, TraceContext};
 
 use super::{DeadLetter, Job, JobId, Receipt, Stats};
 use crate::model::Reply;
@@ -24,7 +24,7 @@ pub(super) struct Claimed {
 #[derive(Default)]
 struct Fields {
     payload: Bytes,
-    trace: Option<Arc<str>>,
+    trace: Option<TraceContext>,
     id: Option<Arc<str>>,
     deliveries: u32,
     appended_ms: Option<u64>,
@@ -76,7 +76,7 @@ pub(super) fn letters(reply: Reply) -> Result<Vec<DeadLetter>> {
             receipt: Receipt(receipt),
             payload: fields.payload,
             deliveries: fields.deliveries,
-            traceparent: fields.trace,
+            trace: fields.trace,
             code: fields.code,
             message: fields.message,
         })
@@ -123,7 +123,7 @@ fn job(entry: Arc<str>, fields: Fields, deliveries: u32, now_ms: u64) -> Result<
         payload: fields.payload,
         deliveries,
         age: Duration::from_millis(now_ms.saturating_sub(appended_ms)),
-        traceparent: fields.trace,
+        trace: fields.trace,
     })
 }
 
@@ -135,7 +135,7 @@ fn read(reply: Reply) -> Result<Fields> {
         let text = || String::from_utf8_lossy(&value);
         match name.as_ref() {
             b"p" => fields.payload = value,
-            b"t" => fields.trace = Some(text().into()),
+            b"t" => fields.trace = TraceContext::parse(&text()),
             b"i" => fields.id = Some(text().into()),
             b"n" => fields.deliveries = text().parse().map_err(|_| foreign())?,
             b"a" => fields.appended_ms = Some(text().parse().map_err(|_| foreign())?),

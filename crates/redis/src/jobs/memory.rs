@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::{Code, Error, Public, Result, TraceContext};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -51,7 +51,7 @@ struct State {
 struct Entry {
     id: JobId,
     payload: Bytes,
-    traceparent: Option<Arc<str>>,
+    trace: Option<TraceContext>,
     deliveries: u32,
     appended: Instant,
 }
@@ -162,8 +162,8 @@ impl DeadLetters for MemoryStore {
         let mut found = 0;
         for receipt in receipts {
             if let Some(letter) = state.dead.remove(&number(receipt)) {
-                let DeadLetter { id, payload, traceparent, .. } = letter;
-                state.wait(Entry { id, payload, traceparent, deliveries: 0, appended: now });
+                let DeadLetter { id, payload, trace, .. } = letter;
+                state.wait(Entry { id, payload, trace, deliveries: 0, appended: now });
                 found += 1;
             }
         }
@@ -202,13 +202,8 @@ impl State {
             self.ends.insert((now + queue.window(), key.clone()));
             self.keys.insert(key, id.clone());
         }
-        let entry = Entry {
-            id: id.clone(),
-            payload: job.payload,
-            traceparent: job.traceparent,
-            deliveries: 0,
-            appended: now,
-        };
+        let entry =
+            Entry { id: id.clone(), payload: job.payload, trace: job.trace, deliveries: 0, appended: now };
         self.due(entry, job.delay, now);
         Ok(id)
     }
@@ -261,7 +256,7 @@ impl State {
             payload: entry.payload.clone(),
             deliveries: entry.deliveries,
             age: now - entry.appended,
-            traceparent: entry.traceparent.clone(),
+            trace: entry.trace,
         };
         self.touched.insert((Some(now), number));
         self.pending.insert(number, Pending { entry, worker: worker.clone(), touched: Some(now) });
@@ -359,7 +354,7 @@ impl State {
             receipt: Receipt(number.to_string().into()),
             payload: entry.payload,
             deliveries: entry.deliveries,
-            traceparent: entry.traceparent,
+            trace: entry.trace,
             code: code.name().to_owned(),
             message: message.to_owned(),
         };

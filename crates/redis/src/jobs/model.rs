@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::{Code, Error, Public, Result, TraceContext};
 
 /// The most bytes of a job: 1 MiB.
 pub const MAX_JOB_BYTES: usize = 1024 * 1024;
@@ -46,14 +46,14 @@ pub struct NewJob {
     pub key: Option<Bytes>,
     /// How long it waits before anybody gets it: at most [`MAX_DELAY`], in whole milliseconds rounded up.
     pub delay: Duration,
-    /// The trace in which it was appended, as a W3C `traceparent`; what is none is left out.
-    pub traceparent: Option<Arc<str>>,
+    /// The trace in which it is appended; the handler works in the same.
+    pub trace: Option<TraceContext>,
 }
 
 impl NewJob {
-    /// Creates a job that is due at once.
+    /// Creates a job that is due at once, in the current trace.
     pub fn new(payload: impl Into<Bytes>) -> Self {
-        Self { payload: payload.into(), ..Self::default() }
+        Self { payload: payload.into(), trace: TraceContext::current(), ..Self::default() }
     }
 
     /// Makes a second append with this key a no-op.
@@ -70,15 +70,15 @@ impl NewJob {
         self
     }
 
-    /// Lets the handler's span continue this trace.
+    /// Lets the handler work in this trace.
     #[must_use]
-    pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
-        self.traceparent = Some(traceparent.into());
+    pub const fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
         self
     }
 
-    /// Checks the limits, and drops a trace that is none.
-    pub(super) fn checked(mut self) -> Result<Self> {
+    /// Checks the limits.
+    pub(super) fn checked(self) -> Result<Self> {
         let operation = "redis::append";
         at_most(operation, self.payload.len(), MAX_JOB_BYTES)?;
         if let Some(key) = &self.key {
@@ -91,7 +91,6 @@ impl NewJob {
             return Err(invalid(operation, "the delay is over 365 days")
                 .with_context("delay_s", Public(self.delay.as_secs())));
         }
-        self.traceparent = self.traceparent.filter(|text| text.len() == 55 && text.is_ascii());
         Ok(self)
     }
 }
@@ -134,7 +133,7 @@ pub struct Job {
     /// How long ago it was appended, in the server's time.
     pub age: Duration,
     /// The trace in which it was appended.
-    pub traceparent: Option<Arc<str>>,
+    pub trace: Option<TraceContext>,
 }
 
 /// Why a job was not done.
@@ -233,7 +232,7 @@ pub struct DeadLetter {
     /// How often it was handed out.
     pub deliveries: u32,
     /// The trace in which it was appended.
-    pub traceparent: Option<Arc<str>>,
+    pub trace: Option<TraceContext>,
     /// The name of the last error's code, such as `invalid`; of a newer version perhaps.
     pub code: String,
     /// The last error in words.

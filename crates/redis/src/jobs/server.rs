@@ -34,7 +34,7 @@ impl<T: Transport> Jobs for ServerStore<T> {
         let operation = "redis::append";
         let job = job.checked()?;
         let stream = self.part(queue, "jobs")?;
-        let trace = job.traceparent.map_or(Bytes::new(), |trace| Bytes::copy_from_slice(trace.as_bytes()));
+        let trace = job.trace.map_or(Bytes::new(), |trace| trace.to_string().into());
         let reply = if job.key.is_none() && job.delay.is_zero() {
             let mut arguments = vec![word("XADD"), stream, word("*"), word("p"), job.payload];
             if !trace.is_empty() {

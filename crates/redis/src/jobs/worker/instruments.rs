@@ -78,7 +78,7 @@ pub(super) fn span(queue: &Queue, worker: &WorkerId, job: &Job) -> Span {
         messaging.message.id = job.id.as_str(),
         messaging.message.body.size = job.payload.len(),
         maily.deliveries = job.deliveries,
-        traceparent = job.traceparent.as_deref(),
+        trace_id = job.trace.map(|trace| tracing::field::display(trace.trace_id())),
         error.type = Empty,
     )
 }

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use maily_errors::{Code, Result};
+use maily_errors::{Code, Error, Result, TraceContext};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
@@ -165,7 +165,7 @@ where
             self.instruments.age.record(job.age);
         }
         let span = instruments::span(&self.worker.queue, &self.worker.id, &job);
-        let (receipt, deliveries) = (job.receipt.clone(), job.deliveries);
+        let (receipt, deliveries, trace) = (job.receipt.clone(), job.deliveries, job.trace);
         let (handler, instruments) = (Arc::clone(&self.handler), Arc::clone(&self.instruments));
         let work = async move {
             let start = Instant::now();
@@ -176,7 +176,8 @@ where
             }
             result
         };
-        let abort = self.tasks.spawn(work.instrument(span));
+        let trace = trace.map_or_else(TraceContext::root, TraceContext::child);
+        let abort = self.tasks.spawn(trace.scope(work).instrument(span));
         self.running.insert(abort.id(), Running { receipt, deliveries, abort });
     }
 
@@ -187,7 +188,7 @@ where
             Ok((_, Ok(()))) => Outcome::Done,
             Ok((_, Err(err))) => Outcome::Failed(Failure::of(&err, running.deliveries)),
             Err(err) if err.is_panic() => {
-                let err = maily_errors::Error::new(Code::RedisJobPanicked, "the handler panicked");
+                let err = Error::new(Code::RedisJobPanicked, "the handler panicked");
                 Outcome::Failed(Failure::of(&err, running.deliveries))
             }
             // Cancelled at the end of the worker.
