@@ -141,6 +141,7 @@ macro_rules! conformance {
             lock_tokens_grow_with_each_grant
             lock_ends_with_its_lease
             lock_asked_for_again_keeps_its_token
+            lock_is_promised_to_one_waiter
             lock_obeys_only_its_owner
             lock_names_are_any_bytes
             lock_is_kept_while_its_guard_lives

@@ -150,7 +150,16 @@ pub trait Watched: Send + Sync {
 pub trait Leases: Clone + Send + Sync {
     /// Grants the lock if nobody holds it. An owner that holds it already keeps its token, with a new time to live:
     /// who did not hear an answer may ask again.
-    fn acquire(&self, name: &Key, owner: Owner, ttl: Duration) -> impl Future<Output = Result<Grant>> + Send;
+    ///
+    /// If it is held, it is promised for `patience` to the first who asks with one that is not zero: until then
+    /// nobody else gets it, so that a holder which takes it again and again does not keep the others out.
+    fn acquire(
+        &self,
+        name: &Key,
+        owner: Owner,
+        ttl: Duration,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Grant>> + Send;
 
     /// Gives the lease a new time to live from now; returns whether the owner held it.
     fn renew(&self, name: &Key, owner: Owner, ttl: Duration) -> impl Future<Output = Result<bool>> + Send;

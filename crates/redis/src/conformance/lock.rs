@@ -40,7 +40,7 @@ fn granted(grant: Grant) -> Token {
 async fn wait_for(store: &impl Leases, name: &Key, owner: Owner) -> Token {
     let start = Instant::now();
     loop {
-        if let Grant::Granted(token) = store.acquire(name, owner, LONG).await.unwrap() {
+        if let Grant::Granted(token) = store.acquire(name, owner, LONG, Duration::ZERO).await.unwrap() {
             return token;
         }
         assert!(start.elapsed() < SLACK, "the lease does not end");
@@ -52,7 +52,7 @@ async fn wait_for(store: &impl Leases, name: &Key, owner: Owner) -> Token {
 pub async fn lock_is_granted_to_one_owner(store: &impl Leases) {
     let name = name("one");
 
-    let grants = join_all((0..50).map(|_| store.acquire(&name, Owner::random(), LONG))).await;
+    let grants = join_all((0..50).map(|_| store.acquire(&name, Owner::random(), LONG, Duration::ZERO))).await;
 
     let granted = grants.into_iter().filter(|grant| matches!(grant, Ok(Grant::Granted(_)))).count();
     assert_eq!(granted, 1);
@@ -64,12 +64,12 @@ pub async fn lock_tokens_grow_with_each_grant(store: &impl Leases) {
     let fence = Fence::default();
     for _ in 0..20 {
         let owner = Owner::random();
-        let token = granted(store.acquire(&name, owner, LONG).await.unwrap());
+        let token = granted(store.acquire(&name, owner, LONG, Duration::ZERO).await.unwrap());
         assert!(Some(token) > fence.highest());
         fence.admit(token).unwrap();
         assert!(store.release(&name, owner).await.unwrap());
     }
-    let short = granted(store.acquire(&name, Owner::random(), SHORT).await.unwrap());
+    let short = granted(store.acquire(&name, Owner::random(), SHORT, Duration::ZERO).await.unwrap());
     assert!(Some(short) > fence.highest());
 
     let next = wait_for(store, &name, Owner::random()).await;
@@ -83,7 +83,7 @@ pub async fn lock_ends_with_its_lease(store: &impl Leases) {
     let owner = Owner::random();
     let ttl = Duration::from_millis(300);
     let start = Instant::now();
-    granted(store.acquire(&name, owner, ttl).await.unwrap());
+    granted(store.acquire(&name, owner, ttl, Duration::ZERO).await.unwrap());
 
     wait_for(store, &name, Owner::random()).await;
 
@@ -98,29 +98,57 @@ pub async fn lock_asked_for_again_keeps_its_token(store: &impl Leases) {
     let name = name("again");
     let owner = Owner::random();
 
-    let first = store.acquire(&name, owner, SLACK).await.unwrap();
-    let again = store.acquire(&name, owner, LONG).await.unwrap();
-    let other = store.acquire(&name, Owner::random(), LONG).await.unwrap();
+    let first = store.acquire(&name, owner, SLACK, Duration::ZERO).await.unwrap();
+    let again = store.acquire(&name, owner, LONG, Duration::ZERO).await.unwrap();
+    let other = store.acquire(&name, Owner::random(), LONG, Duration::ZERO).await.unwrap();
 
     assert_eq!(first, again);
     assert!(
-        matches!(other, Grant::Held { remaining } if remaining > SLACK && remaining <= LONG),
+        matches!(other, Grant::Held { remaining, next: false } if remaining > SLACK && remaining <= LONG),
         "{other:?}"
     );
+}
+
+/// Rule: a lock that is held is promised to the first who waits, for as long as that one keeps asking.
+pub async fn lock_is_promised_to_one_waiter(store: &impl Leases) {
+    let name = name("promise");
+    let [holder, first, second] = [(); 3].map(|()| Owner::random());
+    let is_next = |grant| matches!(grant, Grant::Held { next: true, .. });
+    let ask = async |owner, patience| store.acquire(&name, owner, LONG, patience).await.unwrap();
+    granted(ask(holder, Duration::ZERO).await);
+
+    assert!(!is_next(ask(second, Duration::ZERO).await));
+    assert!(is_next(ask(first, LONG).await));
+    assert!(!is_next(ask(second, LONG).await));
+    assert!(is_next(ask(first, LONG).await));
+    assert!(store.release(&name, holder).await.unwrap());
+
+    for late in [holder, second] {
+        assert!(matches!(ask(late, LONG).await, Grant::Held { next: false, .. }));
+    }
+    granted(ask(first, LONG).await);
+    assert!(is_next(ask(second, SHORT).await));
+    assert!(store.release(&name, first).await.unwrap());
+
+    // The second one does not come back.
+    wait_for(store, &name, holder).await;
 }
 
 /// Rule: only the owner renews and releases; a release happens once.
 pub async fn lock_obeys_only_its_owner(store: &impl Leases) {
     let name = name("owner");
     let (owner, other) = (Owner::random(), Owner::random());
-    granted(store.acquire(&name, owner, SHORT).await.unwrap());
+    granted(store.acquire(&name, owner, SHORT, Duration::ZERO).await.unwrap());
 
     assert!(!store.renew(&name, other, LONG).await.unwrap());
     assert!(!store.release(&name, other).await.unwrap());
     // Slow machine: the lease may be over already.
     if store.renew(&name, owner, LONG).await.unwrap() {
         sleep(SHORT).await;
-        assert!(matches!(store.acquire(&name, other, LONG).await.unwrap(), Grant::Held { .. }));
+        assert!(matches!(
+            store.acquire(&name, other, LONG, Duration::ZERO).await.unwrap(),
+            Grant::Held { .. }
+        ));
         assert!(store.release(&name, owner).await.unwrap());
         assert!(!store.release(&name, owner).await.unwrap());
     }
@@ -132,12 +160,12 @@ pub async fn lock_names_are_any_bytes(store: &impl Leases) {
     let names: [&[u8]; 6] = [b"{a}", b"{a}b", b"{}", b"}{", b"a:{b}:{c}", &[0, 255, b'{', 10]];
     for name in names {
         let (name, owner) = (Key::new(name).unwrap(), Owner::random());
-        granted(store.acquire(&name, owner, LONG).await.unwrap());
+        granted(store.acquire(&name, owner, LONG, Duration::ZERO).await.unwrap());
         assert!(store.renew(&name, owner, LONG).await.unwrap());
     }
     for name in names {
         let name = Key::new(name).unwrap();
-        let held = store.acquire(&name, Owner::random(), LONG).await.unwrap();
+        let held = store.acquire(&name, Owner::random(), LONG, Duration::ZERO).await.unwrap();
         assert!(matches!(held, Grant::Held { .. }));
     }
 }
@@ -198,7 +226,7 @@ pub async fn lock_loss_is_signalled_in_a_third(store: &(impl Leases + 'static)) 
 
     let start = Instant::now();
     assert!(store.release(&name, owner).await.unwrap());
-    let next = granted(store.acquire(&name, Owner::random(), LONG).await.unwrap());
+    let next = granted(store.acquire(&name, Owner::random(), LONG, Duration::ZERO).await.unwrap());
     timeout(SLACK, guard.lost()).await.unwrap();
 
     // A quarter of a second for a machine with much else to do.
@@ -217,9 +245,9 @@ struct Spy<S> {
 }
 
 impl<S: Leases> Leases for Spy<S> {
-    async fn acquire(&self, name: &Key, owner: Owner, ttl: Duration) -> Result<Grant> {
+    async fn acquire(&self, name: &Key, owner: Owner, ttl: Duration, patience: Duration) -> Result<Grant> {
         *self.owner.lock() = Some(owner);
-        self.store.acquire(name, owner, ttl).await
+        self.store.acquire(name, owner, ttl, patience).await
     }
 
     async fn renew(&self, name: &Key, owner: Owner, ttl: Duration) -> Result<bool> {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Code, Error, Public, Result};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::fingerprint::Fingerprint;
 use super::record::Record;
@@ -84,6 +85,25 @@ impl<S: Store> Permit<S> {
     /// As [`renew`](Self::renew).
     pub async fn abandon(self) -> Result<()> {
         self.replace(None, None).await
+    }
+
+    /// Runs work and renews the lease meanwhile. A renewal that fails is tried again at the next third.
+    pub(crate) async fn while_renewed<T>(&self, work: impl Future<Output = T>) -> T {
+        let renewals = async {
+            let mut thirds = interval(self.lease / 3);
+            thirds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            thirds.tick().await;
+            loop {
+                thirds.tick().await;
+                // Lost or not, the work goes on: it cannot be undone, and its recording tells.
+                self.renew().await.ok();
+            }
+        };
+        tokio::select! {
+            biased;
+            value = work => value,
+            () = renewals => unreachable!("renewals do not end"),
+        }
     }
 
     async fn replace(&self, value: Option<Bytes>, ttl: Option<Duration>) -> Result<()> {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Code, Error, Result};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, sleep};
 
 use super::fingerprint::Fingerprint;
 use super::permit::Permit;
@@ -120,7 +120,7 @@ impl<S: Store> Idempotency<S> {
             Begin::Replay(value) => return Ok(Answer { value, replayed: true, recorded: true }),
             Begin::Run(permit) => permit,
         };
-        match while_renewed(&permit, work()).await {
+        match permit.while_renewed(work()).await {
             Ok(value) => {
                 let recorded = permit.complete(value.clone()).await.is_ok();
                 Ok(Answer { value, replayed: false, recorded })
@@ -182,25 +182,6 @@ impl<S: Store> Idempotency<S> {
             ttl: self.ttl,
             max_answer_bytes: self.max_answer_bytes,
         }
-    }
-}
-
-/// Runs work and renews the lease meanwhile. A renewal that fails is tried again at the next third.
-async fn while_renewed<S: Store, T>(permit: &Permit<S>, work: impl Future<Output = T>) -> T {
-    let renewals = async {
-        let mut thirds = interval(permit.lease / 3);
-        thirds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        thirds.tick().await;
-        loop {
-            thirds.tick().await;
-            // Lost or not, the work goes on: it cannot be undone, and its recording tells.
-            let _ = permit.renew().await;
-        }
-    };
-    tokio::select! {
-        biased;
-        value = work => value,
-        () = renewals => unreachable!("renewals do not end"),
     }
 }
 

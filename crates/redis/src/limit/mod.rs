@@ -42,3 +42,6 @@ mod server;
 
 pub use self::limiter::{Limiter, OnFailure};
 pub use self::quota::{Decision, MAX_COUNT, MAX_FILL, Quota, Span, Verdict};
+
+#[cfg(test)]
+mod tests;

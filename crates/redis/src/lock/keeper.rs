@@ -33,9 +33,9 @@ impl<S: Leases + 'static> Claim<S> {
     }
 
     /// Asks for the lock. Asking again is harmless.
-    pub(super) async fn ask(&mut self) -> Result<Grant> {
+    pub(super) async fn ask(&mut self, patience: Duration) -> Result<Grant> {
         self.open = Some(Instant::now() + self.ttl);
-        let grant = self.store.acquire(&self.name, self.owner, self.ttl).await?;
+        let grant = self.store.acquire(&self.name, self.owner, self.ttl, patience).await?;
         if matches!(grant, Grant::Held { .. }) {
             self.open = None;
         }

@@ -31,10 +31,12 @@ pub struct Owner(u128);
 pub enum Grant {
     /// The lock is the caller's until its time to live is over.
     Granted(Token),
-    /// Somebody else holds it.
+    /// Somebody else holds it, or it is promised to somebody else.
     Held {
-        /// When that lease ends, unless it is renewed.
+        /// When that lease or promise ends, unless it is renewed.
         remaining: Duration,
+        /// Whether it is now promised to the caller.
+        next: bool,
     },
 }
 

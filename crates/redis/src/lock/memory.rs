@@ -37,6 +37,8 @@ struct Held {
     owner: Owner,
     token: Token,
     ends: Instant,
+    /// Who gets it next, and until when that holds.
+    promised: Option<(Owner, Instant)>,
 }
 
 impl Locks {
@@ -52,11 +54,17 @@ impl Locks {
         };
         Self { table: Mutex::new(table) }
     }
+
+    /// Forgets who holds what, as a failover may.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.table.lock().held.clear();
+    }
 }
 
 impl Leases for MemoryStore {
-    async fn acquire(&self, name: &Key, owner: Owner, ttl: Duration) -> Result<Grant> {
-        self.parts().locks.table.lock().acquire(name, owner, ttl)
+    async fn acquire(&self, name: &Key, owner: Owner, ttl: Duration, patience: Duration) -> Result<Grant> {
+        self.parts().locks.table.lock().acquire(name, owner, ttl, patience)
     }
 
     async fn renew(&self, name: &Key, owner: Owner, ttl: Duration) -> Result<bool> {
@@ -67,35 +75,50 @@ impl Leases for MemoryStore {
     }
 
     async fn release(&self, name: &Key, owner: Owner) -> Result<bool> {
+        let now = Instant::now();
         let mut table = self.parts().locks.table.lock();
-        if table.held.get(name).is_none_or(|held| held.owner != owner) {
-            return Ok(false);
+        let held = table.held.get_mut(name).filter(|held| held.owner == owner && held.ends > now);
+        let Some(held) = held else { return Ok(false) };
+        held.ends = now;
+        if held.is_over(now) {
+            table.held.remove(name);
         }
-        Ok(table.held.remove(name).is_some_and(|held| held.ends > Instant::now()))
+        Ok(true)
     }
 }
 
 impl Table {
-    fn acquire(&mut self, name: &Key, owner: Owner, ttl: Duration) -> Result<Grant> {
+    /// As `lua/acquire.lua` does it.
+    fn acquire(&mut self, name: &Key, owner: Owner, ttl: Duration, patience: Duration) -> Result<Grant> {
         let now = Instant::now();
-        if let Some(held) = self.held.get_mut(name).filter(|held| held.ends > now) {
-            if held.owner != owner {
-                return Ok(Grant::Held { remaining: held.ends - now });
+        if let Some(held) = self.held.get_mut(name) {
+            if held.ends > now && held.owner == owner {
+                held.ends = now + ttl;
+                return Ok(Grant::Granted(held.token));
             }
-            held.ends = now + ttl;
-            return Ok(Grant::Granted(held.token));
+            let promise = held.promised.filter(|(next, until)| *next != owner && *until > now);
+            if held.ends > now {
+                let next = promise.is_none() && !patience.is_zero();
+                if next {
+                    held.promised = Some((owner, now + patience));
+                }
+                return Ok(Grant::Held { remaining: held.ends - now, next });
+            }
+            if let Some((_, until)) = promise {
+                return Ok(Grant::Held { remaining: until - now, next: false });
+            }
         }
         self.make_room(name, now)?;
         self.last = (self.last + 1).max(self.since_1970 + microseconds(now - self.began));
         let token = Token::new(0, self.last);
-        self.held.insert(name.clone(), Held { owner, token, ends: now + ttl });
+        self.held.insert(name.clone(), Held { owner, token, ends: now + ttl, promised: None });
         Ok(Grant::Granted(token))
     }
 
     fn make_room(&mut self, name: &Key, now: Instant) -> Result<()> {
         let full = self.held.len() >= self.limit.min(self.sweep_at);
         if full && !self.held.contains_key(name) {
-            self.held.retain(|_, held| held.ends > now);
+            self.held.retain(|_, held| !held.is_over(now));
             self.sweep_at = (self.held.len() * 2).max(SWEEP);
         }
         if self.held.len() < self.limit || self.held.contains_key(name) {
@@ -104,6 +127,13 @@ impl Table {
         Err(Error::new(Code::RedisStoreFull, "the store in memory is full")
             .with_operation("redis::lock_acquire")
             .with_context("limit", Public(self.limit)))
+    }
+}
+
+impl Held {
+    /// Says whether nobody holds it and nobody is to have it.
+    fn is_over(&self, now: Instant) -> bool {
+        self.ends <= now && self.promised.is_none_or(|(_, until)| until <= now)
     }
 }
 

@@ -55,3 +55,6 @@ pub use self::guard::Guard;
 pub use self::lease::{Grant, MAX_LEASE, MIN_LEASE, Owner};
 pub use self::mutex::Lock;
 pub use self::token::Token;
+
+#[cfg(test)]
+mod tests;

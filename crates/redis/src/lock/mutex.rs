@@ -19,7 +19,8 @@ use crate::port::Leases;
 /// after the lease ends a day later.
 ///
 /// One try costs one round trip. While the lock is held by another, each waiter asks again after 20 ms on average
-/// ([`with_poll`](Self::with_poll)), at random, so that none is always the last one; there is no queue.
+/// ([`with_poll`](Self::with_poll)), at random. One of them is promised to be next, and asks four times as often; who
+/// comes later, the last holder too, waits until it had its turn. Among the others there is no queue.
 ///
 /// # Examples
 ///
@@ -87,12 +88,15 @@ impl<S: Leases + 'static> Lock<S> {
         let ttl = lease::checked("redis::lock_acquire", ttl)?;
         let deadline = (wait > Duration::ZERO).then(|| Instant::now() + wait);
         let mut claim = Claim::new(self.store.clone(), name.clone(), ttl);
+        let patience = deadline.map_or(Duration::ZERO, |_| PATIENCE.max(self.poll * 5));
         let mut refused = None;
         loop {
             let sent = Instant::now();
             let answer = match deadline {
-                Some(deadline) => timeout_at(deadline, claim.ask()).await.unwrap_or_else(|_| Err(late())),
-                None => claim.ask().await,
+                Some(deadline) => {
+                    timeout_at(deadline, claim.ask(patience)).await.unwrap_or_else(|_| Err(late()))
+                }
+                None => claim.ask(patience).await,
             };
             let until = lease::reliable_until(sent, ttl);
             let mut pause = lease::jittered(self.poll);
@@ -102,9 +106,11 @@ impl<S: Leases + 'static> Lock<S> {
                 }
                 // The answer took longer than the lease: the same owner asks again.
                 Ok(Grant::Granted(_)) => refused = Some(late()),
-                Ok(Grant::Held { remaining }) => {
+                Ok(Grant::Held { remaining, next }) => {
                     refused = Some(busy(remaining));
-                    pause = pause.min(remaining.max(Duration::from_millis(1)));
+                    // Only one is next, so it may ask more often: until it comes, the lock is free for nobody.
+                    pause = if next { pause / 4 } else { pause };
+                    pause = pause.min(remaining).max(Duration::from_millis(1));
                 }
                 // Being held by another says more than the deadline that cut the last try.
                 Err(err) if err.code() == Code::Timeout && refused.is_some() => {}
@@ -129,3 +135,6 @@ fn busy(remaining: Duration) -> Error {
 fn late() -> Error {
     Error::new(Code::Timeout, "the lock did not answer in time").with_operation("redis::lock_acquire")
 }
+
+/// For how long the lock is promised to the next one: a waiter that is gone leaves it free for so long.
+const PATIENCE: Duration = Duration::from_millis(100);

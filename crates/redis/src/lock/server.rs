@@ -11,10 +11,11 @@ use crate::port::{Leases, Transport};
 use crate::server::{Script, ServerStore, milliseconds, reply};
 
 impl<T: Transport> Leases for ServerStore<T> {
-    async fn acquire(&self, name: &Key, owner: Owner, ttl: Duration) -> Result<Grant> {
+    async fn acquire(&self, name: &Key, owner: Owner, ttl: Duration, patience: Duration) -> Result<Grant> {
         let operation = "redis::lock_acquire";
         // The transport writes the epoch of its connection over the zero.
-        let arguments = ["0".into(), owner.to_bytes(), milliseconds(ttl), milliseconds(KEPT)];
+        let [ttl, kept, patience] = [ttl, KEPT, patience].map(milliseconds);
+        let arguments = ["0".into(), owner.to_bytes(), ttl, kept, patience];
         let reply = self.script(operation, &ACQUIRE, self.key_in("lock:", name)?, &arguments).await?;
         grant(&reply).ok_or_else(|| reply::unexpected(operation, &reply))
     }
@@ -41,9 +42,10 @@ fn grant(reply: &Reply) -> Option<Grant> {
         _ => None,
     };
     match parts.as_slice() {
-        [Reply::Integer(0), remaining] => {
-            Some(Grant::Held { remaining: Duration::from_micros(number(remaining)?) })
-        }
+        [Reply::Integer(0), remaining, next] => Some(Grant::Held {
+            remaining: Duration::from_micros(number(remaining)?),
+            next: *next == Reply::Integer(1),
+        }),
         [Reply::Integer(1), epoch, sequence] => {
             Some(Grant::Granted(Token::new(number(epoch)?, number(sequence)?)))
         }
