@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod blocking;
 mod error;
 mod link;
+mod node;
 mod resp;
 mod stream;
+mod subscribe;
 #[cfg(feature = "conformance")]
 pub mod testing;
 mod tls;
@@ -18,8 +21,8 @@ use maily_errors::{Code, Error, Public, Result, Secret};
 use maily_redis::{ServerStore, StoreConfig};
 use serde::Deserialize;
 
-pub use self::link::Call;
-pub use self::transport::RedisTransport;
+pub use self::subscribe::Subscription;
+pub use self::transport::{Call, RedisTransport};
 use crate::link::{Constant, LinkOptions};
 use crate::stream::Connect;
 use crate::url::Url;
@@ -99,7 +102,7 @@ impl RedisConfig {
         };
         let options = LinkOptions {
             connect: Arc::new(connect),
-            silence: Duration::from_millis(self.silence_ms),
+            silence: Some(Duration::from_millis(self.silence_ms)),
             listener: None,
             greeting: None,
         };

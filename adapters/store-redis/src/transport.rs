@@ -1,23 +1,48 @@
-//! The port: one command, one reply, by its deadline.
+//! The port: one command, one reply, by its deadline; and what a server says by itself.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use maily_errors::{Error, Result};
-use maily_redis::{Command, Reply};
+use maily_redis::{Command, Listen, Listener, Reply};
 use tower_service::Service;
 
-use crate::link::{Call, Link, LinkOptions, Resolve};
+use crate::link::{self, LinkOptions, Resolve};
+use crate::node::Node;
+use crate::subscribe::Subscription;
 
 /// A way to one Redis or Valkey server. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct RedisTransport {
-    link: Link,
+    node: Node,
 }
+
+/// The answer of a [`RedisTransport`].
+///
+/// Sends nothing before it is polled. Dropping it leaves its place in the connection's queue, so the reply is read and
+/// thrown away, never given to another call; a command that waits on the server loses its connection, which ends the
+/// wait.
+pub struct Call {
+    inner: Inner,
+}
+
+enum Inner {
+    /// Where the future has no name.
+    Boxed(BoxFuture<'static, Result<Reply>>),
+    Shared(link::Call),
+}
+
+// === impl RedisTransport ===
 
 impl RedisTransport {
     pub(crate) fn new(resolve: Arc<dyn Resolve>, options: LinkOptions) -> Self {
-        Self { link: Link::new(resolve, options) }
+        Self { node: Node::new(resolve, options) }
     }
 }
 
@@ -33,6 +58,56 @@ impl Service<Command> for RedisTransport {
 
     #[inline]
     fn call(&mut self, command: Command) -> Call {
-        self.link.call(command)
+        self.node.call(command)
+    }
+}
+
+impl Listen for RedisTransport {
+    type Watched = Self;
+    type Subscription = Subscription;
+
+    fn watch(&self, listener: Listener) -> Self {
+        Self { node: self.node.watch(listener) }
+    }
+
+    fn subscribe(&self, channel: Bytes, listener: Listener) -> Subscription {
+        self.node.subscribe(channel, listener)
+    }
+
+    fn silence(&self) -> Duration {
+        self.node.silence()
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    /// Takes a future without a name.
+    pub(crate) fn boxed(future: impl Future<Output = Result<Reply>> + Send + 'static) -> Self {
+        Self { inner: Inner::Boxed(Box::pin(future)) }
+    }
+}
+
+impl From<link::Call> for Call {
+    fn from(call: link::Call) -> Self {
+        Self { inner: Inner::Shared(call) }
+    }
+}
+
+impl Future for Call {
+    type Output = Result<Reply>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.inner {
+            Inner::Boxed(future) => future.as_mut().poll(cx),
+            Inner::Shared(call) => Pin::new(call).poll(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
     }
 }

@@ -1,22 +1,60 @@
-//! Redis and Valkey keep every rule of the `transport` and `store` ports, on a real server.
+//! Redis and Valkey keep every rule of the ports, on a real server.
 #![cfg(feature = "conformance")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use maily_redis::{Leases, Limits, Store, Transport};
-use maily_store_redis::RedisConfig;
+use bytes::Bytes;
+use maily_errors::{Error, Result};
+use maily_redis::{Command, Leases, Limits, Listen, Listener, Reply, Store};
 use maily_store_redis::testing::Server;
-use tower::ServiceExt as _;
+use maily_store_redis::{Call, RedisConfig, RedisTransport, Subscription};
+use tower::Service;
 
-/// Returns a transport that keeps the shared server alive.
-fn transport() -> Option<impl Transport + 'static> {
+/// A transport that keeps the shared server alive.
+#[derive(Clone)]
+struct Kept {
+    transport: RedisTransport,
+    server: Arc<Server>,
+}
+
+impl Service<Command> for Kept {
+    type Response = Reply;
+    type Error = Error;
+    type Future = Call;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.transport.poll_ready(cx)
+    }
+
+    fn call(&mut self, command: Command) -> Call {
+        self.transport.call(command)
+    }
+}
+
+impl Listen for Kept {
+    type Watched = Self;
+    type Subscription = (Subscription, Arc<Server>);
+
+    fn watch(&self, listener: Listener) -> Self {
+        Self { transport: self.transport.watch(listener), server: Arc::clone(&self.server) }
+    }
+
+    fn subscribe(&self, channel: Bytes, listener: Listener) -> Self::Subscription {
+        (self.transport.subscribe(channel, listener), Arc::clone(&self.server))
+    }
+
+    fn silence(&self) -> Duration {
+        self.transport.silence()
+    }
+}
+
+fn transport() -> Option<Kept> {
     let server = Server::shared()?;
     let transport = RedisConfig::new(server.url()).transport().expect("a valid URL");
-    Some(transport.map_request(move |command| {
-        let _alive = Arc::strong_count(&server);
-        command
-    }))
+    Some(Kept { transport, server })
 }
 
 /// Returns a store with keys of its own.
@@ -30,6 +68,7 @@ fn store() -> Option<impl Leases + Limits + Store + 'static> {
 }
 
 maily_redis::conformance!(transport, optional transport());
+maily_redis::conformance!(listen, optional transport());
 maily_redis::conformance!(store, optional store());
 maily_redis::conformance!(lock, optional store());
 maily_redis::conformance!(limit, optional store());

@@ -19,6 +19,7 @@ mod cache;
 mod idempotency;
 mod jobs;
 mod limit;
+mod listen;
 mod lock;
 mod store;
 mod transport;
@@ -28,11 +29,12 @@ pub use self::cache::*;
 pub use self::idempotency::*;
 pub use self::jobs::*;
 pub use self::limit::*;
+pub use self::listen::*;
 pub use self::lock::*;
 pub use self::store::*;
 pub use self::transport::*;
 
-/// Expands to one test per rule of a port: `bus`, `cache`, `idempotency`, `jobs`, `limit`, `lock`, `store` or
+/// Expands to one test per rule of a port: `bus`, `cache`, `idempotency`, `jobs`, `limit`, `listen`, `lock`, `store` or
 /// `transport`.
 #[macro_export]
 macro_rules! conformance {
@@ -92,6 +94,8 @@ macro_rules! conformance {
             transport_gives_each_call_its_own_reply
             transport_mixes_no_replies_when_calls_are_dropped
             transport_answers_by_the_deadline
+            transport_waits_apart
+            transport_ends_the_wait_of_a_dropped_call
         );
     };
     (transport, $port:expr) => { $crate::conformance!(transport, optional Some($port)); };
@@ -135,6 +139,16 @@ macro_rules! conformance {
         );
     };
     (limit, $port:expr) => { $crate::conformance!(limit, optional Some($port)); };
+    (listen, optional $port:expr) => {
+        $crate::conformance!(@each [$port]
+            listen_hears_changes_of_what_was_read
+            listen_is_quiet_about_what_was_not_read
+            listen_hears_every_message
+            listen_ends_with_its_subscription
+            listen_ends_with_what_it_returned
+        );
+    };
+    (listen, $port:expr) => { $crate::conformance!(listen, optional Some($port)); };
     (lock, optional $port:expr) => {
         $crate::conformance!(@each [$port]
             lock_is_granted_to_one_owner

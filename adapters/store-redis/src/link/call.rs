@@ -19,7 +19,7 @@ use crate::error;
 ///
 /// Sends nothing before it is polled. Dropping it leaves its place in the connection's queue, so the reply is read
 /// and thrown away, never given to another call.
-pub struct Call {
+pub(crate) struct Call {
     link: Link,
     step: Step,
 }
@@ -62,7 +62,7 @@ impl Call {
                         return Poll::Ready(Err(error::full()));
                     }
                     let slot = Arc::new(Slot::new(cx.waker().clone()));
-                    let driver = queue.push(command, Arc::clone(&slot));
+                    let driver = queue.push(command, Some(Arc::clone(&slot)));
                     drop(queue);
                     if let Some(driver) = driver {
                         driver.wake();

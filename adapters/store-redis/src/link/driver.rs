@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use super::greet::greet;
-use super::pipe::{End, Pipe};
-use super::queue::{Flight, State};
+use super::pipe::Pipe;
+use super::queue::{End, Flight, State};
 use crate::error::{self, Failure};
 use crate::resp::Frames;
 use crate::stream::{self, Stream};
@@ -21,7 +21,6 @@ use crate::stream::{self, Stream};
 pub(super) async fn drive(shared: Arc<Shared>) {
     let driver = Driver { shared };
     loop {
-        let began = Instant::now();
         match driver.connect().await {
             Ok((stream, frames)) => {
                 let connected = Instant::now();
@@ -35,7 +34,6 @@ pub(super) async fn drive(shared: Arc<Shared>) {
             }
             Err(err) => driver.down(&err),
         }
-        let _ = began;
         if !driver.pause().await {
             return;
         }
@@ -60,14 +58,13 @@ impl Driver {
         let attempt = timeout(options.connect.timeout, attempt).await;
         let (stream, frames, epoch) =
             attempt.unwrap_or_else(|_| Err(error::connect_timeout(options.connect.timeout)))?;
-        if let Some(listener) = &options.listener {
-            listener(Event::Listening);
-        }
         let mut queue = self.shared.queue.lock();
         queue.state = State::Up;
         queue.epoch = epoch;
         queue.renew = false;
         drop(queue);
+        // No reply is read before the listener knows.
+        self.shared.tell(Event::Listening);
         self.shared.changed.notify_waiters();
         Ok((stream, frames))
     }
@@ -88,9 +85,7 @@ impl Driver {
 
     /// Notes that an attempt failed, and tells everybody who waits for it.
     fn down(&self, err: &maily_errors::Error) {
-        if let Some(listener) = &self.shared.options.listener {
-            listener(Event::Lost);
-        }
+        self.shared.tell(Event::Lost);
         let mut queue = self.shared.queue.lock();
         queue.failures = queue.failures.saturating_add(1);
         queue.state = State::Down(Failure::of(err));
@@ -139,9 +134,7 @@ impl Serving<'_> {
         flights.append(&mut queue.flights);
         drop(queue);
         // Before any call fails for it.
-        if let Some(listener) = &self.shared.options.listener {
-            listener(Event::Lost);
-        }
+        self.shared.tell(Event::Lost);
         fail(flights, &Failure::of(err));
     }
 }

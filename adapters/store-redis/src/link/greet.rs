@@ -68,7 +68,10 @@ async fn answer(stream: &mut Stream, frames: &mut Frames, options: &LinkOptions)
     loop {
         match frames.next().map_err(error::malformed)? {
             Some(Frame::Reply(reply)) => return Ok(reply),
-            Some(Frame::Push(words)) if events::is_confirmation(&words) => return Ok(Reply::List(words)),
+            Some(Frame::Push(words)) if events::is_confirmation(&words) => {
+                events::tell(options, words.clone());
+                return Ok(Reply::List(words));
+            }
             Some(Frame::Push(words)) => events::tell(options, words),
             None => {
                 let read = tokio::io::AsyncReadExt::read_buf(stream, frames.buffer()).await;

@@ -17,11 +17,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use maily_redis::{Command, Listener};
+use maily_redis::{Command, Event};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub use self::call::Call;
+pub(crate) use self::call::Call;
+pub(crate) use self::events::Said;
 use self::queue::{Queue, State};
 pub(crate) use self::resolve::{Constant, Hello, Resolve, Target};
 use crate::stream::Connect;
@@ -41,10 +42,11 @@ pub(crate) struct LinkOptions {
     /// How to make a connection: TLS, password, database, time limit.
     pub(crate) connect: Arc<Connect>,
     /// After how long without a byte, while a reply is due, the connection counts as lost.
-    pub(crate) silence: Duration,
+    /// `None` for commands that wait.
+    pub(crate) silence: Option<Duration>,
     /// Hears what the server says by itself. A link with a listener connects at once, again and again, and asks the
     /// server for a sign of life when nothing else is said.
-    pub(crate) listener: Option<Listener>,
+    pub(crate) listener: Option<Arc<dyn Fn(Said) + Send + Sync>>,
     /// What a new connection is told first, such as subscriptions; each must be accepted.
     pub(crate) greeting: Option<Greeting>,
 }
@@ -90,6 +92,19 @@ impl Link {
         Call::new(self.clone(), command)
     }
 
+    /// Sends a command whose reply nobody needs, if the connection is there.
+    pub(crate) fn send(&self, command: &Command) {
+        let mut queue = self.owner.shared.queue.lock();
+        if !matches!(queue.state, State::Up) {
+            return;
+        }
+        let driver = queue.push(command, None);
+        drop(queue);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
     /// Lets commands from now on carry this epoch.
     pub(crate) fn set_epoch(&self, epoch: u64) {
         self.owner.shared.queue.lock().epoch = epoch;
@@ -98,6 +113,11 @@ impl Link {
     /// Says whether commands are taken now.
     pub(crate) fn is_up(&self) -> bool {
         matches!(self.owner.shared.queue.lock().state, State::Up)
+    }
+
+    /// Says whether the listener was told that the connection is lost, and not yet that it is back.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.owner.shared.queue.lock().lost
     }
 
     /// Drops the connection, so that the next one is made to where the resolver says then.
@@ -117,6 +137,12 @@ impl Link {
     }
 }
 
+impl fmt::Debug for LinkOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkOptions").field("connect", &self.connect).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").field("resolve", &self.owner.shared.resolve).finish_non_exhaustive()
@@ -131,7 +157,6 @@ impl Drop for Owner {
         queue.closed = true;
         let driver = queue.driver.take();
         drop(queue);
-        self.shared.changed.notify_waiters();
         if let Some(driver) = driver {
             driver.wake();
         }
@@ -141,6 +166,19 @@ impl Drop for Owner {
 // === impl Shared ===
 
 impl Shared {
+    /// Tells the listener what became of the connection; that it is lost only once.
+    fn tell(&self, event: Event) {
+        let Some(listener) = &self.options.listener else { return };
+        let mut queue = self.queue.lock();
+        // Who has dropped the link hears nothing any more.
+        let news = !queue.closed && (event != Event::Lost || !queue.lost);
+        queue.lost = event == Event::Lost;
+        drop(queue);
+        if news {
+            listener(Said::Event(event));
+        }
+    }
+
     fn renew(&self) {
         let mut queue = self.queue.lock();
         queue.renew = true;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use maily_errors::Error;
 use maily_redis::Reply;
@@ -11,21 +12,11 @@ use tokio::io::AsyncWrite as _;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::io::poll_read_buf;
 
-use super::queue::Flight;
+use super::queue::{End, Flight};
 use super::{Shared, events};
 use crate::error;
 use crate::resp::{Frame, Frames};
 use crate::stream::Stream;
-
-/// Why a pipe ended.
-pub(super) enum End {
-    /// Nobody is left who could call.
-    Closed,
-    /// The connection is of no use any more.
-    Lost(Error),
-    /// Somebody wants another connection.
-    Renewed,
-}
 
 /// Writes what is queued, and gives each reply to the oldest call without one.
 pub(super) struct Pipe<'a> {
@@ -88,11 +79,11 @@ impl<'a> Pipe<'a> {
                 return Poll::Pending;
             }
             let now = Instant::now();
-            if self.is_silent(now) {
-                return Poll::Ready(End::Lost(error::silent(self.shared.options.silence)));
+            if let Some(silence) = self.silent_for(now) {
+                return Poll::Ready(End::Lost(error::silent(silence)));
             }
             self.expire(now);
-            self.ping |= self.wants_ping(now);
+            self.ping |= self.next_ping().is_some_and(|at| at <= now);
             self.set_alarm(now);
         }
     }
@@ -128,7 +119,7 @@ impl<'a> Pipe<'a> {
     fn answer(&mut self, reply: Reply) -> Result<(), Error> {
         let flight = self.flights.pop_front().ok_or_else(error::unasked)?;
         if let Reply::Refused { code, .. } = &reply
-            && self.shared.resolve.is_misled(code)
+            && (flight.confirmation.is_some() || self.shared.resolve.is_misled(code))
         {
             self.shared.queue.lock().renew = true;
         }
@@ -140,11 +131,15 @@ impl<'a> Pipe<'a> {
 
     fn hear(&mut self, words: Vec<Reply>) -> Result<(), Error> {
         let awaited = self.flights.front().and_then(|flight| flight.confirmation);
-        if awaited.is_some() && awaited == events::kind(&words).map(AsRef::as_ref) {
-            return self.answer(Reply::List(words));
+        if awaited.is_none() || awaited != events::kind(&words).map(AsRef::as_ref) {
+            events::tell(&self.shared.options, words);
+            return Ok(());
         }
-        events::tell(&self.shared.options, words);
-        Ok(())
+        // That a subscription ends is news only to who did not ask for it.
+        if awaited.is_some_and(|kind| !kind.ends_with(b"unsubscribe")) {
+            events::tell(&self.shared.options, words.clone());
+        }
+        self.answer(Reply::List(words))
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<Option<End>, Error> {
@@ -176,19 +171,16 @@ impl<'a> Pipe<'a> {
         let mut queue = self.shared.queue.lock();
         queue.taken = self.flights.len();
         queue.driver = Some(cx.waker().clone());
-        if queue.renew { Some(End::Renewed) } else { None }
+        queue.end()
     }
 
     /// Takes what is queued; returns `Some` when there is nothing to write, with the reason to end if there is one.
     fn take(&mut self, cx: &Context<'_>) -> Option<Option<End>> {
         let mut queue = self.shared.queue.lock();
-        if queue.renew {
-            return Some(Some(End::Renewed));
+        if let Some(end) = queue.end() {
+            return Some(Some(end));
         }
         if queue.bytes.is_empty() && !self.ping {
-            if queue.closed && self.flights.is_empty() {
-                return Some(Some(End::Closed));
-            }
             queue.taken = self.flights.len();
             queue.driver = Some(cx.waker().clone());
             return Some(None);
@@ -209,18 +201,19 @@ impl<'a> Pipe<'a> {
         }
         mem::swap(&mut self.out, &mut queue.bytes);
         let was_idle = self.flights.is_empty();
-        let earliest = queue.flights.iter().map(|flight| flight.deadline).min();
+        let earliest = queue.flights.iter().filter_map(|flight| flight.deadline).min();
         self.flights.append(&mut queue.flights);
         queue.taken = self.flights.len();
         drop(queue);
         if mem::take(&mut self.ping) {
             self.out.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
-            let deadline = Instant::now() + self.shared.options.silence;
-            self.flights.push_back(Flight { slot: None, deadline, confirmation: None });
+            self.flights.push_back(Flight { slot: None, deadline: None, confirmation: None });
         }
         if was_idle {
             self.busy = Instant::now();
-            self.alarm.ring_by(self.busy + self.shared.options.silence);
+            if let Some(silence) = self.shared.options.silence {
+                self.alarm.ring_by(self.busy + silence);
+            }
         }
         if let Some(earliest) = earliest {
             self.alarm.ring_by(earliest);
@@ -228,20 +221,23 @@ impl<'a> Pipe<'a> {
         None
     }
 
-    fn is_silent(&self, now: Instant) -> bool {
-        !self.flights.is_empty() && now >= self.heard.max(self.busy) + self.shared.options.silence
+    /// Returns the limit of silence if it is over.
+    fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let silence = self.shared.options.silence?;
+        (!self.flights.is_empty() && now >= self.heard.max(self.busy) + silence).then_some(silence)
     }
 
-    fn wants_ping(&self, now: Instant) -> bool {
-        self.shared.options.listener.is_some()
-            && self.flights.is_empty()
-            && now >= self.heard + self.shared.options.silence / 2
+    /// When a sign of life is to be asked for, if nothing else is said until then.
+    fn next_ping(&self) -> Option<Instant> {
+        let silence = self.shared.options.silence?;
+        let listens = self.shared.options.listener.is_some() && self.flights.is_empty() && !self.ping;
+        listens.then(|| self.heard + silence / 2)
     }
 
     /// Answers the calls whose deadline is over. Their places stay: the replies may still come.
     fn expire(&self, now: Instant) {
         for flight in &self.flights {
-            if flight.deadline <= now
+            if flight.deadline.is_some_and(|at| at <= now)
                 && let Some(slot) = &flight.slot
             {
                 slot.complete(Err(error::timeout()));
@@ -251,15 +247,15 @@ impl<'a> Pipe<'a> {
 
     /// Sets the alarm to the first thing that is due after `now`.
     fn set_alarm(&mut self, now: Instant) {
-        let silence = self.shared.options.silence;
         self.alarm.at = None;
-        if !self.flights.is_empty() {
+        if let Some(silence) = self.shared.options.silence
+            && !self.flights.is_empty()
+        {
             self.alarm.ring_by(self.heard.max(self.busy) + silence);
-        } else if self.shared.options.listener.is_some() && !self.ping {
-            self.alarm.ring_by(self.heard + silence / 2);
         }
-        if let Some(next) = self.flights.iter().map(|flight| flight.deadline).filter(|at| *at > now).min() {
-            self.alarm.ring_by(next);
+        let deadlines = self.flights.iter().filter_map(|flight| flight.deadline).filter(|at| *at > now);
+        for at in deadlines.min().into_iter().chain(self.next_ping()) {
+            self.alarm.ring_by(at);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use maily_errors::Error;
 use maily_redis::Command;
 use tokio::time::Instant;
 
@@ -15,11 +16,23 @@ use crate::resp::encode;
 /// One command on its way, from its encoding to its reply.
 #[derive(Debug)]
 pub(super) struct Flight {
-    /// Who waits; nobody for a heartbeat.
+    /// Who waits; nobody for a heartbeat and for subscriptions.
     pub(super) slot: Option<Arc<Slot>>,
-    pub(super) deadline: Instant,
+    /// When who waits stops to; never for what nobody waits for.
+    pub(super) deadline: Option<Instant>,
     /// The push that confirms the command, where it has no reply: RESP3 answers subscriptions so.
     pub(super) confirmation: Option<&'static [u8]>,
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Nobody is left who could call.
+    Closed,
+    /// The connection is of no use any more.
+    Lost(Error),
+    /// Somebody wants another connection.
+    Renewed,
 }
 
 /// How the connection is.
@@ -51,6 +64,8 @@ pub(super) struct Queue {
     pub(super) failures: u32,
     /// Whether the connection is to be replaced.
     pub(super) renew: bool,
+    /// Whether the last that the listener heard of the connection is that it is lost.
+    pub(super) lost: bool,
     /// Whether nobody is left who could call.
     pub(super) closed: bool,
 }
@@ -66,8 +81,18 @@ impl Queue {
             epoch: 0,
             failures: 0,
             renew: false,
+            lost: false,
             closed: false,
         }
+    }
+
+    /// Returns why the connection is to end, if it is.
+    pub(super) fn end(&self) -> Option<End> {
+        // Calls keep their link: nobody waits on a closed one.
+        if self.closed {
+            return Some(End::Closed);
+        }
+        self.renew.then_some(End::Renewed)
     }
 
     /// Says whether one more command fits: a large one always does when nothing else waits to be written.
@@ -79,11 +104,12 @@ impl Queue {
 
     /// Appends a command; returns the driver's waker if it must be woken.
     #[inline]
-    pub(super) fn push(&mut self, command: &Command, slot: Arc<Slot>) -> Option<Waker> {
+    pub(super) fn push(&mut self, command: &Command, slot: Option<Arc<Slot>>) -> Option<Waker> {
         let epoch = command.epoch.map(|index| (index, self.epoch));
         encode::command(&mut self.bytes, &command.arguments, epoch);
         let confirmation = command.arguments.first().and_then(|name| confirmation(name));
-        self.flights.push_back(Flight { slot: Some(slot), deadline: command.deadline, confirmation });
+        let deadline = slot.is_some().then_some(command.deadline);
+        self.flights.push_back(Flight { slot, deadline, confirmation });
         self.driver.take()
     }
 }

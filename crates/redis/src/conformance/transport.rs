@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "these are tests: a broken rule panics")]
 
 use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -82,4 +84,69 @@ pub async fn transport_answers_by_the_deadline(transport: &impl Transport) {
     assert_eq!(silent.unwrap_err().kind(), Kind::Timeout);
     assert_eq!(over.unwrap_err().kind(), Kind::Timeout);
     assert!(call(transport, &[b"PING"], LIMIT).await.is_ok());
+}
+
+/// Rule: a command that waits on the server holds up no other one, and has only its own deadline.
+pub async fn transport_waits_apart(transport: &impl Transport) {
+    let queue: &[u8] = b"conformance:waits";
+    let wait = [b"BLPOP" as &[u8], queue, b"5"].map(Bytes::copy_from_slice);
+    let mut waiting = transport.clone();
+    poll_fn(|cx| waiting.poll_ready(cx)).await.unwrap();
+    let command = Command::new(wait, Instant::now() + LIMIT).with_key(1).with_blocking();
+    let mut waits = pin!(waiting.call(command));
+    assert!(poll_once(waits.as_mut()).await.is_none());
+
+    for _ in 0..20 {
+        assert!(call(transport, &[b"PING"], LIMIT).await.is_ok());
+        assert!(poll_once(waits.as_mut()).await.is_none());
+    }
+    call(transport, &[b"RPUSH", queue, b"a"], LIMIT).await.unwrap();
+
+    let popped = Reply::List(vec![Reply::Data(Bytes::from_static(queue)), Reply::Data("a".into())]);
+    assert_eq!(waits.await.unwrap(), popped);
+}
+
+/// Rule: dropping a call that waits on the server ends the wait, so that nothing later is taken for nobody.
+pub async fn transport_ends_the_wait_of_a_dropped_call(transport: &impl Transport) {
+    let queue: &[u8] = b"conformance:dropped-wait";
+    let mut waiting = transport.clone();
+    poll_fn(|cx| waiting.poll_ready(cx)).await.unwrap();
+    let wait = [b"BLPOP" as &[u8], queue, b"30"].map(Bytes::copy_from_slice);
+    let mut waits =
+        Box::pin(waiting.call(Command::new(wait, Instant::now() + LIMIT).with_key(1).with_blocking()));
+    until(async || {
+        assert!(poll_once(waits.as_mut()).await.is_none());
+        blocked(transport).await
+    })
+    .await;
+
+    drop(waits);
+    until(async || !blocked(transport).await).await;
+    call(transport, &[b"RPUSH", queue, b"a"], LIMIT).await.unwrap();
+
+    assert_eq!(call(transport, &[b"LPOP", queue], LIMIT).await.unwrap(), Reply::Data("a".into()));
+}
+
+/// Says whether some client waits, as the server counts them.
+async fn blocked(transport: &impl Transport) -> bool {
+    let Reply::Data(info) = call(transport, &[b"INFO", b"clients"], LIMIT).await.unwrap() else {
+        return false;
+    };
+    !String::from_utf8_lossy(&info).contains("blocked_clients:0\r\n")
+}
+
+async fn until(mut state: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !state().await {
+        assert!(start.elapsed() < LIMIT, "the state does not come");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    poll_fn(|cx| match Pin::new(&mut future).poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }

@@ -1,0 +1,79 @@
+//! Everything that goes to one server: shared, blocking, watched and subscribed connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use maily_redis::{Command, Listener};
+
+use crate::blocking::Blocking;
+use crate::link::{Link, LinkOptions, Resolve, Said};
+use crate::subscribe::{Subscription, Subscriptions};
+use crate::transport::Call;
+
+/// One server, wherever its resolver says it is. Clones share the connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    link: Link,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    resolve: Arc<dyn Resolve>,
+    options: LinkOptions,
+    blocking: Arc<Blocking>,
+    subscriptions: Subscriptions,
+}
+
+impl Node {
+    /// Creates the connections to a server; they are made when they are needed.
+    pub(crate) fn new(resolve: Arc<dyn Resolve>, options: LinkOptions) -> Self {
+        let link = Link::new(Arc::clone(&resolve), options.clone());
+        let blocking = Arc::new(Blocking::new(Arc::clone(&resolve), options.clone()));
+        let subscriptions = Subscriptions::new(Arc::clone(&resolve), options.clone());
+        Self { link, shared: Arc::new(Shared { resolve, options, blocking, subscriptions }) }
+    }
+
+    /// Sends a command, on a connection of its own if the server may wait.
+    #[inline]
+    pub(crate) fn call(&self, command: Command) -> Call {
+        if command.blocking {
+            let blocking = Arc::clone(&self.shared.blocking);
+            return Call::boxed(async move { blocking.call(command).await });
+        }
+        Call::from(self.link.call(command))
+    }
+
+    /// Returns the connection that calls share.
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Returns the same server through a connection that says when values change that were read on it.
+    pub(crate) fn watch(&self, listener: Listener) -> Self {
+        let options = LinkOptions {
+            listener: Some(Arc::new(move |said| {
+                if let Said::Event(event) = said {
+                    listener(event);
+                }
+            })),
+            greeting: Some(Arc::new(|| {
+                vec![["CLIENT", "TRACKING", "ON"].map(|word| Bytes::from_static(word.as_bytes())).to_vec()]
+            })),
+            ..self.shared.options.clone()
+        };
+        let link = Link::new(Arc::clone(&self.shared.resolve), options);
+        Self { link, shared: Arc::clone(&self.shared) }
+    }
+
+    /// Hears a channel until the subscription is dropped.
+    pub(crate) fn subscribe(&self, channel: Bytes, listener: Listener) -> Subscription {
+        self.shared.subscriptions.add(channel, listener)
+    }
+
+    /// Returns after how long without a byte a connection counts as lost.
+    pub(crate) fn silence(&self) -> Duration {
+        self.shared.options.silence.unwrap_or_default()
+    }
+}

@@ -1,0 +1,233 @@
+//! Channels that are heard, all on one connection.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use maily_redis::{Command, Event, Listener};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::link::{Link, LinkOptions, Resolve, Said};
+
+/// The channels of one server and the connection on which they are heard. There is none while nobody listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscriptions {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    resolve: Arc<dyn Resolve>,
+    options: LinkOptions,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    link: Option<Link>,
+    channels: HashMap<Bytes, Channel>,
+    next: u64,
+}
+
+#[derive(Default)]
+struct Channel {
+    /// Whether the server has said that it is heard.
+    heard: bool,
+    listeners: Vec<Ear>,
+}
+
+struct Ear {
+    id: u64,
+    listener: Listener,
+    /// Whether the last it was told of the connection is that it is lost.
+    lost: bool,
+}
+
+/// Ends the subscription when it is dropped.
+pub struct Subscription {
+    shared: Arc<Shared>,
+    channel: Bytes,
+    id: u64,
+}
+
+// === impl Subscriptions ===
+
+impl Subscriptions {
+    pub(crate) fn new(resolve: Arc<dyn Resolve>, options: LinkOptions) -> Self {
+        Self { shared: Arc::new(Shared { resolve, options, state: Mutex::default() }) }
+    }
+
+    /// Adds a listener, and asks the server for the channel if nobody did before.
+    pub(crate) fn add(&self, channel: Bytes, listener: Listener) -> Subscription {
+        let mut state = self.shared.state.lock();
+        let id = state.next;
+        state.next += 1;
+        let entry = state.channels.entry(channel.clone()).or_default();
+        let (is_new, heard) = (entry.listeners.is_empty(), entry.heard);
+        entry.listeners.push(Ear { id, listener: Arc::clone(&listener), lost: false });
+        let link = state.link.get_or_insert_with(|| self.shared.connect()).clone();
+        let lost = link.is_lost();
+        if let Some(ear) = state.channels.get_mut(&channel).and_then(|entry| entry.listeners.last_mut()) {
+            ear.lost = lost;
+        }
+        drop(state);
+        match (heard, lost) {
+            (true, _) => listener(Event::Listening),
+            (_, true) => listener(Event::Lost),
+            _ if is_new => link.send(&command("SSUBSCRIBE", &channel)),
+            _ => {}
+        }
+        Subscription { shared: Arc::clone(&self.shared), channel, id }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn connect(self: &Arc<Self>) -> Link {
+        // Weak: the connection must not keep alive what keeps the connection.
+        let (hearing, greeting) = (Arc::downgrade(self), Arc::downgrade(self));
+        let options = LinkOptions {
+            listener: Some(Arc::new(move |said| {
+                if let Some(shared) = Weak::upgrade(&hearing) {
+                    shared.hear(said);
+                }
+            })),
+            greeting: Some(Arc::new(move || Weak::upgrade(&greeting).map_or(Vec::new(), |it| it.words()))),
+            ..self.options.clone()
+        };
+        Link::new(Arc::clone(&self.resolve), options)
+    }
+
+    /// What a new connection is told first.
+    fn words(&self) -> Vec<Vec<Bytes>> {
+        let state = self.state.lock();
+        state.channels.keys().map(|channel| command("SSUBSCRIBE", channel).arguments.to_vec()).collect()
+    }
+
+    fn hear(&self, said: Said) {
+        match said {
+            Said::Event(Event::Message { channel, payload }) => {
+                for listener in self.listeners(&channel) {
+                    listener(Event::Message { channel: channel.clone(), payload: payload.clone() });
+                }
+            }
+            Said::Event(Event::Listening) => self.catch_up(),
+            Said::Event(Event::Lost) => {
+                for listener in self.lose(None) {
+                    listener(Event::Lost);
+                }
+            }
+            Said::Event(_) => {}
+            Said::Subscribed(channel) => {
+                for listener in self.find(&channel) {
+                    listener(Event::Listening);
+                }
+            }
+            Said::Unsubscribed(channel) => {
+                let listeners = self.lose(Some(&channel));
+                for listener in &listeners {
+                    listener(Event::Lost);
+                }
+                // The server moved it elsewhere: look where.
+                if !listeners.is_empty()
+                    && let Some(link) = self.state.lock().link.clone()
+                {
+                    link.renew();
+                }
+            }
+        }
+    }
+
+    /// Asks for the channels that were added while the connection was being made.
+    fn catch_up(&self) {
+        let state = self.state.lock();
+        let Some(link) = state.link.clone() else { return };
+        let missing = state.channels.iter().filter(|(_, channel)| !channel.heard);
+        let missing: Vec<Command> = missing.map(|(name, _)| command("SSUBSCRIBE", name)).collect();
+        drop(state);
+        for command in missing {
+            link.send(&command);
+        }
+    }
+
+    fn listeners(&self, channel: &Bytes) -> Vec<Listener> {
+        let state = self.state.lock();
+        let channel = state.channels.get(channel);
+        channel.map_or(Vec::new(), |it| it.listeners.iter().map(|ear| Arc::clone(&ear.listener)).collect())
+    }
+
+    /// Notes that a channel is heard; returns who does not know yet.
+    fn find(&self, channel: &Bytes) -> Vec<Listener> {
+        let mut state = self.state.lock();
+        let Some(channel) = state.channels.get_mut(channel) else { return Vec::new() };
+        if std::mem::replace(&mut channel.heard, true) {
+            return Vec::new();
+        }
+        let told = channel.listeners.iter_mut().map(|ear| {
+            ear.lost = false;
+            Arc::clone(&ear.listener)
+        });
+        told.collect()
+    }
+
+    /// Notes that a channel is not heard any more, or all; returns who does not know yet.
+    fn lose(&self, channel: Option<&Bytes>) -> Vec<Listener> {
+        let mut told = Vec::new();
+        for (name, entry) in &mut self.state.lock().channels {
+            if channel.is_none_or(|channel| channel == name) {
+                entry.heard = false;
+                for ear in &mut entry.listeners {
+                    if !std::mem::replace(&mut ear.lost, true) {
+                        told.push(Arc::clone(&ear.listener));
+                    }
+                }
+            }
+        }
+        told
+    }
+
+    fn remove(&self, channel: &Bytes, id: u64) {
+        let mut state = self.state.lock();
+        let Some(entry) = state.channels.get_mut(channel) else { return };
+        entry.listeners.retain(|ear| ear.id != id);
+        if !entry.listeners.is_empty() {
+            return;
+        }
+        state.channels.remove(channel);
+        let link = if state.channels.is_empty() { state.link.take() } else { state.link.clone() };
+        let last = state.link.is_none();
+        drop(state);
+        if let Some(link) = link
+            && !last
+        {
+            link.send(&command("SUNSUBSCRIBE", channel));
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriptions").field("resolve", &self.resolve).finish_non_exhaustive()
+    }
+}
+
+// === impl Subscription ===
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.shared.remove(&self.channel, self.id);
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
+
+/// Nobody waits for the reply, so the deadline means nothing.
+fn command(name: &'static str, channel: &Bytes) -> Command {
+    Command::new([Bytes::from_static(name.as_bytes()), channel.clone()], Instant::now())
+}
