@@ -208,7 +208,8 @@ async fn same(store: &MemoryStore, model: &mut Model, step: Step) -> Result<()> 
         }
         Step::Increment(key, by, ttl) => {
             let old = model.entry(key).or_insert_with(|| ("0".into(), at(ttl)));
-            let sum: i64 = std::str::from_utf8(&old.0).ok().and_then(|text| text.parse().ok()).unwrap_or(0) + by;
+            let sum: i64 =
+                std::str::from_utf8(&old.0).ok().and_then(|text| text.parse().ok()).unwrap_or(0) + by;
             old.0 = sum.to_string().into();
             assert_eq!(store.increment(&name(key), by, ms(ttl)).await?, sum);
         }

@@ -57,7 +57,7 @@ fn grant(reply: &Reply) -> Option<Grant> {
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 const ACQUIRE: Script = Script {
-    sha: "1ca218724341ba8db823727d85895a48474a60d9",
+    sha: "95b490e3b5dc536e32a6411372d2c838b45f02ae",
     text: include_str!("lua/acquire.lua"),
     epoch: Some(0),
 };
