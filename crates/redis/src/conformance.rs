@@ -60,6 +60,7 @@ macro_rules! conformance {
             jobs_that_are_lost_stay_with_their_new_worker
             jobs_that_failed_come_back_later
             jobs_die_with_their_last_delivery
+            jobs_on_their_last_delivery_are_alone
             dead_letters_are_listed_requeued_and_discarded
             jobs_that_are_handed_back_were_not_delivered
             workers_that_are_gone_are_forgotten

@@ -294,6 +294,40 @@ pub async fn jobs_die_with_their_last_delivery<S: Jobs + DeadLetters>(store: &S)
     assert!(store.stats(&queue).await.unwrap().is_empty());
 }
 
+/// Rule: a job that every worker left so far has its last delivery alone, so that it takes no other job with it.
+pub async fn jobs_on_their_last_delivery_are_alone<S: Jobs + DeadLetters>(store: &S) {
+    let (queue, [worker, other]) = (hasty("alone"), [worker(), worker()]);
+    for payload in ["a", "poison", "b"] {
+        append(store, &queue, payload).await;
+    }
+    for delivery in 1..=2 {
+        let mut jobs = Vec::new();
+        while jobs.len() < 3 {
+            jobs.extend(store.claim(&queue, &worker, 3, LIMIT).await.unwrap());
+        }
+        assert!(jobs.iter().all(|job| job.deliveries == delivery), "{jobs:?}");
+    }
+
+    let mut done = Vec::new();
+    for _ in 0..3 {
+        let jobs = store.claim(&queue, &other, 10, LIMIT).await.unwrap();
+        assert_eq!((jobs.len(), jobs[0].deliveries), (1, 3));
+        append(store, &queue, "new").await;
+        assert_eq!(store.claim(&queue, &other, 10, Duration::from_millis(50)).await.unwrap(), []);
+        if jobs[0].payload != "poison" {
+            store.ack(&queue, &receipts(&jobs)).await.unwrap();
+            done.push(jobs[0].payload.clone());
+        } else {
+            assert_eq!(store.fail(&queue, &other, &jobs[0].receipt, later(NOW)).await.unwrap(), Fate::Dead);
+        }
+    }
+    let rest = store.claim(&queue, &other, 10, LIMIT).await.unwrap();
+
+    assert_eq!(done, ["a", "b"]);
+    assert_eq!(payloads(&rest), [b"new"; 3]);
+    assert_eq!(store.stats(&queue).await.unwrap().dead, 1);
+}
+
 fn dead(code: Code) -> Failure {
     Failure::Dead { code, message: "it is wrong" }
 }

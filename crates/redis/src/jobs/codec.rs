@@ -17,6 +17,8 @@ pub(super) struct Claimed {
     pub(super) now_ms: u64,
     /// How long until a delayed job is due.
     pub(super) next: Option<Duration>,
+    /// Whether the worker gets nothing else until it has nothing.
+    pub(super) closed: bool,
     pub(super) jobs: Vec<Job>,
 }
 
@@ -32,9 +34,9 @@ struct Fields {
     message: String,
 }
 
-/// Reads `[now, next, [[entry, fields, deliveries], ..]]`.
+/// Reads `[now, next, closed, [[entry, fields, deliveries], ..]]`.
 pub(super) fn claimed(reply: Reply) -> Result<Claimed> {
-    let [now, next, rows] = parts(reply)?;
+    let [now, next, closed, rows] = parts(reply)?;
     let now_ms = number(&now)?.unsigned_abs();
     let next = u64::try_from(number(&next)?).ok().map(Duration::from_millis);
     let jobs = list(rows)?.into_iter().map(|row| {
@@ -42,7 +44,8 @@ pub(super) fn claimed(reply: Reply) -> Result<Claimed> {
         let deliveries = u32::try_from(number(&deliveries)?).unwrap_or(u32::MAX);
         job(text(&entry)?, read(fields)?, deliveries, now_ms)
     });
-    Ok(Claimed { now_ms, next, jobs: jobs.collect::<Result<_>>()? })
+    let closed = number(&closed)? == 1;
+    Ok(Claimed { now_ms, next, closed, jobs: jobs.collect::<Result<_>>()? })
 }
 
 /// Reads what `XREADGROUP` answers about one stream, as RESP3 does it (`{stream: entries}`, here a flat list) and as

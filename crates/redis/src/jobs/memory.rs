@@ -15,6 +15,9 @@ use super::{DeadLetter, Failure, Fate, Job, JobId, NewJob, Queue, Receipt, Stats
 use crate::memory::MemoryStore;
 use crate::port::{DeadLetters, Jobs};
 
+/// How often a worker that is to have a job alone asks for it.
+const ALONE: Duration = Duration::from_millis(20);
+
 /// The queues of a store, by name.
 #[derive(Debug)]
 pub(crate) struct Queues {
@@ -45,6 +48,8 @@ struct State {
     workers: HashMap<WorkerId, Instant>,
     /// When the workers that are gone were last looked for.
     swept: Option<Instant>,
+    /// Which worker is to have a job alone, unless it says nothing until then.
+    alone: Option<(WorkerId, Instant)>,
 }
 
 #[derive(Debug)]
@@ -54,6 +59,13 @@ struct Entry {
     trace: Option<TraceContext>,
     deliveries: u32,
     appended: Instant,
+}
+
+/// What becomes of a job that its worker left.
+enum Left {
+    Dead,
+    Job,
+    Suspect,
 }
 
 #[derive(Debug)]
@@ -223,10 +235,17 @@ impl State {
             }
         }
         let (mut jobs, mut bytes) = (Vec::new(), 0);
+        if self.is_closed(queue, worker, now) {
+            return (jobs, Some(now + ALONE));
+        }
         while jobs.len() < max && bytes < CLAIM_BYTES {
-            let Some((number, entry)) = self.next_job(queue, now) else { break };
+            let Some((number, entry)) = self.next_job(queue, worker, now) else { break };
+            let lonely = self.is_alone(worker);
             bytes += entry.payload.len();
             jobs.push(self.deliver(number, entry, worker, now));
+            if lonely {
+                break;
+            }
         }
         let due = self.delayed.first_key_value().map(|((due, _), _)| *due);
         let left = self.touched.first().map(|(touched, _)| touched.map_or(now, |at| at + queue.idle()));
@@ -234,18 +253,58 @@ impl State {
     }
 
     /// Returns the next job to hand out, and buries those that were handed out too often.
-    fn next_job(&mut self, queue: &Queue, now: Instant) -> Option<(u64, Entry)> {
-        while let Some((touched, number)) = self.touched.first().copied() {
-            if touched.is_some_and(|at| at + queue.idle() > now) {
-                break;
+    ///
+    /// A job before its last delivery, which nobody answered, may be what ended its workers. It goes to a worker that
+    /// has nothing else, so that no other job ends with it.
+    fn next_job(&mut self, queue: &Queue, worker: &WorkerId, now: Instant) -> Option<(u64, Entry)> {
+        while let Some((number, left)) = self.next_left(queue, worker, now) {
+            match left {
+                Left::Dead => {
+                    let entry = self.release(number)?;
+                    self.bury(queue, entry, Code::RedisJobAbandoned, super::ABANDONED);
+                }
+                Left::Suspect if self.alone.is_none() => {
+                    self.alone = Some((worker.clone(), now + queue.idle()));
+                    if self.is_closed(queue, worker, now) {
+                        return None;
+                    }
+                }
+                Left::Job | Left::Suspect => return self.release(number).map(|entry| (number, entry)),
             }
-            let entry = self.release(number)?;
-            if entry.deliveries < queue.max_deliveries() {
-                return Some((number, entry));
-            }
-            self.bury(queue, entry, Code::RedisJobAbandoned, super::ABANDONED);
         }
+        self.alone.take_if(|(lonely, _)| lonely == worker);
         self.waiting.pop_front()
+    }
+
+    /// Returns the first job that somebody left and that this worker may have.
+    fn next_left(&self, queue: &Queue, worker: &WorkerId, now: Instant) -> Option<(u64, Left)> {
+        let left = self.touched.iter().take_while(|(at, _)| at.is_none_or(|at| at + queue.idle() <= now));
+        left.copied().find_map(|(touched, number)| {
+            let deliveries = self.pending.get(&number)?.entry.deliveries;
+            if deliveries >= queue.max_deliveries() {
+                Some((number, Left::Dead))
+            } else if touched.is_some() && deliveries + 1 == queue.max_deliveries() {
+                let mine = self.alone.is_none() || self.is_alone(worker);
+                mine.then_some((number, Left::Suspect))
+            } else {
+                (!self.is_alone(worker)).then_some((number, Left::Job))
+            }
+        })
+    }
+
+    fn is_alone(&self, worker: &WorkerId) -> bool {
+        self.alone.as_ref().is_some_and(|(lonely, _)| lonely == worker)
+    }
+
+    /// Returns whether the worker is to have a job alone, and still has others.
+    fn is_closed(&mut self, queue: &Queue, worker: &WorkerId, now: Instant) -> bool {
+        self.alone.take_if(|(_, ends)| *ends <= now);
+        match &mut self.alone {
+            Some((lonely, ends)) if lonely == worker => *ends = now + queue.idle(),
+            _ => return false,
+        }
+        let has = |pending: &Pending| pending.touched.is_some_and(|at| at + queue.idle() > now);
+        self.pending.values().any(|pending| pending.worker == *worker && has(pending))
     }
 
     fn deliver(&mut self, number: u64, mut entry: Entry, worker: &WorkerId, now: Instant) -> Job {

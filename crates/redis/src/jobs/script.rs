@@ -15,7 +15,7 @@ pub(super) const APPEND: Script = Script {
 };
 
 pub(super) const CLAIM: Script = Script {
-    sha: "f479a352785523cb42567e9c1fd7dbbd4f077613",
+    sha: "fac02db1893b0afe0b61cdd8b0f50c1c7849a9d5",
     text: concat!(include_str!("lua/entry.lua"), include_str!("lua/claim.lua")),
     epoch: None,
 };

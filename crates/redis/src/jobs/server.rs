@@ -7,6 +7,7 @@
 //! | `{queue}:late` | hash | the delayed jobs themselves |
 //! | `{queue}:dead` | stream | dead letters |
 //! | `{queue}:swept` | string | that somebody looked for left jobs a moment ago |
+//! | `{queue}:alone` | string | which worker is to have a job alone |
 //! | `{queue}:once:{key}` | string | the name of the job that had this key |
 //!
 //! The braces put all of them into one slot of a cluster.
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Code, Result};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::model::{self, CLAIM_BYTES};
 use super::{
@@ -28,6 +29,9 @@ use crate::server::{ServerStore, reply};
 
 /// The most jobs that a waiting read takes: it cannot stop at a number of bytes.
 const BLOCKED_CLAIM: usize = 16;
+
+/// How often a worker that is to have a job alone asks for it.
+const ALONE: Duration = Duration::from_millis(20);
 
 impl<T: Transport> Jobs for ServerStore<T> {
     async fn append(&self, queue: &Queue, job: NewJob) -> Result<JobId> {
@@ -61,6 +65,10 @@ impl<T: Transport> Jobs for ServerStore<T> {
             let asked = Instant::now();
             if !claimed.jobs.is_empty() || asked >= deadline {
                 return Ok(claimed.jobs);
+            }
+            if claimed.closed {
+                sleep_until((asked + ALONE).min(deadline)).await;
+                continue;
             }
             let pause = claimed.next.unwrap_or(Duration::MAX).min(queue.precision()).min(deadline - asked);
             let reply = self.wait_for_entries(queue, worker, max, pause).await?;
@@ -229,9 +237,9 @@ impl<T: Transport> ServerStore<T> {
         self.key(&Key::new(format!("{{{}}}:{part}", queue.name()))?)
     }
 
-    fn parts(&self, queue: &Queue) -> Result<[Bytes; 5]> {
+    fn parts(&self, queue: &Queue) -> Result<[Bytes; 6]> {
         let part = |name| self.part(queue, name);
-        Ok([part("jobs")?, part("due")?, part("late")?, part("dead")?, part("swept")?])
+        Ok([part("jobs")?, part("due")?, part("late")?, part("dead")?, part("swept")?, part("alone")?])
     }
 
     fn once(&self, queue: &Queue, key: &Bytes) -> Result<Bytes> {

@@ -1,6 +1,6 @@
--- KEYS: stream, due, late, dead, swept
+-- KEYS: stream, due, late, dead, swept, alone
 -- ARGV: worker, most jobs, most bytes, idle ms, most deliveries, most dead letters, code and message of one
-local stream, due, late, dead, swept = unpack(KEYS)
+local stream, due, late, dead, swept, alone = unpack(KEYS)
 local worker, max, most, idle, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local now, jobs, bytes = now_ms(math.floor), {}, 0
 
@@ -19,6 +19,20 @@ local function hand_out(entry, deliveries)
   jobs[#jobs + 1] = { entry[1], entry[2], deliveries }
 end
 
+local function answer(closed)
+  local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
+  return { now, first[2] and math.max(first[2] - now, 0) or -1, closed, jobs }
+end
+
+-- A worker that is to have a job alone gets nothing until it has nothing; what it left itself does not count.
+local lonely = redis.call('GET', alone)
+if lonely == worker then
+  redis.call('PEXPIRE', alone, idle)
+  for _, row in ipairs(grouped('XPENDING', stream, 'workers', '-', '+', 1000, worker)) do
+    if row[3] < idle then return answer(1) end
+  end
+end
+
 -- What became due goes behind what waits. Bounded: one call moves at most as much as one claim returns.
 local ready, moved = redis.call('ZRANGE', due, '-inf', now, 'BYSCORE', 'LIMIT', 0, 128), 0
 for _, id in ipairs(ready) do
@@ -33,27 +47,35 @@ for _, id in ipairs(ready) do
 end
 
 -- What somebody left: looked for four times in the idle time, by whichever worker asks first.
-if redis.call('SET', swept, '1', 'PX', math.ceil(idle / 4), 'NX') then
-  local left = grouped('XPENDING', stream, 'workers', 'IDLE', idle, '-', '+', max)
+local look = redis.call('SET', swept, '1', 'PX', math.ceil(idle / 4), 'NX')
+if look or lonely == worker then
+  local left = grouped('XPENDING', stream, 'workers', 'IDLE', idle, '-', '+', max + 16)
   for _, row in ipairs(left) do
-    if bytes >= most then break end
+    if #jobs >= max or bytes >= most then break end
     local id, entry = row[1], redis.call('XRANGE', stream, row[1], row[1])[1]
     if not entry then
       redis.call('XACK', stream, 'workers', id)
     else
       local fields = read(entry[2])
       local deliveries = (fields.n or 0) + row[4]
+      -- Before its last delivery: perhaps it is what ended all its workers. Then no other job may end with it.
+      local suspect = row[4] > 0 and deliveries == limit - 1
       if deliveries >= limit then
         leave(stream, id, fields, deliveries)
         bury(dead, ARGV[6], fields, ARGV[7], ARGV[8])
-      else
+      elseif suspect and not lonely then
+        redis.call('SET', alone, worker, 'PX', idle)
+        return answer(1)
+      elseif not suspect or (lonely == worker and #jobs == 0) then
         redis.call('XCLAIM', stream, 'workers', worker, 0, id, 'RETRYCOUNT', row[4] + 1, 'JUSTID')
         hand_out(entry, deliveries + 1)
+        if suspect then return answer(1) end
       end
     end
   end
+  if lonely == worker then redis.call('DEL', alone) end
   -- There may be more of them: the next claim looks again.
-  if #left == max then redis.call('DEL', swept) end
+  if #left == max + 16 then redis.call('DEL', swept) end
   for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', stream, 'workers')) do
     local known = read(row)
     if known.pending == 0 and known.idle > 2 * idle and known.name ~= worker then
@@ -71,5 +93,4 @@ while #jobs < max and bytes < most do
   if #entries < step then break end
 end
 
-local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
-return { now, first[2] and math.max(first[2] - now, 0) or -1, jobs }
+return answer(0)
