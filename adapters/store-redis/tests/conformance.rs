@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Error, Result};
+use maily_redis::bus::Bus;
+use maily_redis::jobs::{DeadLetters, Jobs};
 use maily_redis::{Command, Leases, Limits, Listen, Listener, Reply, Store};
 use maily_store_redis::testing::Server;
 use maily_store_redis::{Call, RedisConfig, RedisTransport, Subscription};
@@ -58,7 +60,7 @@ fn transport() -> Option<Kept> {
 }
 
 /// Returns a store with keys of its own.
-fn store() -> Option<impl Leases + Limits + Store + 'static> {
+fn store() -> Option<impl Bus + DeadLetters + Jobs + Leases + Limits + Store + 'static> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let mut config = maily_redis::StoreConfig::default();
     config.prefix = format!("conformance-{}:", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -73,3 +75,5 @@ maily_redis::conformance!(store, optional store());
 maily_redis::conformance!(lock, optional store());
 maily_redis::conformance!(limit, optional store());
 maily_redis::conformance!(idempotency, optional store());
+maily_redis::conformance!(jobs, optional store());
+maily_redis::conformance!(bus, optional store());
