@@ -112,6 +112,23 @@ pub(crate) fn unasked() -> Error {
         .with_operation("store_redis::call")
 }
 
+/// A sentinel or a node does not take a command that every one takes from who may give it.
+pub(crate) fn refused(code: &str, message: &str) -> Error {
+    let known = match code {
+        "NOAUTH" | "NOPERM" | "WRONGPASS" => Code::RedisPasswordRefused,
+        _ => Code::RedisReply,
+    };
+    Error::new(known, "the server refused a command about itself")
+        .with_operation("store_redis::topology")
+        .with_context("reply", code.to_owned())
+        .with_context("message", message.to_owned())
+}
+
+/// No server is known that accepts writes.
+pub(crate) fn no_master(message: &'static str) -> Error {
+    Error::new(Code::RedisNoMaster, message).with_operation("store_redis::topology")
+}
+
 /// A setting that cannot be.
 pub(crate) fn config(message: &'static str) -> Error {
     Error::new(Code::ConfigInvalid, message).with_operation("store_redis::config")

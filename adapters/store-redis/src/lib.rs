@@ -5,6 +5,7 @@ mod error;
 mod link;
 mod node;
 mod resp;
+mod sentinel;
 mod stream;
 mod subscribe;
 #[cfg(feature = "conformance")]
@@ -23,9 +24,10 @@ use serde::Deserialize;
 
 pub use self::subscribe::Subscription;
 pub use self::transport::{Call, RedisTransport};
-use crate::link::{Constant, LinkOptions};
+use crate::link::{Constant, LinkOptions, Resolve};
+use crate::sentinel::Sentinels;
 use crate::stream::Connect;
-use crate::url::Url;
+use crate::url::{Place, Url};
 
 /// The scheme of the URLs that this adapter takes; with TLS it is `rediss`.
 pub const SCHEME: &str = "redis";
@@ -100,13 +102,22 @@ impl RedisConfig {
             tls: if url.tls { Some(tls::client(self.ca_file.as_deref())?) } else { None },
             timeout: Duration::from_millis(self.connect_timeout_ms),
         };
+        let silence = Duration::from_millis(self.silence_ms);
+        let resolve: Arc<dyn Resolve> = match url.place {
+            Place::Server(address) => Arc::new(Constant(address)),
+            Place::Sentinels { sentinels, master, user, password } => {
+                let connect = Connect { user, password, database: 0, ..connect.clone() };
+                Sentinels::new(master, sentinels, connect, silence)
+            }
+            Place::Cluster(_) => return Err(error::config("a cluster is not served")),
+        };
         let options = LinkOptions {
             connect: Arc::new(connect),
-            silence: Some(Duration::from_millis(self.silence_ms)),
+            silence: Some(silence),
             listener: None,
             greeting: None,
         };
-        Ok(RedisTransport::new(Arc::new(Constant(url.address)), options))
+        Ok(RedisTransport::new(resolve, options))
     }
 }
 

@@ -45,23 +45,45 @@ struct Driver {
 }
 
 impl Driver {
+    /// Makes a connection, from the beginning again when it is to lead elsewhere meanwhile.
     async fn connect(&self) -> Result<(Stream, Frames)> {
+        loop {
+            let renewed = self.shared.renewed.notified();
+            tokio::pin!(renewed);
+            // Before the flag is taken back: what is asked for from now on ends the attempt.
+            renewed.as_mut().enable();
+            self.shared.queue.lock().renew = false;
+            tokio::select! {
+                biased;
+                () = renewed => {}
+                attempt = self.attempt() => return attempt,
+            }
+        }
+    }
+
+    async fn attempt(&self) -> Result<(Stream, Frames)> {
         let options = &self.shared.options;
+        let resolve = &self.shared.resolve;
+        let mut found = None;
         let attempt = async {
-            let target = self.shared.resolve.resolve().await?;
+            let target = found.insert(resolve.resolve().await?);
             let mut stream = stream::connect(&target.address, &options.connect).await?;
             let mut frames = Frames::default();
             let hello = greet(&mut stream, &mut frames, options).await?;
-            self.shared.resolve.accept(&hello)?;
+            resolve.accept(target, &hello)?;
             Ok((stream, frames, target.epoch))
         };
         let attempt = timeout(options.connect.timeout, attempt).await;
-        let (stream, frames, epoch) =
-            attempt.unwrap_or_else(|_| Err(error::connect_timeout(options.connect.timeout)))?;
+        let attempt = attempt.unwrap_or_else(|_| Err(error::connect_timeout(options.connect.timeout)));
+        if attempt.is_err()
+            && let Some(target) = &found
+        {
+            resolve.failed(target);
+        }
+        let (stream, frames, epoch) = attempt?;
         let mut queue = self.shared.queue.lock();
         queue.state = State::Up;
         queue.epoch = epoch;
-        queue.renew = false;
         drop(queue);
         // No reply is read before the listener knows.
         self.shared.tell(Event::Listening);
@@ -95,9 +117,13 @@ impl Driver {
 
     /// Waits before the next attempt; returns whether to make it.
     async fn pause(&self) -> bool {
+        let renewed = self.shared.renewed.notified();
         let failures = self.shared.queue.lock().failures;
         if failures > 0 {
-            sleep(backoff(failures)).await;
+            tokio::select! {
+                () = renewed => {}
+                () = sleep(backoff(failures)) => {}
+            }
         }
         let mut queue = self.shared.queue.lock();
         let again = !queue.closed && self.shared.options.listener.is_some();

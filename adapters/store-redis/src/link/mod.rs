@@ -14,7 +14,7 @@ mod resolve;
 mod slot;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use maily_redis::{Command, Event};
@@ -61,11 +61,17 @@ struct Owner {
     shared: Arc<Shared>,
 }
 
+/// A link that others own.
+#[derive(Clone)]
+pub(crate) struct WeakLink(Weak<Owner>);
+
 /// What callers and the driver share.
 struct Shared {
     queue: Mutex<Queue>,
     /// Notified when the connection is up or down.
     changed: Arc<Notify>,
+    /// Notified when the connection that is being made is not wanted any more.
+    renewed: Notify,
     resolve: Arc<dyn Resolve>,
     options: LinkOptions,
 }
@@ -77,9 +83,15 @@ impl Link {
     /// a runtime.
     pub(crate) fn new(resolve: Arc<dyn Resolve>, options: LinkOptions) -> Self {
         let listens = options.listener.is_some();
-        let shared =
-            Shared { queue: Mutex::new(Queue::new()), changed: Arc::new(Notify::new()), resolve, options };
-        let link = Self { owner: Arc::new(Owner { shared: Arc::new(shared) }) };
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue::new()),
+            changed: Arc::new(Notify::new()),
+            renewed: Notify::new(),
+            resolve,
+            options,
+        });
+        let link = Self { owner: Arc::new(Owner { shared: Arc::clone(&shared) }) };
+        shared.resolve.attach(WeakLink(Arc::downgrade(&link.owner)));
         if listens && tokio::runtime::Handle::try_current().is_ok() {
             link.start();
         }
@@ -149,6 +161,26 @@ impl fmt::Debug for Link {
     }
 }
 
+// === impl WeakLink ===
+
+impl WeakLink {
+    /// Drops the connection as [`Link::renew`] does; returns whether the link still has an owner.
+    pub(crate) fn renew(&self) -> bool {
+        self.0.upgrade().inspect(|owner| owner.shared.renew()).is_some()
+    }
+
+    /// Says whether the link still has an owner.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+impl fmt::Debug for WeakLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakLink")
+    }
+}
+
 // === impl Owner ===
 
 impl Drop for Owner {
@@ -182,8 +214,11 @@ impl Shared {
     fn renew(&self) {
         let mut queue = self.queue.lock();
         queue.renew = true;
-        if let Some(driver) = queue.driver.take() {
-            drop(queue);
+        queue.failures = 0;
+        let driver = queue.driver.take();
+        drop(queue);
+        self.renewed.notify_waiters();
+        if let Some(driver) = driver {
             driver.wake();
         }
     }

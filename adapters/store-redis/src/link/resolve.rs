@@ -6,6 +6,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use maily_errors::Result;
 use maily_redis::Reply;
 
+use super::WeakLink;
 use crate::stream::Address;
 
 /// Where to connect, and what the commands on that connection carry as their epoch.
@@ -39,9 +40,19 @@ pub(crate) trait Resolve: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// Why this server is not taken: the attempt fails with it.
-    fn accept(&self, hello: &Hello) -> Result<()> {
-        let _ = hello;
+    fn accept(&self, target: &Target, hello: &Hello) -> Result<()> {
+        let _ = (target, hello);
         Ok(())
+    }
+
+    /// Hears that no connection to this target could be made, or that it was not accepted.
+    fn failed(&self, target: &Target) {
+        let _ = target;
+    }
+
+    /// Gets a handle of each link that connects to where this says, so that it can make them connect anew.
+    fn attach(&self, link: WeakLink) {
+        drop(link);
     }
 
     /// Says whether this refusal of a command means that the connection leads to the wrong server, so that it is

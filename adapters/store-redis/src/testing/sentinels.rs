@@ -226,8 +226,15 @@ impl Sentinels {
 /// With a patience of one second a master that was just promoted would be called down before it was looked at, and
 /// a second failover would follow the first. When a master counts as down does not change.
 fn hurry(sentinel: &Server) {
-    let periods = ["info-period", "1000", "ping-period", "200", "publish-period", "500"];
-    sentinel.ask(&[&["SENTINEL", "DEBUG"], &periods[..]].concat()).expect("the sentinel answers");
+    let periods = [
+        ["info-period", "1000"],
+        ["ping-period", "200"],
+        ["publish-period", "500"],
+        // A sentinel that was stopped does nothing for so long, by default thirty seconds.
+        ["tilt-period", "1000"],
+    ];
+    let answer = sentinel.text(&[&["SENTINEL", "DEBUG"], periods.as_flattened()].concat());
+    assert_eq!(answer, "OK", "the sentinel takes its periods");
 }
 
 /// A sentinel's opinion: where the master is, and since which failover.

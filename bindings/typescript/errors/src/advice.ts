@@ -31,6 +31,8 @@ export const ADVICE: Readonly<Record<Code, readonly [cause: string, fix: string]
   "redis-busy": ["More than 65,536 commands or 64 MiB wait on one connection. The command was not sent.", "Send less at once, or try again after the time in Retry-After."],
   "redis-protocol": ["What it says is not RESP3, or a reply is over 65 MiB, 1,048,576 elements or 32 levels.", "Check the address, the port and the version of the server; read large collections in parts."],
   "redis-certificate-refused": ["The certificate is expired, is for another name, or is of an authority that is not trusted.", "Give the file of the right authority as ca_file, or use the name that the certificate has."],
+  "redis-no-master": ["A failover runs, the sentinels do not know a master of this name, or no node of the cluster serves the slot.", "Wait for the failover. If it lasts, compare the master's name in the URL with the sentinels' configuration, and look at CLUSTER INFO."],
+  "redis-cross-slot": ["One command names keys of different hash slots, and only keys of one slot are changed together.", "Give the keys a common part in braces, such as {campaign:7}:clicks and {campaign:7}:opens, or send one command for each."],
   "redis-token-stale": ["The fencing token is lower than one that the resource has seen: the lock was lost, and another holder wrote.", "Stop the guarded work, acquire the lock again, and read the resource before writing."],
   "redis-idempotency-busy": ["The same request was sent before and has no answer yet.", "Send the same request with the same key again a little later."],
   "redis-idempotency-mismatch": ["A request with the same key and other content was sent before.", "Use a new key for each request, and the same key only to repeat it unchanged."],

@@ -1,0 +1,256 @@
+//! A store behind sentinels follows the master through every failover, on real processes.
+#![cfg(feature = "conformance")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use maily_errors::Code;
+use maily_redis::{Command, Key, Reply, ServerStore, Store as _};
+use maily_store_redis::testing::{Product, Sentinels};
+use maily_store_redis::{RedisConfig, RedisTransport};
+use support::{Outage, SLACK, TIMEOUT, outage};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+use tower::ServiceExt as _;
+
+/// How long a master says nothing before the sentinels of these tests call it down.
+const DOWN_AFTER: Duration = Duration::from_secs(1);
+
+fn config(url: String) -> RedisConfig {
+    let mut config = RedisConfig::new(url);
+    config.timeout_ms = TIMEOUT.as_millis() as u64;
+    config
+}
+
+fn store(sentinels: &Sentinels) -> ServerStore<RedisTransport> {
+    config(sentinels.url()).build().unwrap()
+}
+
+async fn start(product: Product) -> Option<Arc<Sentinels>> {
+    let start = move || Sentinels::start_on(product, DOWN_AFTER).map(Arc::new);
+    tokio::task::spawn_blocking(start).await.unwrap()
+}
+
+/// Asserts the bar: no call outlives its deadline, and recovery within two seconds after `down-after`, as far as the
+/// sentinels themselves are that fast.
+fn assert_bar(what: &str, outage: &Outage) {
+    println!("{what}: {outage:?}; behind the sentinels {:?}", outage.recovered.saturating_sub(outage.mended));
+    assert!(outage.longest_call < TIMEOUT + SLACK, "{what}: {outage:?}");
+    assert!(
+        outage.recovered < outage.mended.max(DOWN_AFTER) + Duration::from_secs(2) + SLACK,
+        "{what}: {outage:?}"
+    );
+}
+
+/// Calls until it works again, at most twenty seconds.
+async fn recovers(store: &ServerStore<RedisTransport>) {
+    let start = Instant::now();
+    while let Err(err) = store.set(&Key::new("k").unwrap(), "v".into(), None).await {
+        assert!(err.is_temporary(), "{err:?}");
+        assert!(start.elapsed() < Duration::from_secs(20), "{err:?}");
+    }
+}
+
+/// Returns the epoch that the transport writes into commands.
+async fn epoch(transport: &RedisTransport) -> u64 {
+    let words = ["EVAL", "return ARGV[1]", "0", "?"].map(|word| bytes::Bytes::from_static(word.as_bytes()));
+    let command = Command::new(words, tokio::time::Instant::now() + Duration::from_secs(20)).with_epoch(3);
+    match transport.clone().oneshot(command).await.unwrap() {
+        Reply::Data(epoch) => String::from_utf8_lossy(&epoch).parse().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_master_is_left_as_soon_as_there_is_another() {
+    for product in Product::ALL {
+        let Some(sentinels) = start(product).await else { continue };
+        let store = store(&sentinels);
+
+        let outage =
+            outage(&store, "k", &sentinels, |sentinels| drop(sentinels.kill_master().address())).await;
+
+        assert_bar(&format!("master killed, {product:?}"), &outage);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_master_is_left_as_soon_as_there_is_another() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    let store = store(&sentinels);
+
+    let outage = outage(&store, "k", &sentinels, |sentinels| {
+        let old = sentinels.master();
+        old.pause();
+        assert_ne!(sentinels.wait_for_another(old).address(), old.address());
+    });
+
+    assert_bar("master stopped", &outage.await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connection_moves_at_once_when_a_living_master_hands_over() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    let store = store(&sentinels);
+    let old = sentinels.master().address();
+
+    let outage = outage(&store, "k", &sentinels, |sentinels| {
+        let old = sentinels.master();
+        // The sentinels refuse while they still settle down from the start.
+        while sentinels.sentinels()[0].text(&["SENTINEL", "FAILOVER", Sentinels::MASTER_NAME]) != "OK" {}
+        assert_ne!(sentinels.wait_for_another(old).address(), old.address());
+    })
+    .await;
+
+    assert_bar(&format!("master {old} handed over"), &outage);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn epoch_rises_with_every_failover() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    let transport = config(sentinels.url()).transport().unwrap();
+    let store = config(sentinels.url()).build().unwrap();
+    let mut last = epoch(&transport).await;
+    assert_eq!(last, sentinels.elected().unwrap().1);
+
+    for round in 0..3 {
+        let servers = Arc::clone(&sentinels);
+        tokio::task::spawn_blocking(move || drop(servers.fail_over().address())).await.unwrap();
+        recovers(&store).await;
+        // The other transport may not have called since.
+        let start = Instant::now();
+        let next = loop {
+            let next = epoch(&transport).await;
+            if next > last {
+                break next;
+            }
+            assert!(start.elapsed() < Duration::from_secs(5), "round {round}: {next}");
+        };
+        last = next;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_sentinel_is_enough_to_find_the_master() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    sentinels.sentinels()[0].kill();
+    sentinels.sentinels()[1].pause();
+    let start = Instant::now();
+
+    recovers(&store(&sentinels)).await;
+
+    println!("one of three sentinels killed, one stopped: first answer after {:?}", start.elapsed());
+    assert!(start.elapsed() < TIMEOUT + SLACK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn master_that_works_is_used_while_every_sentinel_is_gone() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    let store = store(&sentinels);
+    recovers(&store).await;
+
+    sentinels.sentinels().iter().for_each(|sentinel| sentinel.kill());
+    sentinels.servers()[0].ask(&["CLIENT", "KILL", "TYPE", "normal"]).unwrap();
+
+    recovers(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_end_in_time_while_too_few_sentinels_vote_and_recover_when_they_are_back() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    let store = store(&sentinels);
+
+    let outage = outage(&store, "k", &sentinels, |sentinels| {
+        let old = sentinels.master();
+        sentinels.sentinels()[..2].iter().for_each(|sentinel| sentinel.pause());
+        old.kill();
+        // Long enough that they would have agreed.
+        std::thread::sleep(2 * DOWN_AFTER);
+        sentinels.sentinels()[..2].iter().for_each(|sentinel| sentinel.resume());
+        assert_ne!(sentinels.wait_for_another(old).address(), old.address());
+    });
+
+    assert_bar("master killed, two sentinels stopped for two seconds", &outage.await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replica_that_refuses_writes_is_left() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    let store = store(&sentinels);
+    recovers(&store).await;
+    let master = sentinels.master();
+    let other = sentinels.servers().iter().find(|server| server.address() != master.address()).unwrap();
+    let port = other.address().port().to_string();
+
+    master.ask(&["REPLICAOF", "127.0.0.1", &port]).unwrap();
+    let refused = store.set(&Key::new("k").unwrap(), "v".into(), None).await.unwrap_err();
+    other.ask(&["REPLICAOF", "NO", "ONE"]).unwrap();
+    master.ask(&["REPLICAOF", "NO", "ONE"]).unwrap();
+
+    assert!(matches!(refused.code(), Code::RedisUnreachable | Code::RedisNoMaster), "{refused:?}");
+    recovers(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinel_that_names_another_server_is_not_believed() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    let replica = sentinels.servers()[1].address();
+    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for (what, named, epoch) in
+        [("a replica", replica, 99), ("nobody", nowhere, 99), ("an old master", replica, 0)]
+    {
+        let liar = liar(named.port(), epoch).await;
+        let url = sentinels.url().replace("://", &format!("://{liar},"));
+        let store = config(url).build().unwrap();
+        let start = Instant::now();
+
+        recovers(&store).await;
+
+        println!("a sentinel lies: it names {what}; first write after {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(2) + SLACK, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn name_that_no_sentinel_knows_is_said() {
+    let Some(sentinels) = Sentinels::shared() else { return };
+    let url = sentinels.url().replace("/maily", "/other");
+
+    let err = config(url).build().unwrap().ping().await.unwrap_err();
+
+    assert_eq!(err.code(), Code::RedisNoMaster, "{err:?}");
+}
+
+/// A sentinel that names a server of its own choice.
+async fn liar(port: u16, epoch: u64) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let port = port.to_string();
+    let epoch = epoch.to_string();
+    let fields = ["ip", "127.0.0.1", "port", &port, "flags", "master", "config-epoch", &epoch];
+    let master: String = fields.iter().map(|field| format!("${}\r\n{field}\r\n", field.len())).collect();
+    let master = format!("%4\r\n{master}");
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let master = master.clone();
+            tokio::spawn(async move {
+                let (read, mut write) = stream.into_split();
+                let mut lines = BufReader::new(read).lines();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let answer = match line.as_str() {
+                        "HELLO" => "%1\r\n$4\r\nrole\r\n$8\r\nsentinel\r\n",
+                        "SUBSCRIBE" => ">3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n",
+                        "SENTINEL" => &master,
+                        "PING" => "+PONG\r\n",
+                        _ => continue,
+                    };
+                    write.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    address
+}

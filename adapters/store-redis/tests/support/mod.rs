@@ -1,0 +1,74 @@
+//! What the tests of faults share.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use maily_redis::{Key, ServerStore, Store as _, Transport};
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+
+/// How long each call may take.
+pub const TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What a machine with much else to do may add.
+pub const SLACK: Duration = Duration::from_secs(4);
+
+/// What callers saw of a fault.
+#[derive(Debug)]
+pub struct Outage {
+    /// How long the longest call took.
+    pub longest_call: Duration,
+    /// How many calls failed.
+    pub failed: usize,
+    /// When the servers had mended themselves, from the fault on.
+    pub mended: Duration,
+    /// When the first call worked of those that all work, from the fault on.
+    pub recovered: Duration,
+}
+
+/// Writes every few milliseconds while `fault` breaks the servers and waits until they have mended themselves, and
+/// until writes work again.
+pub async fn outage<S: Send + Sync + 'static>(
+    store: &ServerStore<impl Transport>,
+    key: &str,
+    servers: &Arc<S>,
+    fault: impl FnOnce(&S) + Send + 'static,
+) -> Outage {
+    let key = Key::new(key.to_owned()).unwrap();
+    store.set(&key, "before".into(), None).await.unwrap();
+    let start = Instant::now();
+    let (tell, mut told) = oneshot::channel();
+    let broken = Arc::clone(servers);
+    let mending = spawn_blocking(move || {
+        fault(&broken);
+        tell.send(start.elapsed()).ok();
+    });
+    let mut outage =
+        Outage { longest_call: Duration::ZERO, failed: 0, mended: Duration::ZERO, recovered: Duration::ZERO };
+    let mut worked = 0;
+    while worked < 50 || outage.mended.is_zero() {
+        let begin = Instant::now();
+        let written = store.set(&key, "during".into(), None).await;
+        outage.longest_call = outage.longest_call.max(begin.elapsed());
+        match written {
+            Ok(()) if worked == 0 => {
+                outage.recovered = start.elapsed();
+                worked = 1;
+            }
+            Ok(()) => worked += 1,
+            Err(err) => {
+                assert!(err.is_temporary(), "{err:?}");
+                worked = 0;
+                outage.failed += 1;
+            }
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{outage:?}");
+        if let Ok(mended) = told.try_recv() {
+            outage.mended = mended;
+        }
+        // The pace of the calls, not a wait for a state.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    mending.await.unwrap();
+    outage
+}
