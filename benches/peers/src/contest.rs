@@ -1,4 +1,4 @@
-//! Turns of ours and the peers, and their medians.
+//! Turns of ours and the peers, and their medians or their best.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -13,6 +13,8 @@ pub(crate) enum Bar {
     Nanoseconds(f64),
     /// At most what the peer takes.
     Peer,
+    /// At most this part of what the peer takes.
+    PartOfPeer(f64),
 }
 
 /// The same question to ours and to peers.
@@ -20,6 +22,8 @@ pub(crate) struct Contest<'a> {
     area: &'static str,
     what: &'static str,
     bar: Bar,
+    most_allocations: Option<u64>,
+    undisturbed: bool,
     ours: Work<'a>,
     peers: Vec<(&'static str, Work<'a>)>,
 }
@@ -32,7 +36,15 @@ impl<'a> Contest<'a> {
         bar: Bar,
         ours: impl FnMut() -> T + 'a,
     ) -> Self {
-        Self { area, what, bar, ours: repeated(ours), peers: Vec::new() }
+        Self {
+            area,
+            what,
+            bar,
+            most_allocations: None,
+            undisturbed: false,
+            ours: repeated(ours),
+            peers: Vec::new(),
+        }
     }
 
     /// Adds the work of a peer.
@@ -42,32 +54,69 @@ impl<'a> Contest<'a> {
         self
     }
 
-    /// Lets all take turns and prints one JSON line for each peer.
+    /// Counts allocations too, of which ours may make so many.
+    #[must_use]
+    pub(crate) fn allocating_at_most(mut self, most: u64) -> Self {
+        self.most_allocations = Some(most);
+        self
+    }
+
+    /// Takes short turns and of each the best, for work of nanoseconds: what a busy machine adds is not its cost.
+    #[must_use]
+    pub(crate) fn undisturbed(mut self) -> Self {
+        self.undisturbed = true;
+        self
+    }
+
+    /// Lets all take turns and prints one JSON line for each peer, and one more if allocations count.
     pub(crate) fn run(mut self) {
         let mut all: Vec<&mut Work<'a>> = vec![&mut self.ours];
         all.extend(self.peers.iter_mut().map(|(_, work)| work));
-        let repetitions: Vec<u64> = all.iter_mut().map(|work| calibrate(work)).collect();
-        let mut samples = vec![Vec::with_capacity(ROUNDS); all.len()];
-        for round in 0..ROUNDS {
+        let (rounds, turn) = if self.undisturbed { (SHORT_ROUNDS, SHORT_TURN) } else { (ROUNDS, TURN) };
+        let repetitions: Vec<u64> = all.iter_mut().map(|work| calibrate(work, turn)).collect();
+        let mut samples = vec![Vec::with_capacity(rounds); all.len()];
+        for round in 0..rounds {
             for turn in 0..all.len() {
                 let who = (round + turn) % all.len();
                 let took = all[who](repetitions[who]);
                 samples[who].push(took.as_secs_f64() * 1e9 / repetitions[who] as f64);
             }
         }
-        let medians: Vec<f64> = samples.into_iter().map(median).collect();
-        for ((name, _), peer) in self.peers.iter().zip(&medians[1..]) {
+        let chosen = if self.undisturbed { best } else { median };
+        let figures: Vec<f64> = samples.into_iter().map(chosen).collect();
+        for ((name, _), peer) in self.peers.iter().zip(&figures[1..]) {
             let bar = match self.bar {
                 Bar::Nanoseconds(limit) => limit,
                 Bar::Peer => *peer,
+                Bar::PartOfPeer(part) => part * peer,
             };
-            let line = serde_json::json!({
-                "area": self.area, "what": self.what, "unit": "ns", "ours": medians[0], "peer": peer,
-                "peer_name": name, "bar": bar, "holds": medians[0] <= bar,
-            });
-            println!("{line}");
+            self.print("ns", figures[0], *peer, name, bar);
+        }
+        if let Some(most) = self.most_allocations {
+            let ours = allocations(&mut self.ours);
+            for index in 0..self.peers.len() {
+                let peer = allocations(&mut self.peers[index].1);
+                self.print("allocs", ours, peer, self.peers[index].0, most as f64);
+            }
         }
     }
+
+    fn print(&self, unit: &str, ours: f64, peer: f64, name: &str, bar: f64) {
+        let line = serde_json::json!({
+            "area": self.area, "what": self.what, "unit": unit, "ours": ours, "peer": peer,
+            "peer_name": name, "bar": bar, "holds": ours <= bar,
+        });
+        println!("{line}");
+    }
+}
+
+/// Counts the allocations of one repetition, on this thread.
+fn allocations(work: &mut Work<'_>) -> f64 {
+    const TIMES: u64 = 1000;
+    let counted = allocation_counter::measure(|| {
+        work(TIMES);
+    });
+    counted.count_total as f64 / TIMES as f64
 }
 
 fn repeated<'a, T>(mut work: impl FnMut() -> T + 'a) -> Work<'a> {
@@ -80,13 +129,13 @@ fn repeated<'a, T>(mut work: impl FnMut() -> T + 'a) -> Work<'a> {
     })
 }
 
-/// Finds how many repetitions take about [`TURN`].
-fn calibrate(work: &mut Work<'_>) -> u64 {
+/// Finds how many repetitions take about one turn.
+fn calibrate(work: &mut Work<'_>, turn: Duration) -> u64 {
     let mut times = 1;
     loop {
         let took = work(times);
-        if took >= TURN / 4 {
-            let factor = TURN.as_secs_f64() / took.as_secs_f64();
+        if took >= turn / 4 {
+            let factor = turn.as_secs_f64() / took.as_secs_f64();
             return ((times as f64 * factor) as u64).max(1);
         }
         times *= 4;
@@ -98,7 +147,15 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+fn best(values: Vec<f64>) -> f64 {
+    values.into_iter().fold(f64::INFINITY, f64::min)
+}
+
 /// How often everybody has a turn; odd, so that the median is one of the values.
 const ROUNDS: usize = 15;
 /// How long a turn takes.
 const TURN: Duration = Duration::from_millis(20);
+/// How often everybody has a short turn.
+const SHORT_ROUNDS: usize = 301;
+/// How long a short turn takes: shorter than what a scheduler gives.
+const SHORT_TURN: Duration = Duration::from_millis(1);

@@ -44,16 +44,21 @@ pub(crate) fn write(err: &Error, trace: Option<TraceContext>, causes: &Causes, o
     out.push(b'}');
 }
 
+/// Writes the pairs in the order of their keys, of equal keys the last; there are few, so looking again is cheapest.
 fn write_context(err: &Error, out: &mut Vec<u8>) {
-    let mut open: &[u8] = b",\"context\":{";
-    for (key, value) in err.public_context() {
-        out.extend_from_slice(open);
+    let mut written: Option<&str> = None;
+    let next = |written: Option<&str>| {
+        let left = err.public_context().filter(|(key, _)| written.is_none_or(|written| *key > written));
+        left.reduce(|first, pair| if pair.0 <= first.0 { pair } else { first })
+    };
+    while let Some((key, value)) = next(written) {
+        out.extend_from_slice(if written.is_none() { b",\"context\":{" } else { b"," });
         text(key, out);
         out.push(b':');
         value.write_json(out);
-        open = b",";
+        written = Some(key);
     }
-    if open.len() == 1 {
+    if written.is_some() {
         out.push(b'}');
     }
 }

@@ -274,6 +274,22 @@ impl From<Code> for Error {
     }
 }
 
+/// An error that is only a code is dropped without a call: most are looked at once and gone.
+impl Drop for Error {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(detail) = self.detail.take() {
+            discard(detail);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn discard(detail: Box<Detail>) {
+    drop(detail);
+}
+
 /// Services that cannot fail fit under every layer.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
