@@ -6,7 +6,7 @@ use maily_errors::Error;
 use serde::Deserialize;
 
 use crate::file::File;
-use crate::{RedbDocuments, RedbEvents};
+use crate::{RedbDocuments, RedbEvents, RedbValues};
 
 /// Settings of one file, which serves one port. Unknown fields are an error.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -18,13 +18,24 @@ pub struct RedbConfig {
     /// Bytes of pages kept in memory. Default 32 MiB.
     #[serde(default = "default_cache_bytes")]
     pub cache_bytes: usize,
+    /// The most values of a redis store at one time; one more is refused. Default 10 000 000.
+    #[serde(default = "default_max_values")]
+    pub max_values: u64,
+    /// The most bytes of all keys and values of a redis store together; one more is refused. Default 64 GiB.
+    #[serde(default = "default_max_bytes")]
+    pub max_bytes: u64,
 }
 
 impl RedbConfig {
     /// Creates settings for this file.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), cache_bytes: default_cache_bytes() }
+        Self {
+            path: path.into(),
+            cache_bytes: default_cache_bytes(),
+            max_values: default_max_values(),
+            max_bytes: default_max_bytes(),
+        }
     }
 
     /// Sets how many bytes of pages are kept in memory.
@@ -46,6 +57,18 @@ impl RedbConfig {
         File::open(self).await.map(RedbDocuments)
     }
 
+    /// Opens the values of a redis store, and makes the file if there is none.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::RedisDiskCorrupt`](maily_errors::Code::RedisDiskCorrupt) when the file is not a store, or is damaged;
+    ///   it stays as it is.
+    /// - [`Code::RedisDiskLocked`](maily_errors::Code::RedisDiskLocked) when another process has it open.
+    /// - [`Code::RedisDiskFailed`](maily_errors::Code::RedisDiskFailed) when it cannot be read or made.
+    pub async fn values(self) -> Result<RedbValues, Error> {
+        RedbValues::open(self).await
+    }
+
     /// Opens the event log, and makes the file if there is none.
     ///
     /// # Errors
@@ -61,4 +84,12 @@ impl RedbConfig {
 
 const fn default_cache_bytes() -> usize {
     32 * 1024 * 1024
+}
+
+const fn default_max_values() -> u64 {
+    10_000_000
+}
+
+const fn default_max_bytes() -> u64 {
+    64 << 30
 }

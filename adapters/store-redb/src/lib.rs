@@ -6,11 +6,13 @@ mod documents;
 mod error;
 mod events;
 mod file;
+mod values;
 mod writer;
 
 pub use self::config::RedbConfig;
 pub use self::documents::RedbDocuments;
 pub use self::events::RedbEvents;
+pub use self::values::{RedbValues, RedbWatched};
 
 /// The scheme of this adapter in a configuration: `redb:PATH`.
 pub const SCHEME: &str = "redb";

@@ -27,6 +27,9 @@ pub(crate) trait Change: Send + 'static {
     fn size(&self) -> usize;
 
     fn apply(&self, txn: &WriteTransaction) -> Result<Self::Answer, Failed>;
+
+    /// Called when the commit has ended, well or not, before anybody is answered.
+    fn settled(&self) {}
 }
 
 /// A change, and where its answer goes.
@@ -45,7 +48,9 @@ pub(crate) fn run<C: Change>(database: &Database, changes: &mpsc::Receiver<Waiti
             waiting.push(next);
         }
         let started = Instant::now();
-        match caught(|| commit(database, &waiting)) {
+        let committed = caught(|| commit(database, &waiting));
+        waiting.iter().for_each(|(change, _)| change.settled());
+        match committed {
             Ok(results) => {
                 let [seconds, sizes] = C::METRICS;
                 metrics::histogram!(seconds).record(started.elapsed().as_secs_f64());

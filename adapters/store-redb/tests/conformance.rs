@@ -1,4 +1,4 @@
-//! The redb files keep every rule of the ports `store` and `log`.
+//! The redb files keep every rule of the ports `store`, `log`, and those of a redis store.
 
 use maily_store_redb::RedbConfig;
 
@@ -9,3 +9,10 @@ fn fresh() -> RedbConfig {
 
 maily_canvas::conformance!(store, fresh().documents().await.expect("documents"));
 maily_analytics::conformance!(log, fresh().events().await.expect("events"));
+
+mod redis {
+    use super::fresh;
+
+    maily_redis::conformance!(store, fresh().values().await.expect("values"));
+    maily_redis::conformance!(cache, fresh().values().await.expect("values"));
+}

@@ -14,7 +14,8 @@ use maily_analytics::port::EventLog;
 use maily_canvas::DocumentName;
 use maily_canvas::port::DocStore;
 use maily_errors::{Code, Error};
-use maily_store_redb::{RedbConfig, RedbDocuments, RedbEvents};
+use maily_redis::{Key, Store};
+use maily_store_redb::{RedbConfig, RedbDocuments, RedbEvents, RedbValues};
 
 /// A port as these rules see it: a list of values, each of which tells its number.
 trait Values: Sized {
@@ -80,6 +81,42 @@ impl Values for RedbEvents {
     }
 }
 
+impl Values for RedbValues {
+    const NAME: &str = "redis";
+    const CODES: [Code; 3] = [Code::RedisDiskCorrupt, Code::RedisDiskLocked, Code::RedisDiskFailed];
+    const MANY: u64 = 200;
+
+    async fn open(path: &Path) -> Result<Self, Error> {
+        RedbConfig::new(path).values().await
+    }
+
+    async fn put(&self, numbers: RangeInclusive<u64>) -> Result<(), Error> {
+        futures_util::future::try_join_all(
+            numbers.map(async |number| self.set(&key(number), value(number), None).await),
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn count(&self) -> Result<u64, Error> {
+        for number in 1.. {
+            match self.get(&key(number)).await? {
+                Some(found) => assert_eq!(found, value(number)),
+                None => return Ok(number - 1),
+            }
+        }
+        unreachable!("the file ends")
+    }
+}
+
+fn key(number: u64) -> Key {
+    Key::new(format!("key-{number}")).unwrap()
+}
+
+fn value(number: u64) -> Bytes {
+    number.to_be_bytes().repeat(100).into()
+}
+
 fn document() -> DocumentName {
     "spring".parse().unwrap()
 }
@@ -113,7 +150,7 @@ async fn read<V: Values>(path: &Path) -> Result<u64, Error> {
 }
 
 macro_rules! rules {
-    ($($rule:ident)+) => { rules! { @of documents RedbDocuments: $($rule)+ } rules! { @of events RedbEvents: $($rule)+ } };
+    ($($rule:ident)+) => { rules! { @of documents RedbDocuments: $($rule)+ } rules! { @of events RedbEvents: $($rule)+ } rules! { @of redis RedbValues: $($rule)+ } };
     (@of $module:ident $values:ident: $($rule:ident)+) => {
         mod $module {
             $(

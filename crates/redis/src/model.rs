@@ -309,6 +309,24 @@ impl Reply {
     }
 }
 
+/// Checks the size of a value, for whoever implements a [`Store`](crate::Store).
+///
+/// # Errors
+///
+/// [`Code::RedisKeyTooLarge`] when it has more than [`MAX_VALUE_BYTES`].
+pub fn check_size(operation: &'static str, bytes: usize) -> Result<()> {
+    at_most(operation, bytes, MAX_VALUE_BYTES)
+}
+
+/// Checks how long a value is to live, for whoever implements a [`Store`](crate::Store).
+///
+/// # Errors
+///
+/// [`Code::Invalid`] when it is under 1 ms or over [`MAX_TTL`].
+pub fn check_ttl(operation: &'static str, ttl: Option<Duration>) -> Result<Option<Duration>> {
+    self::ttl(operation, ttl)
+}
+
 /// Checks a size against its limit.
 pub(crate) fn at_most(operation: &'static str, bytes: usize, limit: usize) -> Result<()> {
     if bytes <= limit {

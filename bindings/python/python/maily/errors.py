@@ -116,6 +116,12 @@ class Code(str, Enum):
     """Every worker that had the job left it."""
     REDIS_JOB_PANICKED = "redis-job-panicked"
     """The handler of the job panicked."""
+    REDIS_DISK_FAILED = "redis-disk-failed"
+    """The value could not be stored on the disk."""
+    REDIS_DISK_CORRUPT = "redis-disk-corrupt"
+    """The store on disk is damaged."""
+    REDIS_DISK_LOCKED = "redis-disk-locked"
+    """Another process uses the store on disk."""
     PROMPT_INVALID = "prompt-invalid"
     """The prompt cannot be read."""
     PROMPT_TOO_LARGE = "prompt-too-large"
@@ -312,6 +318,9 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "redis-payload-too-large": (120, "too_large", 413, False, 11, "client", "never", 0, "redis", "The job or message is over its limit"),
     "redis-job-abandoned": (121, "unexpected", 500, False, 13, "server", "never", 0, "redis", "Every worker that had the job left it"),
     "redis-job-panicked": (122, "unexpected", 500, True, 13, "transient", "idempotent", 1000, "redis", "The handler of the job panicked"),
+    "redis-disk-failed": (125, "unavailable", 503, True, 14, "transient", "idempotent", 200, "redis", "The value could not be stored on the disk"),
+    "redis-disk-corrupt": (126, "corrupt", 500, False, 15, "server", "never", 0, "redis", "The store on disk is damaged"),
+    "redis-disk-locked": (127, "conflict", 409, False, 9, "server", "never", 0, "redis", "Another process uses the store on disk"),
     "prompt-invalid": (200, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The prompt cannot be read"),
     "prompt-too-large": (201, "too_large", 413, False, 11, "client", "never", 0, "mesh", "The prompt is over its limit"),
     "model-not-found": (202, "not_found", 404, False, 5, "client", "never", 0, "mesh", "No node serves this model"),

@@ -68,6 +68,7 @@ mod entry;
 mod envelope;
 mod flight;
 mod lease;
+mod listeners;
 mod load;
 mod meter;
 mod near;
@@ -79,5 +80,6 @@ mod tests;
 
 pub use self::answer::Cached;
 pub use self::config::{CacheConfig, NearConfig};
+pub use self::listeners::Listeners;
 pub use self::near::{NearState, NearStore};
 pub use self::service::Cache;

@@ -2,7 +2,6 @@
 //!
 //! Each port that it implements keeps what it needs in one field of [`Parts`], and is implemented beside its topic.
 
-mod listeners;
 mod shard;
 mod values;
 mod watched;

@@ -9,8 +9,8 @@ use maily_errors::{Code, Error, Public, Result};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::listeners::Listeners;
 use super::shard::{Entry, Room, Shard};
+use crate::cache::Listeners;
 use crate::config::MemoryConfig;
 use crate::model::{self, Held, Key, MAX_VALUE_BYTES, Swap};
 
