@@ -207,6 +207,7 @@ async fn consumers_that_are_killed_lose_no_job_and_poison_dies() {
     let lost = names.iter().filter(|name| !done.contains_key(*name)).count();
     assert_eq!((lost, done.len()), (0, jobs as usize), "jobs were lost, or done that nobody appended");
     assert!(twice.iter().all(|name| allowed.contains(*name)), "done twice without need");
+    assert!(longest < queue.idle() * 2 + Duration::from_secs(5), "left for {longest:?}");
     let dead = store.dead(&queue, None, 10).await.unwrap();
     let dead: Vec<_> = dead.iter().map(|letter| (letter.id.to_string(), letter.deliveries)).collect();
     assert_eq!(dead, [(poison, queue.max_deliveries())]);
