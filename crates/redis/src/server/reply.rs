@@ -25,7 +25,12 @@ pub(crate) fn accepted(operation: &'static str, reply: Reply) -> Result<Reply> {
     Err(Error::new(known, text)
         .with_operation(operation)
         .with_context("reply", code)
-        .with_context("message", message))
+        .with_context("message", without_arguments(&message)))
+}
+
+/// The server quotes the arguments of a command that it does not know: keys and values stay out of errors.
+fn without_arguments(message: &str) -> &str {
+    message.split(", with args").next().unwrap_or_default()
 }
 
 /// Says whether the server does not have the script.
