@@ -17,6 +17,10 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Reads the answer to `SENTINEL MASTER`: address and epoch of one moment.
+    ///
+    /// A sentinel that leads a failover says nothing certain until it is over: as soon as the replica is promoted it has
+    /// the new epoch, still with the address of the old master (`sentinel.c`, `sentinelRefreshInstanceInfo`). What an
+    /// old master that is still alive then grants would count as granted after the failover.
     pub(super) fn read(reply: &Reply) -> Option<Self> {
         let Reply::List(words) = reply else { return None };
         let (pairs, _) = words.as_chunks::<2>();
@@ -25,7 +29,11 @@ impl Answer {
         };
         let address = Address { host: field("ip")?.to_owned(), port: field("port")?.parse().ok()? };
         let epoch = field("config-epoch")?.parse().ok()?;
-        let well = field("flags")? == "master";
+        let flags = field("flags")?;
+        if flags.split(',').any(|flag| flag == "failover_in_progress") {
+            return None;
+        }
+        let well = flags == "master";
         Some(Self { target: Target { address, epoch }, well })
     }
 }
@@ -60,13 +68,19 @@ mod tests {
         Answer { target: target(port, epoch), well: true }
     }
 
+    fn reply(flags: &'static str) -> Reply {
+        let words = ["name", "main", "ip", "10.0.0.1", "port", "7", "flags", flags, "config-epoch", "4"];
+        Reply::List(words.iter().map(|word| Reply::Data((*word).into())).collect())
+    }
+
+    #[test]
+    fn leader_of_a_failover_says_nothing_certain() {
+        assert_eq!(Answer::read(&reply("s_down,o_down,master,failover_in_progress")), None);
+    }
+
     #[test]
     fn answer_has_address_and_epoch_of_one_moment() {
-        let words =
-            ["name", "main", "ip", "10.0.0.1", "port", "7", "flags", "s_down,master", "config-epoch", "4"];
-        let reply = Reply::List(words.iter().map(|word| Reply::Data((*word).into())).collect());
-
-        let answer = Answer::read(&reply).unwrap();
+        let answer = Answer::read(&reply("s_down,master")).unwrap();
 
         assert_eq!(answer, Answer { target: target(7, 4), well: false });
         assert_eq!(Answer::read(&Reply::Nil), None);
