@@ -23,7 +23,7 @@ use maily_redis::{ServerStore, StoreConfig};
 use serde::Deserialize;
 
 pub use self::subscribe::Subscription;
-pub use self::transport::{Call, RedisTransport};
+pub use self::transport::{Call, Connections, RedisTransport};
 use crate::link::{Constant, LinkOptions, Resolve};
 use crate::sentinel::Sentinels;
 use crate::stream::Connect;
@@ -88,12 +88,10 @@ impl RedisConfig {
     ///
     /// As [`build`](Self::build).
     pub fn transport(&self) -> Result<RedisTransport> {
-        if !(1..=60_000).contains(&self.connect_timeout_ms) {
-            return Err(Error::new(Code::ConfigInvalid, "the timeout is not between 1 and 60 000 ms")
-                .with_operation("store_redis::config")
-                .with_context("connect_timeout_ms", Public(self.connect_timeout_ms)));
-        }
+        within("connect_timeout_ms", self.connect_timeout_ms, 1)?;
+        within("silence_ms", self.silence_ms, 100)?;
         let url = Url::parse(self.url.expose())?;
+        let database = url.seen();
         let connect = Connect {
             user: url.user,
             password: url.password,
@@ -117,7 +115,7 @@ impl RedisConfig {
             listener: None,
             greeting: None,
         };
-        Ok(RedisTransport::new(resolve, options))
+        Ok(Connections::new(resolve, options).observed(database))
     }
 }
 
@@ -132,4 +130,13 @@ impl Default for RedisConfig {
             ca_file: None,
         }
     }
+}
+
+fn within(name: &'static str, value: u64, least: u64) -> Result<()> {
+    if (least..=60_000).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::new(Code::ConfigInvalid, "a time of the connection is out of its range")
+        .with_operation("store_redis::config")
+        .with_context(name, Public(value)))
 }

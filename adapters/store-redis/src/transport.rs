@@ -10,20 +10,27 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use maily_errors::{Error, Result};
+use maily_redis::layer::Database;
+use maily_redis::layer::meter::{Meter, MeterLayer};
+use maily_redis::layer::trace::{Trace, TraceLayer};
 use maily_redis::{Command, Listen, Listener, Reply};
+use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::link::{self, LinkOptions, Resolve};
 use crate::node::Node;
 use crate::subscribe::Subscription;
 
-/// A way to one Redis or Valkey server. Clones share its connections.
+/// A way to a Redis or Valkey server: connections, each command measured and in a span. Clones share it.
+pub type RedisTransport = Trace<Meter<Connections>>;
+
+/// Connections to a Redis or Valkey server. Clones share them.
 #[derive(Clone, Debug)]
-pub struct RedisTransport {
+pub struct Connections {
     node: Node,
 }
 
-/// The answer of a [`RedisTransport`].
+/// The answer of [`Connections`].
 ///
 /// Sends nothing before it is polled. Dropping it leaves its place in the connection's queue, so the reply is read and
 /// thrown away, never given to another call; a command that waits on the server loses its connection, which ends the
@@ -38,15 +45,21 @@ enum Inner {
     Shared(link::Call),
 }
 
-// === impl RedisTransport ===
+// === impl Connections ===
 
-impl RedisTransport {
+impl Connections {
     pub(crate) fn new(resolve: Arc<dyn Resolve>, options: LinkOptions) -> Self {
         Self { node: Node::new(resolve, options) }
     }
+
+    /// Returns the connections under the layers that every command goes through.
+    pub(crate) fn observed(self, database: Database) -> RedisTransport {
+        // The span outermost, so that what is measured belongs to it.
+        TraceLayer::new(database.clone()).layer(MeterLayer::new(database).layer(self))
+    }
 }
 
-impl Service<Command> for RedisTransport {
+impl Service<Command> for Connections {
     type Response = Reply;
     type Error = Error;
     type Future = Call;
@@ -62,7 +75,7 @@ impl Service<Command> for RedisTransport {
     }
 }
 
-impl Listen for RedisTransport {
+impl Listen for Connections {
     type Watched = Self;
     type Subscription = Subscription;
 

@@ -7,6 +7,7 @@
 //! ```
 
 use maily_errors::{Result, Secret};
+use maily_redis::layer::Database;
 use percent_encoding::percent_decode_str;
 
 use crate::error;
@@ -20,6 +21,8 @@ pub(crate) struct Url {
     pub(crate) password: Option<Secret<String>>,
     pub(crate) database: u32,
     pub(crate) tls: bool,
+    /// What spans and metrics call the server: `redis` or `valkey`.
+    pub(crate) system: &'static str,
 }
 
 /// How the servers belong together.
@@ -41,13 +44,22 @@ pub(crate) enum Place {
 }
 
 impl Url {
+    /// Returns what spans and metrics say of the server: of several, the first.
+    pub(crate) fn seen(&self) -> Database {
+        let first = match &self.place {
+            Place::Server(address) => Some(address),
+            Place::Cluster(nodes) | Place::Sentinels { sentinels: nodes, .. } => nodes.first(),
+        };
+        first.map_or(Database::new(self.system, "", 0), |it| Database::new(self.system, &it.host, it.port))
+    }
+
     /// Reads a URL. No error quotes it: it may have a password.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let (scheme, rest) = text.split_once("://").ok_or_else(unreadable)?;
         let (scheme, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
         let tls = match scheme {
-            "redis" => false,
-            "rediss" => true,
+            "redis" | "valkey" => false,
+            "rediss" | "valkeys" => true,
             _ => return Err(unreadable()),
         };
         // The last one: a password may have an `@` that was not encoded.
@@ -68,7 +80,8 @@ impl Url {
             "sentinel" => sentinels(place)?,
             _ => return Err(unreadable()),
         };
-        Ok(Self { place, user, password, database, tls })
+        let system = if scheme.starts_with("valkey") { "valkey" } else { "redis" };
+        Ok(Self { place, user, password, database, tls, system })
     }
 }
 

@@ -12,13 +12,14 @@ mod watch;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use maily_errors::Result;
+use smallvec::smallvec;
 use tokio::time::Instant;
 
 pub(crate) use self::script::Script;
 use self::script::{COMPARE_AND_SET, INCREMENT, PERSIST};
-use crate::model::{self, Command, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, Reply, Swap};
+use crate::model::{self, Arguments, Command, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, Reply, Swap};
 use crate::port::{Store, Transport};
 
 /// Values on a server. Clones share the transport.
@@ -43,7 +44,7 @@ impl<T: Transport> ServerStore<T> {
     ///
     /// What the transport says; a temporary error means that the server is away.
     pub async fn ping(&self) -> Result<()> {
-        self.command("redis::ping", vec![Bytes::from_static(b"PING")]).await.map(drop)
+        self.command("redis::ping", smallvec![Bytes::from_static(b"PING")] as Arguments).await.map(drop)
     }
 
     pub(crate) const fn transport(&self) -> &T {
@@ -54,12 +55,17 @@ impl<T: Transport> ServerStore<T> {
         self.timeout
     }
 
+    /// Returns the key as the server knows it: shared where there is no prefix, else one allocation.
     pub(crate) fn key(&self, key: &Key) -> Result<Bytes> {
-        let mut full = BytesMut::with_capacity(self.prefix.len() + key.as_bytes().len());
+        if self.prefix.is_empty() {
+            return Ok(key.to_bytes());
+        }
+        let bytes = self.prefix.len() + key.as_bytes().len();
+        model::at_most("redis::key", bytes, MAX_KEY_BYTES)?;
+        let mut full = Vec::with_capacity(bytes);
         full.extend_from_slice(&self.prefix);
         full.extend_from_slice(key.as_bytes());
-        model::at_most("redis::key", full.len(), MAX_KEY_BYTES)?;
-        Ok(full.freeze())
+        Ok(full.into())
     }
 
     /// Returns the key of what a topic keeps apart from the values of the store.
@@ -67,9 +73,13 @@ impl<T: Transport> ServerStore<T> {
         self.key(&Key::new([topic.as_bytes(), name.as_bytes()].concat())?)
     }
 
-    pub(crate) async fn command(&self, operation: &'static str, arguments: Vec<Bytes>) -> Result<Reply> {
+    pub(crate) async fn command(
+        &self,
+        operation: &'static str,
+        arguments: impl Into<Arguments> + Send,
+    ) -> Result<Reply> {
         let deadline = Instant::now() + self.timeout;
-        let command = Command::new(arguments, deadline);
+        let command = Command::new(arguments.into(), deadline);
         // Every command of the store has its key behind its name; one without arguments has none.
         let command = if command.arguments.len() > 1 { command.with_key(1) } else { command };
         reply::accepted(operation, self.call(command).await?)
@@ -110,13 +120,13 @@ impl<T: Transport> ServerStore<T> {
 
 impl<T: Transport> Store for ServerStore<T> {
     async fn get(&self, key: &Key) -> Result<Option<Bytes>> {
-        let arguments = vec![Bytes::from_static(b"GET"), self.key(key)?];
+        let arguments: Arguments = smallvec![Bytes::from_static(b"GET"), self.key(key)?];
         reply::value("redis::get", self.command("redis::get", arguments).await?)
     }
 
     async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<()> {
         model::at_most("redis::set", value.len(), MAX_VALUE_BYTES)?;
-        let mut arguments = vec![Bytes::from_static(b"SET"), self.key(key)?, value];
+        let mut arguments: Arguments = smallvec![Bytes::from_static(b"SET"), self.key(key)?, value];
         if let Some(ttl) = model::ttl("redis::set", ttl)? {
             arguments.extend([Bytes::from_static(b"PX"), milliseconds(ttl)]);
         }
@@ -152,7 +162,7 @@ impl<T: Transport> Store for ServerStore<T> {
         let key = self.key(key)?;
         let reply = match model::ttl(operation, ttl)? {
             Some(ttl) => {
-                let arguments = vec![Bytes::from_static(b"PEXPIRE"), key, milliseconds(ttl)];
+                let arguments: Arguments = smallvec![Bytes::from_static(b"PEXPIRE"), key, milliseconds(ttl)];
                 self.command(operation, arguments).await?
             }
             None => self.script(operation, &PERSIST, key, &[]).await?,
@@ -161,7 +171,7 @@ impl<T: Transport> Store for ServerStore<T> {
     }
 
     async fn remove(&self, key: &Key) -> Result<bool> {
-        let arguments = vec![Bytes::from_static(b"UNLINK"), self.key(key)?];
+        let arguments: Arguments = smallvec![Bytes::from_static(b"UNLINK"), self.key(key)?];
         reply::truth("redis::remove", &self.command("redis::remove", arguments).await?)
     }
 }
