@@ -3,25 +3,36 @@
 Generated from `crates/errors/catalogue.toml` by `cargo xtask generate`; do not edit.
 
     >>> from maily.errors import Code, MailyError, Timeout, from_problem
-    >>> error = Timeout("the model is slow", code=Code.TIMEOUT, operation="mesh::complete")
+    >>> error = Timeout("the model is slow", operation="mesh::complete")
     >>> isinstance(error, MailyError), error.kind, error.temporary
     (True, 'timeout', True)
     >>> str(error)
     'the model is slow (timeout) at mesh::complete'
     >>> from_problem(b'{"status": 429, "code": "throttled", "retry_after_ms": 1500}').retry_after
     1.5
+
+What another service answered goes out again as it came, with codes that this version does not know:
+
+    >>> error = from_problem(b'{"type": "urn:maily:error:of-2031", "status": 503, "retry_after_ms": 20, "new": 1}')
+    >>> type(error).__name__, error.code, error.name, error.known
+    ('Unavailable', <Code.UNAVAILABLE: 'unavailable'>, 'of-2031', False)
+    >>> error.to_problem()
+    b'{"type":"urn:maily:error:of-2031","status":503,"retry_after_ms":20,"new":1}'
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, cast
+from typing import Any, Generic, Literal, NamedTuple, TypedDict, TypeVar, Union, cast
 
 from maily import _maily
 
 __all__ = [
+    "Answer",
     "Canceled",
+    "Cause",
     "Code",
     "Conflict",
     "Corrupt",
@@ -29,6 +40,7 @@ __all__ = [
     "Invalid",
     "MailyError",
     "NotFound",
+    "Secret",
     "Throttled",
     "Timeout",
     "TooLarge",
@@ -37,8 +49,17 @@ __all__ = [
     "Unexpected",
     "Unsupported",
     "Violation",
+    "add_cause",
+    "format_causes",
     "from_problem",
+    "from_response",
+    "parse_causes",
+    "pointer",
+    "violations",
 ]
+
+T = TypeVar("T")
+_Value = Union[str, int, float, bool]
 
 
 class Code(str, Enum):
@@ -277,8 +298,51 @@ class Code(str, Enum):
         """Whether the same request may succeed later."""
         return _ROWS[self.value][3]
 
+    @property
+    def grpc_status(self) -> int:
+        """The gRPC status, 1 to 16."""
+        return _ROWS[self.value][4]
+
+    @property
+    def category(self) -> str:
+        """Who can do something about it: `client`, `server`, `throttle` or `transient` (time)."""
+        return _ROWS[self.value][5]
+
+    @property
+    def safe_when(self) -> str:
+        """When the same request may be sent again: `always`, `idempotent` or `never`."""
+        return _ROWS[self.value][6]
+
+    @property
+    def backoff(self) -> float:
+        """How many seconds to wait before the first retry, if nobody said otherwise."""
+        return _ROWS[self.value][7] / 1000
+
+    @property
+    def domain(self) -> str:
+        """The core that owns the code, or `common`."""
+        return _ROWS[self.value][8]
+
+    @property
+    def summary(self) -> str:
+        """One sentence without a full stop."""
+        return _ROWS[self.value][9]
+
     def __str__(self) -> str:
         return self.value
+
+    def error(self, message: str = "", **details: Any) -> MailyError:
+        """Makes the exception of this code; details are those of `MailyError`.
+
+        >>> Code.NO_NODE.error("no node serves the model", public={"model": "small"})
+        Unavailable('no node serves the model', code='no-node')
+        """
+        return _CLASSES[self.kind](message, code=self, **details)
+
+    @classmethod
+    def of_status(cls, status: int) -> Code:
+        """Returns the code that says what an HTTP status says."""
+        return cls(_maily.errors.code_of_status(status))
 
 
 _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
@@ -395,40 +459,126 @@ class Violation(NamedTuple):
     """A violation of one field of the input."""
 
     pointer: str
-    """Where: a JSON Pointer (RFC 6901) into the input."""
+    """Where: a JSON Pointer (RFC 6901) into the input; empty for the whole of it."""
     detail: str
-    """What is wrong with it."""
+    """What is wrong with it, for a person."""
+    code: str | None = None
+    """What is wrong with it, for a program: a name of the rule."""
+
+
+class Cause(NamedTuple):
+    """A service that met an error on its way, and what it called it."""
+
+    service: str
+    """The name of the service: 1 to 64 of A-Z a-z 0-9 - _ . / :"""
+    code: str
+    """The code with which it answered."""
+    trace_id: str | None = None
+    """The trace in which that was."""
+    span_id: str | None = None
+    """The span in which that was."""
+
+
+class Answer(NamedTuple):
+    """An error as an HTTP answer."""
+
+    status: int
+    """400 to 599."""
+    headers: dict[str, str]
+    """`content-type`, and `retry-after` in whole seconds if a retry makes sense."""
+    body: bytes
+    """A problem document (RFC 9457)."""
+
+
+class Secret(Generic[T]):
+    """A value that is shown nowhere: `repr` and `str` hide it, and no error takes it as context.
+
+    >>> key = Secret("hunter2")
+    >>> key, key.expose()
+    ([secret], 'hunter2')
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def expose(self) -> T:
+        """Returns the value. Each call is a place to look at in a review."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[secret]"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret does not leave the process")
+
+
+class _State(TypedDict):
+    """What an exception is made of, as the native module takes and gives it."""
+
+    code: str
+    message: str
+    operation: str | None
+    spent: bool
+    retry_after: float | None
+    context: list[tuple[str, _Value, bool]]
+    violations: Sequence[tuple[str, str, str | None]]
+    causes: Sequence[tuple[str, str, str | None, str | None]]
+    trace: str | None
+    upstream: tuple[str, int | None, bool, int, str | None, bytes] | None
 
 
 class MailyError(Exception):
-    """What went wrong (`kind`, `code`), whether to try again (`temporary`), and where (`operation`)."""
+    """What went wrong (`kind`, `code`), whether to try again (`temporary`), and where (`operation`).
+
+    A message is static text: what varies is context. `context` goes to the log only, `public` to responses too.
+
+    >>> error = TooLarge("prompt is too long", public={"limit_bytes": 4096}, context={"user": "ada@example.com"})
+    >>> error
+    TooLarge('prompt is too long', code='too-large')
+    >>> error.to_problem()
+    b'{"type":"urn:maily:error:too-large",...,"detail":"prompt is too long","context":{"limit_bytes":4096}}'
+    """
+
+    _code = "unexpected"
 
     def __init__(
         self,
-        message: str,
+        message: str = "",
         *,
-        code: Code,
+        code: Code | str | None = None,
         operation: str | None = None,
-        temporary: bool | None = None,
+        temporary: bool = True,
         retry_after: float | None = None,
-        context: Mapping[str, str] | None = None,
-        violations: Sequence[tuple[str, str]] = (),
+        context: Mapping[str, object] | None = None,
+        public: Mapping[str, object] | None = None,
+        violations: Iterable[tuple[str, str] | Violation] = (),
+        causes: Iterable[Cause] = (),
+        trace: object = None,
     ) -> None:
-        super().__init__(message)
-        self.message: str = message
+        self.code: Code = Code(self._code if code is None else code)
+        """What went wrong, precisely; of a code that this catalogue lacks, what it acts as (see `name`)."""
+        self.message: str = message or self.code.summary
         """The message, without the context."""
-        self.code: Code = code
-        """What went wrong, precisely."""
+        super().__init__(self.message)
         self.operation: str | None = operation
         """Where it happened."""
-        self.temporary: bool = code.retryable if temporary is None else temporary
-        """Whether the same call may succeed later and nobody has spent the retries."""
         self.retry_after: float | None = retry_after
         """How many seconds the other side asked to wait."""
-        self.context: dict[str, str] = dict(context or {})
+        self.context: dict[str, _Value] = {key: _plain(value) for key, value in (context or {}).items()}
         """Values that explain the error."""
-        self.violations: list[Violation] = [Violation(pointer, detail) for pointer, detail in violations]
+        self.context.update((key, _plain(value)) for key, value in (public or {}).items())
+        self.public: frozenset[str] = frozenset(public or ())
+        """The keys of the context that a response may show."""
+        self.violations: list[Violation] = [Violation(*violation) for violation in violations]
         """The fields of the input that are wrong."""
+        self.causes: list[Cause] = list(causes)
+        """The services that met it before this one, the nearest first."""
+        self.trace: str | None = None if trace is None else str(trace)
+        """The `traceparent` in which it happened."""
+        self._spent = not temporary
+        self._upstream: tuple[str, int | None, bool, int, str | None, bytes] | None = None
 
     @property
     def kind(self) -> str:
@@ -436,28 +586,104 @@ class MailyError(Exception):
         return self.code.kind
 
     @property
-    def number(self) -> int:
-        """The number of the code."""
-        return self.code.number
+    def name(self) -> str:
+        """The name of the code as it came, known or not."""
+        return self._upstream[0] if self._upstream else self.code.value
+
+    @property
+    def number(self) -> int | None:
+        """The number of the code as it came; a service may have left it out."""
+        return self._upstream[1] if self._upstream else self.code.number
+
+    @property
+    def known(self) -> bool:
+        """Whether this catalogue has the code."""
+        return self._upstream[2] if self._upstream else True
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status, 400 to 599."""
+        return (self._upstream[3] if self._upstream else 0) or self.code.http_status
+
+    @property
+    def detail(self) -> str | None:
+        """What the other service said about this occurrence."""
+        return self._upstream[4] if self._upstream else None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace to quote in a report: 32 hexadecimal digits."""
+        found = (self.upstream or {}).get("trace_id")
+        return cast("str | None", found or (self.trace and self.trace[3:35]))
+
+    @property
+    def upstream(self) -> dict[str, Any] | None:
+        """The whole document that the other service answered."""
+        return cast("dict[str, Any]", json.loads(self._upstream[5])) if self._upstream else None
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the same call may succeed later and nobody has spent the retries."""
+        return self.status == "temporary"
+
+    @property
+    def status(self) -> Literal["permanent", "persistent", "temporary"]:
+        """Whether to try again: no; no, because the retries are spent; yes."""
+        if not self.code.retryable:
+            return "permanent"
+        return "persistent" if self._spent else "temporary"
+
+    def into_persistent(self: _E) -> _E:
+        """Says that the retries are spent, so that nobody above repeats them. Returns the exception."""
+        self._spent = True
+        return self
+
+    def to_problem(
+        self, *, service: str | None = None, trace: object = None, instance: str | None = None
+    ) -> bytes:
+        """Returns the problem document (RFC 9457): what of the error may leave the process.
+
+        `service` is the name of the one that answers; it goes before the causes. `trace` is the `traceparent` if
+        the error has none of its own, `instance` a URI of this occurrence.
+        """
+        return cast(bytes, _maily.errors.problem(self._state(), _by(service, trace, instance)))
+
+    def to_response(
+        self, *, service: str | None = None, trace: object = None, instance: str | None = None
+    ) -> Answer:
+        """Returns the whole answer: status, headers and the problem document."""
+        status, headers, body = _maily.errors.respond(self._state(), _by(service, trace, instance))
+        return Answer(status, dict(headers), body)
 
     def __str__(self) -> str:
         where = f" at {self.operation}" if self.operation else ""
         context = "".join(f", {key}: {value}" for key, value in self.context.items())
-        violations = "".join(f", {pointer}: {detail}" for pointer, detail in self.violations)
-        return f"{self.message} ({self.code}){where}{context}{violations}"
+        violations = "".join(f", {pointer}: {detail}" for pointer, detail, _ in self.violations)
+        return f"{self.message} ({self.name}){where}{context}{violations}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r}, code={self.name!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword arguments do not survive the default, and exceptions travel between worker processes.
-        state = (
-            str(self.code),
-            self.message,
-            self.operation,
-            self.temporary,
-            self.retry_after,
-            list(self.context.items()),
-            [tuple(violation) for violation in self.violations],
-        )
-        return (_from_native, state)
+        return (_from_native, (self._state(),))
+
+    def _state(self) -> _State:
+        return {
+            "code": self.code.value,
+            "message": self.message,
+            "operation": self.operation,
+            "spent": self._spent,
+            "retry_after": self.retry_after,
+            "context": [(key, value, key in self.public) for key, value in self.context.items()],
+            "violations": list(self.violations),
+            "causes": list(self.causes),
+            "trace": self.trace,
+            "upstream": self._upstream,
+        }
+
+
+_E = TypeVar("_E", bound=MailyError)
 
 
 class Invalid(MailyError):
@@ -527,33 +753,121 @@ _CLASSES: dict[str, type[MailyError]] = {
     "too_large": TooLarge,
     "unexpected": Unexpected,
 }
+for _kind, _class in _CLASSES.items():
+    # The code that says no more than its kind has the same name.
+    _class._code = _kind.replace("_", "-")
 
 
-def from_problem(text: bytes) -> MailyError:
+def from_problem(text: bytes | str) -> MailyError:
     """Reads a problem document (RFC 9457) into the exception of its kind. Never raises.
 
     A body that is not one gives the code `malformed-problem`.
     """
-    return cast(MailyError, _maily.errors.from_problem(text))
+    return cast(MailyError, _maily.errors.from_problem(_bytes(text)))
 
 
-def _from_native(
-    code: str,
-    message: str,
-    operation: str | None,
-    temporary: bool,
-    retry_after: float | None,
-    context: Sequence[tuple[str, str]],
-    violations: Sequence[tuple[str, str]],
+def from_response(
+    status: int, headers: Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]], body: bytes | str
 ) -> MailyError:
+    """Reads an answer of status 400 or more into the exception of its kind. Never raises.
+
+    At most 64 KiB of JSON are read. The page of a proxy gives the code of its status for 408, 429, 502, 503 and 504,
+    else `malformed-problem`.
+
+    >>> error = from_response(503, {"Content-Type": "text/html", "Retry-After": "7"}, "<html>")
+    >>> error.name, error.temporary, error.retry_after
+    ('unavailable', True, 7.0)
+    """
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    known = ((_bytes(name).lower(), _bytes(value)) for name, value in pairs)
+    wanted = [(name.decode(), value) for name, value in known if name in _HEADERS]
+    return cast(MailyError, _maily.errors.from_response(status if 0 <= status < 1000 else 500, wanted, _bytes(body)))
+
+
+_HEADERS = (b"content-type", b"retry-after", b"maily-causes")
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """Joins the steps of a path to a JSON Pointer (RFC 6901).
+
+    >>> pointer(["a/b", 0, "~"])
+    '/a~1b/0/~0'
+    """
+    return cast(str, _maily.errors.pointer([step if isinstance(step, str) else str(step) for step in path]))
+
+
+def violations(errors: Iterable[Mapping[str, Any]], *, body: bool = False) -> list[Violation]:
+    """Takes the violations out of `pydantic.ValidationError.errors()`; needs no pydantic.
+
+    With `body` the first step of a path is dropped if it is "body", which FastAPI puts before the fields of a body.
+    Neither the input nor its context is taken over.
+
+    >>> violations([{"loc": ("items", 0, "price"), "msg": "Field required", "type": "missing"}])
+    [Violation(pointer='/items/0/price', detail='Field required', code='missing')]
+    """
+    found = []
+    for error in errors:
+        path = list(error.get("loc", ()))
+        if body and path[:1] == ["body"]:
+            path = path[1:]
+        found.append(Violation(pointer(path), str(error.get("msg", "")), error.get("type")))
+    return found
+
+
+def add_cause(cause: Cause, causes: Iterable[Cause]) -> list[Cause]:
+    """Puts a service before those that met the error earlier.
+
+    At most 8 stay, the first four and the last four. An entry with the same service, code and span is replaced, so a
+    loop of services does not grow.
+
+    >>> chain = add_cause(Cause("gateway", "unavailable"), [Cause("mesh", "no-node")])
+    >>> format_causes(chain)
+    '"gateway";code="unavailable", "mesh";code="no-node"'
+    """
+    return [Cause(*link) for link in _maily.errors.add_cause(tuple(cause), [tuple(link) for link in causes])]
+
+
+def format_causes(causes: Iterable[Cause]) -> str:
+    """Writes the header `maily-causes`, for answers that are not JSON. At most 2048 bytes."""
+    return cast(str, _maily.errors.format_causes([tuple(link) for link in causes]))
+
+
+def parse_causes(header: str) -> list[Cause]:
+    """Reads the header `maily-causes`; what is not such a list gives none. Never raises."""
+    return [Cause(*link) for link in _maily.errors.parse_causes(header)]
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
+
+
+def _plain(value: object) -> _Value:
+    if isinstance(value, Secret):
+        raise TypeError("a secret cannot explain an error")
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    # A member of an enumeration would not survive the way to another process as what it is.
+    return value if type(value) in (bool, float, int, str) else str(value)  # type: ignore[return-value]
+
+
+def _by(service: str | None, trace: object, instance: str | None) -> dict[str, str | None]:
+    return {"service": service, "trace": None if trace is None else str(trace), "instance": instance}
+
+
+def _from_native(state: _State) -> MailyError:
     """Builds the exception of an error; the native module calls it."""
-    known = Code(code)
-    return _CLASSES[known.kind](
-        message,
-        code=known,
-        operation=operation,
-        temporary=temporary,
-        retry_after=retry_after,
-        context=dict(context),
-        violations=violations,
+    code = Code(state["code"])
+    error = _CLASSES[code.kind](
+        state["message"],
+        code=code,
+        operation=state["operation"],
+        temporary=not state["spent"],
+        retry_after=state["retry_after"],
+        context={key: value for key, value, public in state["context"] if not public},
+        public={key: value for key, value, public in state["context"] if public},
+        violations=[Violation(*violation) for violation in state["violations"]],
+        causes=[Cause(*cause) for cause in state["causes"]],
+        trace=state["trace"],
     )
+    error._upstream = state["upstream"]
+    return error

@@ -43,4 +43,18 @@ pub(super) fn module(codes: &[Entry]) -> String {
 
 const TEMPLATE: &str = include_str!("../errors.py.in");
 /// The names that the template offers beside the exceptions.
-const OWN: [&str; 4] = ["Code", "MailyError", "Violation", "from_problem"];
+const OWN: [&str; 13] = [
+    "Answer",
+    "Cause",
+    "Code",
+    "MailyError",
+    "Secret",
+    "Violation",
+    "add_cause",
+    "format_causes",
+    "from_problem",
+    "from_response",
+    "parse_causes",
+    "pointer",
+    "violations",
+];
