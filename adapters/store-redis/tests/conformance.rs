@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use maily_redis::bus::Bus;
 use maily_redis::jobs::{DeadLetters, Jobs};
-use maily_redis::{Leases, Limits, Store};
+use maily_redis::{Leases, Limits, Store, Watch};
 use maily_store_redis::testing::{Product, Sentinels, Server};
 use maily_store_redis::{RedisConfig, RedisTransport};
 
@@ -14,7 +14,7 @@ fn transport(url: &str) -> RedisTransport {
 }
 
 /// Returns a store with keys of its own.
-fn store(url: &str) -> impl Bus + DeadLetters + Jobs + Leases + Limits + Store + use<> {
+fn store(url: &str) -> impl Bus + DeadLetters + Jobs + Leases + Limits + Store + Watch + use<> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let mut config = maily_redis::StoreConfig::default();
     config.prefix = format!("conformance-{}:", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -37,6 +37,7 @@ macro_rules! on {
             maily_redis::conformance!(transport, optional url().map(|url| transport(&url)));
             maily_redis::conformance!(listen, optional url().map(|url| transport(&url)));
             maily_redis::conformance!(store, optional url().map(|url| store(&url)));
+            maily_redis::conformance!(cache, optional url().map(|url| store(&url)));
             maily_redis::conformance!(lock, optional url().map(|url| store(&url)));
             maily_redis::conformance!(limit, optional url().map(|url| store(&url)));
             maily_redis::conformance!(idempotency, optional url().map(|url| store(&url)));

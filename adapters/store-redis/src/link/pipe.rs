@@ -212,7 +212,7 @@ impl<'a> Pipe<'a> {
         if was_idle {
             self.busy = Instant::now();
             if let Some(silence) = self.shared.options.silence {
-                self.alarm.ring_by(self.busy + silence);
+                self.alarm.ring_by(self.silent_since() + silence);
             }
         }
         if let Some(earliest) = earliest {
@@ -224,7 +224,13 @@ impl<'a> Pipe<'a> {
     /// Returns the limit of silence if it is over.
     fn silent_for(&self, now: Instant) -> Option<Duration> {
         let silence = self.shared.options.silence?;
-        (!self.flights.is_empty() && now >= self.heard.max(self.busy) + silence).then_some(silence)
+        (!self.flights.is_empty() && now >= self.silent_since() + silence).then_some(silence)
+    }
+
+    /// Returns from when on the silence counts. A link that listens is asked for signs of life, so every moment
+    /// without a word counts; another one may have had nothing to say.
+    fn silent_since(&self) -> Instant {
+        if self.shared.options.listener.is_some() { self.heard } else { self.heard.max(self.busy) }
     }
 
     /// When a sign of life is to be asked for, if nothing else is said until then.
@@ -251,7 +257,7 @@ impl<'a> Pipe<'a> {
         if let Some(silence) = self.shared.options.silence
             && !self.flights.is_empty()
         {
-            self.alarm.ring_by(self.heard.max(self.busy) + silence);
+            self.alarm.ring_by(self.silent_since() + silence);
         }
         let deadlines = self.flights.iter().filter_map(|flight| flight.deadline).filter(|at| *at > now);
         for at in deadlines.min().into_iter().chain(self.next_ping()) {
