@@ -1,6 +1,11 @@
 //! The rules of [`Bus`].
 
-#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "these are tests: a broken rule panics")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these are tests: a broken rule panics"
+)]
 
 use std::time::Duration;
 

@@ -54,6 +54,7 @@
 
 mod codec;
 mod config;
+mod failure;
 mod memory;
 mod model;
 mod script;
@@ -63,10 +64,11 @@ mod tests;
 mod worker;
 
 pub use self::config::{Queue, QueueConfig};
+pub use self::failure::{Failure, Fate};
 pub(crate) use self::memory::Queues;
 pub use self::model::{
-    DeadLetter, Failure, Fate, Job, JobId, MAX_CLAIM, MAX_DELAY, MAX_JOB_BYTES, MAX_JOB_KEY_BYTES, MAX_WAIT,
-    NewJob, Receipt, Stats, WorkerId,
+    DeadLetter, Job, JobId, MAX_CLAIM, MAX_DELAY, MAX_JOB_BYTES, MAX_JOB_KEY_BYTES, MAX_WAIT, NewJob,
+    Receipt, Stats, WorkerId,
 };
 pub use self::worker::{Summary, Worker};
 pub use crate::port::{DeadLetters, Jobs};

@@ -49,7 +49,7 @@ pub(super) async fn settle(
         settled.extend(receipts.iter().map(|receipt| (receipt.clone(), what)));
     }
     for (receipt, failure) in failed {
-        let what = match repeat(|| store.fail(queue, worker, &receipt, failure.clone())).await {
+        let what = match repeat(|| store.fail(queue, worker, &receipt, failure)).await {
             Ok(Fate::Dead) => Settled::Dead,
             Ok(Fate::Waits) if failure == Failure::HandBack => Settled::HandedBack,
             Ok(Fate::Waits) => Settled::Retried,

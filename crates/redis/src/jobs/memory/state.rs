@@ -1,39 +1,23 @@
-//! Queues in the memory of this process.
+//! One queue, and what happens to its jobs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Code, Error, Public, Result, TraceContext};
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::model::{self, CLAIM_BYTES};
-use super::{DeadLetter, Failure, Fate, Job, JobId, NewJob, Queue, Receipt, Stats, WorkerId};
-use crate::memory::MemoryStore;
-use crate::port::{DeadLetters, Jobs};
+use super::super::model::CLAIM_BYTES;
+use super::super::{
+    ABANDONED, DeadLetter, Failure, Fate, Job, JobId, NewJob, Queue, Receipt, Stats, WorkerId,
+};
 
 /// How often a worker that is to have a job alone asks for it.
 const ALONE: Duration = Duration::from_millis(20);
 
-/// The queues of a store, by name.
-#[derive(Debug)]
-pub(crate) struct Queues {
-    by_name: Mutex<HashMap<Arc<str>, Arc<Shared>>>,
-    max_jobs: usize,
-}
-
-/// One queue, and a bell for those who wait for a job.
+/// What is in a queue. Every method is one change; the caller holds the lock.
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
-    bell: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     /// The number that the last job or delivery got.
     last: u64,
     waiting: VecDeque<(u64, Entry)>,
@@ -75,127 +59,9 @@ struct Pending {
     touched: Option<Instant>,
 }
 
-impl Queues {
-    pub(crate) fn new(max_jobs: usize) -> Self {
-        Self { by_name: Mutex::default(), max_jobs }
-    }
-
-    fn queue(&self, queue: &Queue) -> Arc<Shared> {
-        Arc::clone(self.by_name.lock().entry(queue.shared_name()).or_default())
-    }
-}
-
-impl Jobs for MemoryStore {
-    async fn append(&self, queue: &Queue, job: NewJob) -> Result<JobId> {
-        let job = job.checked()?;
-        let (shared, now) = (self.parts().queues.queue(queue), Instant::now());
-        let delayed = !job.delay.is_zero();
-        let id = shared.state.lock().append(queue, job, self.parts().queues.max_jobs, now)?;
-        // Whoever waits for a delayed job must know of it; one of them is enough for a job that is due.
-        if delayed {
-            shared.bell.notify_waiters()
-        } else {
-            shared.bell.notify_one()
-        }
-        Ok(id)
-    }
-
-    async fn claim(&self, queue: &Queue, worker: &WorkerId, max: usize, wait: Duration) -> Result<Vec<Job>> {
-        model::count("redis::claim", max)?;
-        model::wait(wait)?;
-        let shared = self.parts().queues.queue(queue);
-        let deadline = Instant::now() + wait;
-        loop {
-            let mut rung = std::pin::pin!(shared.bell.notified());
-            rung.as_mut().enable();
-            let now = Instant::now();
-            let (jobs, next) = shared.state.lock().take(queue, worker, max, now);
-            if !jobs.is_empty() || now >= deadline {
-                return Ok(jobs);
-            }
-            // A job that is claimed while this waits may be left behind: look for those again in time.
-            let look = next.map_or(now + queue.idle() / 4, |next| next.min(now + queue.idle() / 4));
-            tokio::select! {
-                () = rung => {}
-                () = sleep_until(look.min(deadline)) => {}
-            }
-        }
-    }
-
-    async fn ack(&self, queue: &Queue, receipts: &[Receipt]) -> Result<usize> {
-        model::receipts("redis::ack", receipts)?;
-        let shared = self.parts().queues.queue(queue);
-        let mut state = shared.state.lock();
-        Ok(receipts.iter().filter(|receipt| state.release(number(receipt)).is_some()).count())
-    }
-
-    async fn extend(&self, queue: &Queue, worker: &WorkerId, receipts: &[Receipt]) -> Result<Vec<Receipt>> {
-        model::receipts("redis::extend", receipts)?;
-        let (shared, now) = (self.parts().queues.queue(queue), Some(Instant::now()));
-        let mut state = shared.state.lock();
-        let mut lost = receipts.to_vec();
-        lost.retain(|receipt| !state.touch(number(receipt), worker, now));
-        Ok(lost)
-    }
-
-    async fn fail(
-        &self,
-        queue: &Queue,
-        worker: &WorkerId,
-        receipt: &Receipt,
-        failure: Failure,
-    ) -> Result<Fate> {
-        let (failure, shared) = (failure.checked()?, self.parts().queues.queue(queue));
-        let fate = shared.state.lock().fail(queue, worker, number(receipt), failure, Instant::now());
-        shared.bell.notify_waiters();
-        Ok(fate)
-    }
-
-    async fn stats(&self, queue: &Queue) -> Result<Stats> {
-        let shared = self.parts().queues.queue(queue);
-        let stats = shared.state.lock().stats(Instant::now());
-        Ok(stats)
-    }
-}
-
-impl DeadLetters for MemoryStore {
-    async fn dead(&self, queue: &Queue, after: Option<&Receipt>, max: usize) -> Result<Vec<DeadLetter>> {
-        model::count("redis::dead", max)?;
-        let shared = self.parts().queues.queue(queue);
-        let first = after.map_or(0, |receipt| number(receipt) + 1);
-        let state = shared.state.lock();
-        Ok(state.dead.range(first..).take(max).map(|(_, letter)| letter.clone()).collect())
-    }
-
-    async fn requeue(&self, queue: &Queue, receipts: &[Receipt]) -> Result<usize> {
-        model::receipts("redis::requeue", receipts)?;
-        let (shared, now) = (self.parts().queues.queue(queue), Instant::now());
-        let mut state = shared.state.lock();
-        let mut found = 0;
-        for receipt in receipts {
-            if let Some(letter) = state.dead.remove(&number(receipt)) {
-                let DeadLetter { id, payload, trace, .. } = letter;
-                state.wait(Entry { id, payload, trace, deliveries: 0, appended: now });
-                found += 1;
-            }
-        }
-        drop(state);
-        shared.bell.notify_waiters();
-        Ok(found)
-    }
-
-    async fn discard(&self, queue: &Queue, receipts: &[Receipt]) -> Result<usize> {
-        model::receipts("redis::discard", receipts)?;
-        let shared = self.parts().queues.queue(queue);
-        let mut state = shared.state.lock();
-        Ok(receipts.iter().filter(|receipt| state.dead.remove(&number(receipt)).is_some()).count())
-    }
-}
-
-// === impl State ===
-
 impl State {
-    fn append(&mut self, queue: &Queue, job: NewJob, limit: usize, now: Instant) -> Result<JobId> {
+    /// Adds a job, unless its key is there.
+    pub(super) fn append(&mut self, queue: &Queue, job: NewJob, limit: usize, now: Instant) -> Result<JobId> {
         while self.ends.first().is_some_and(|(ends, _)| *ends <= now) {
             let over = self.ends.pop_first();
             over.and_then(|(_, key)| self.keys.remove(&key));
@@ -221,7 +87,7 @@ impl State {
     }
 
     /// Hands out what somebody left, then what became due, then what is new. Says when there may be more.
-    fn take(
+    pub(super) fn take(
         &mut self,
         queue: &Queue,
         worker: &WorkerId,
@@ -261,7 +127,7 @@ impl State {
             match left {
                 Left::Dead => {
                     let entry = self.release(number)?;
-                    self.bury(queue, entry, Code::RedisJobAbandoned, super::ABANDONED);
+                    self.bury(queue, entry, Code::RedisJobAbandoned, ABANDONED);
                 }
                 Left::Suspect if self.alone.is_none() => {
                     self.alone = Some((worker.clone(), now + queue.idle()));
@@ -322,7 +188,13 @@ impl State {
         job
     }
 
-    fn fail(
+    /// Forgets a job that is done; returns whether it was there.
+    pub(super) fn done(&mut self, number: u64) -> bool {
+        self.release(number).is_some()
+    }
+
+    /// Does with a job that was not done what the failure says.
+    pub(super) fn fail(
         &mut self,
         queue: &Queue,
         worker: &WorkerId,
@@ -356,7 +228,7 @@ impl State {
         }
     }
 
-    fn stats(&self, now: Instant) -> Stats {
+    pub(super) fn stats(&self, now: Instant) -> Stats {
         let waiting = self.waiting.front().map(|(_, entry)| entry.appended);
         let pending = self.pending.values().map(|pending| pending.entry.appended);
         let oldest = pending.chain(waiting).min();
@@ -368,6 +240,23 @@ impl State {
             workers: self.workers.len() as u64,
             oldest: oldest.map_or(Duration::ZERO, |appended| now - appended),
         }
+    }
+
+    /// Returns dead letters from a number on.
+    pub(super) fn letters(&self, first: u64, max: usize) -> Vec<DeadLetter> {
+        self.dead.range(first..).take(max).map(|(_, letter)| letter.clone()).collect()
+    }
+
+    /// Lets a dead letter begin again; returns whether it was there.
+    pub(super) fn requeue(&mut self, number: u64, now: Instant) -> bool {
+        let Some(DeadLetter { id, payload, trace, .. }) = self.dead.remove(&number) else { return false };
+        self.wait(Entry { id, payload, trace, deliveries: 0, appended: now });
+        true
+    }
+
+    /// Throws a dead letter away; returns whether it was there.
+    pub(super) fn discard(&mut self, number: u64) -> bool {
+        self.dead.remove(&number).is_some()
     }
 
     const fn next(&mut self) -> u64 {
@@ -396,7 +285,7 @@ impl State {
     }
 
     /// Sets when a job of this worker was last touched; returns whether it has the job.
-    fn touch(&mut self, number: u64, worker: &WorkerId, at: Option<Instant>) -> bool {
+    pub(super) fn touch(&mut self, number: u64, worker: &WorkerId, at: Option<Instant>) -> bool {
         let Some(pending) = self.pending.get_mut(&number).filter(|pending| pending.worker == *worker) else {
             return false;
         };
@@ -433,9 +322,4 @@ impl State {
         let busy: HashSet<&WorkerId> = self.pending.values().map(|pending| &pending.worker).collect();
         self.workers.retain(|worker, seen| *seen + queue.idle() * 2 > now || busy.contains(worker));
     }
-}
-
-/// Returns the number of a receipt; one that no job has if it is of another store.
-fn number(receipt: &Receipt) -> u64 {
-    receipt.as_str().parse().unwrap_or(0)
 }

@@ -1,0 +1,123 @@
+//! What becomes of jobs whose worker says nothing.
+
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "these are tests: a broken rule panics")]
+
+use std::slice;
+use std::time::Duration;
+
+use maily_errors::Code;
+use tokio::time::Instant;
+
+use super::{LIMIT, NOW, append, dead, hasty, later, one, payloads, receipts, worker};
+use crate::jobs::{DeadLetters, Failure, Fate, Jobs, QueueConfig};
+
+/// Rule: what a worker left is another one's after the idle time and within the same time again, also if both have
+/// one name.
+pub async fn jobs_that_were_left_are_handed_out_again(store: &impl Jobs) {
+    let (queue, [gone, other]) = (hasty("left"), [worker(), worker()]);
+    append(store, &queue, "a").await;
+    let first = one(store, &queue, &gone).await;
+    let start = Instant::now();
+
+    let again = one(store, &queue, &other).await;
+
+    let took = start.elapsed();
+    assert_eq!((&again.id, &again.payload, again.deliveries), (&first.id, &first.payload, 2));
+    // The claim was answered a moment after the server began to count.
+    assert!(took > queue.idle() * 3 / 4, "{took:?}");
+    assert!(took < queue.idle() * 2 + Duration::from_secs(5), "{took:?}");
+    assert_eq!(store.ack(&queue, &receipts(&[again])).await.unwrap(), 1);
+}
+
+/// Rule: a job that is extended in time is nobody else's.
+pub async fn jobs_that_are_extended_are_kept(store: &impl Jobs) {
+    let name = "extended".to_owned();
+    let queue = QueueConfig { name, idle_ms: 3000, ..QueueConfig::default() }.build().unwrap();
+    let [owner, other] = [worker(), worker()];
+    append(store, &queue, "a").await;
+    let job = one(store, &queue, &owner).await;
+
+    let (start, mut last) = (Instant::now(), Instant::now());
+    while start.elapsed() < Duration::from_millis(4000) {
+        let lost = store.extend(&queue, &owner, slice::from_ref(&job.receipt)).await.unwrap();
+        // A machine that stood still for so long proves nothing.
+        if last.elapsed() > Duration::from_millis(2500) {
+            return;
+        }
+        last = Instant::now();
+        assert_eq!(lost, []);
+        assert_eq!(store.claim(&queue, &other, 1, Duration::from_millis(200)).await.unwrap(), []);
+    }
+    assert_eq!(store.ack(&queue, &[job.receipt]).await.unwrap(), 1);
+}
+
+/// Rule: who lost a job is told so and changes nothing, but what is done is done.
+pub async fn jobs_that_are_lost_stay_with_their_new_worker(store: &impl Jobs) {
+    let (queue, [slow, quick]) = (hasty("lost"), [worker(), worker()]);
+    for payload in ["a", "b"] {
+        append(store, &queue, payload).await;
+    }
+    let jobs = store.claim(&queue, &slow, 2, NOW).await.unwrap();
+    assert_eq!(store.extend(&queue, &quick, &receipts(&jobs)).await.unwrap(), receipts(&jobs));
+    let taken = [one(store, &queue, &quick).await, one(store, &queue, &quick).await];
+    let held = receipts(&jobs);
+
+    assert_eq!(store.extend(&queue, &slow, &held).await.unwrap(), held);
+    for failure in [Failure::HandBack, later(NOW), dead(Code::Invalid)] {
+        assert_eq!(store.fail(&queue, &slow, &held[0], failure).await.unwrap(), Fate::Lost);
+    }
+    assert_eq!(store.extend(&queue, &quick, &receipts(&taken)).await.unwrap(), []);
+    assert_eq!(store.ack(&queue, &held).await.unwrap(), 2);
+    assert_eq!(store.extend(&queue, &quick, &receipts(&taken)).await.unwrap(), receipts(&taken));
+    assert!(store.stats(&queue).await.unwrap().is_empty());
+}
+
+/// Rule: a job that every worker left so far has its last delivery alone, so that it takes no other job with it.
+pub async fn jobs_on_their_last_delivery_are_alone<S: Jobs + DeadLetters>(store: &S) {
+    let (queue, [worker, other]) = (hasty("alone"), [worker(), worker()]);
+    for payload in ["a", "poison", "b"] {
+        append(store, &queue, payload).await;
+    }
+    for delivery in 1..=2 {
+        let mut jobs = Vec::new();
+        while jobs.len() < 3 {
+            jobs.extend(store.claim(&queue, &worker, 3, LIMIT).await.unwrap());
+        }
+        assert!(jobs.iter().all(|job| job.deliveries == delivery), "{jobs:?}");
+    }
+
+    let mut done = Vec::new();
+    for _ in 0..3 {
+        let jobs = store.claim(&queue, &other, 10, LIMIT).await.unwrap();
+        assert_eq!((jobs.len(), jobs[0].deliveries), (1, 3));
+        append(store, &queue, "new").await;
+        assert_eq!(store.claim(&queue, &other, 10, Duration::from_millis(50)).await.unwrap(), []);
+        if jobs[0].payload != "poison" {
+            store.ack(&queue, &receipts(&jobs)).await.unwrap();
+            done.push(jobs[0].payload.clone());
+        } else {
+            assert_eq!(store.fail(&queue, &other, &jobs[0].receipt, later(NOW)).await.unwrap(), Fate::Dead);
+        }
+    }
+    let rest = store.claim(&queue, &other, 10, LIMIT).await.unwrap();
+
+    assert_eq!(done, ["a", "b"]);
+    assert_eq!(payloads(&rest), [b"new"; 3]);
+    assert_eq!(store.stats(&queue).await.unwrap().dead, 1);
+}
+
+/// Rule: a worker that is gone is forgotten once it has nothing, and what it had is not.
+pub async fn workers_that_are_gone_are_forgotten(store: &impl Jobs) {
+    let (queue, [gone, lives]) = (hasty("workers"), [worker(), worker()]);
+    append(store, &queue, "a").await;
+    one(store, &queue, &gone).await;
+
+    let job = one(store, &queue, &lives).await;
+    assert_eq!(job.deliveries, 2);
+    store.ack(&queue, &[job.receipt]).await.unwrap();
+    let start = Instant::now();
+    while store.stats(&queue).await.unwrap().workers > 1 {
+        assert!(start.elapsed() < LIMIT, "a worker that is gone is still known");
+        store.claim(&queue, &lives, 1, Duration::from_millis(50)).await.unwrap();
+    }
+}
