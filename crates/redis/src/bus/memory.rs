@@ -26,6 +26,13 @@ struct Guard {
     inbox: Arc<Inbox>,
 }
 
+#[cfg(test)]
+impl Channels {
+    pub(super) fn len(&self) -> usize {
+        self.by_name.lock().len()
+    }
+}
+
 impl Bus for MemoryStore {
     async fn publish(&self, channel: &Channel, message: Bytes) -> Result<()> {
         model::message(&message)?;

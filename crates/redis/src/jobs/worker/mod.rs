@@ -3,6 +3,8 @@
 mod instruments;
 mod run;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::time::Duration;
