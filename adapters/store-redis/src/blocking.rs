@@ -32,12 +32,12 @@ impl Blocking {
     /// # Cancellation
     ///
     /// Dropping the future, or its deadline, closes the connection, which ends the wait on the server.
-    pub(crate) async fn call(&self, command: Command) -> Result<Reply> {
+    pub(crate) async fn call(&self, command: Command, asking: bool) -> Result<Reply> {
         let permit = timeout_at(command.deadline, self.permits.acquire()).await;
         let _permit = permit.map_err(|_| error::timeout())?.map_err(|_| error::closed())?;
         let idle = self.idle.lock().pop();
         let link = idle.unwrap_or_else(|| Link::new(Arc::clone(&self.resolve), self.options.clone()));
-        let outcome = link.call(command).await;
+        let outcome = if asking { link.call_asking(command) } else { link.call(command) }.await;
         // Only a connection that answered has nothing under way: any other one is closed here.
         if outcome.is_ok() {
             let mut idle = self.idle.lock();

@@ -129,6 +129,11 @@ pub(crate) fn no_master(message: &'static str) -> Error {
     Error::new(Code::RedisNoMaster, message).with_operation("store_redis::topology")
 }
 
+/// Says whether a command whose call failed with this error was never sent.
+pub(crate) fn is_unsent(err: &Error) -> bool {
+    err.operation() == Some("store_redis::connect")
+}
+
 /// A setting that cannot be.
 pub(crate) fn config(message: &'static str) -> Error {
     Error::new(Code::ConfigInvalid, message).with_operation("store_redis::config")

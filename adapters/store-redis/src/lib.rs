@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod blocking;
+mod cluster;
 mod error;
 mod link;
 mod node;
@@ -24,7 +25,7 @@ use serde::Deserialize;
 
 pub use self::subscribe::Subscription;
 pub use self::transport::{Call, Connections, RedisTransport};
-use crate::link::{Constant, LinkOptions, Resolve};
+use crate::link::{Constant, LinkOptions};
 use crate::sentinel::Sentinels;
 use crate::stream::Connect;
 use crate::url::{Place, Url};
@@ -100,22 +101,23 @@ impl RedisConfig {
             tls: if url.tls { Some(tls::client(self.ca_file.as_deref())?) } else { None },
             timeout: Duration::from_millis(self.connect_timeout_ms),
         };
+        let of_sentinels = connect.clone();
         let silence = Duration::from_millis(self.silence_ms);
-        let resolve: Arc<dyn Resolve> = match url.place {
-            Place::Server(address) => Arc::new(Constant(address)),
-            Place::Sentinels { sentinels, master, user, password } => {
-                let connect = Connect { user, password, database: 0, ..connect.clone() };
-                Sentinels::new(master, sentinels, connect, silence)
-            }
-            Place::Cluster(_) => return Err(error::config("a cluster is not served")),
-        };
         let options = LinkOptions {
             connect: Arc::new(connect),
             silence: Some(silence),
             listener: None,
             greeting: None,
         };
-        Ok(Connections::new(resolve, options).observed(database))
+        let connections = match url.place {
+            Place::Cluster(seeds) => Connections::cluster(seeds, options),
+            Place::Server(address) => Connections::new(Arc::new(Constant(address)), options),
+            Place::Sentinels { sentinels, master, user, password } => {
+                let connect = Connect { user, password, database: 0, ..of_sentinels };
+                Connections::new(Sentinels::new(master, sentinels, connect, silence), options)
+            }
+        };
+        Ok(connections.observed(database))
     }
 }
 

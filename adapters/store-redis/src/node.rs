@@ -8,7 +8,7 @@ use maily_redis::{Command, Listener};
 
 use crate::blocking::Blocking;
 use crate::link::{Link, LinkOptions, Resolve, Said};
-use crate::subscribe::{Subscription, Subscriptions};
+use crate::subscribe::{NodeSubscription, Subscriptions};
 use crate::transport::Call;
 
 /// One server, wherever its resolver says it is. Clones share the connections.
@@ -40,9 +40,18 @@ impl Node {
     pub(crate) fn call(&self, command: Command) -> Call {
         if command.blocking {
             let blocking = Arc::clone(&self.shared.blocking);
-            return Call::boxed(async move { blocking.call(command).await });
+            return Call::boxed(async move { blocking.call(command, false).await });
         }
         Call::from(self.link.call(command))
+    }
+
+    /// Sends a command about a slot that is on its way to this node of a cluster.
+    pub(crate) fn call_asking(&self, command: Command) -> Call {
+        if command.blocking {
+            let blocking = Arc::clone(&self.shared.blocking);
+            return Call::boxed(async move { blocking.call(command, true).await });
+        }
+        Call::from(self.link.call_asking(command))
     }
 
     /// Returns the connection that calls share.
@@ -68,7 +77,7 @@ impl Node {
     }
 
     /// Hears a channel until the subscription is dropped.
-    pub(crate) fn subscribe(&self, channel: Bytes, listener: Listener) -> Subscription {
+    pub(crate) fn subscribe(&self, channel: Bytes, listener: Listener) -> NodeSubscription {
         self.shared.subscriptions.add(channel, listener)
     }
 

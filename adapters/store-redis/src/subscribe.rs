@@ -9,6 +9,7 @@ use maily_redis::{Command, Event, Listener};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::cluster::ChannelSubscription;
 use crate::link::{Link, LinkOptions, Resolve, Said};
 
 /// The channels of one server and the connection on which they are heard. There is none while nobody listens.
@@ -44,8 +45,20 @@ struct Ear {
     lost: bool,
 }
 
-/// Ends the subscription when it is dropped.
+/// A channel that is heard until this is dropped.
+#[derive(Debug)]
 pub struct Subscription {
+    _inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Cluster(#[expect(dead_code, reason = "dropping it is its use")] ChannelSubscription),
+    Node(#[expect(dead_code, reason = "dropping it is its use")] NodeSubscription),
+}
+
+/// Ends the subscription at one node when it is dropped.
+pub(crate) struct NodeSubscription {
     shared: Arc<Shared>,
     channel: Bytes,
     id: u64,
@@ -59,7 +72,7 @@ impl Subscriptions {
     }
 
     /// Adds a listener, and asks the server for the channel if nobody did before.
-    pub(crate) fn add(&self, channel: Bytes, listener: Listener) -> Subscription {
+    pub(crate) fn add(&self, channel: Bytes, listener: Listener) -> NodeSubscription {
         let mut state = self.shared.state.lock();
         let id = state.next;
         state.next += 1;
@@ -78,7 +91,7 @@ impl Subscriptions {
             _ if is_new => link.send(&command("SSUBSCRIBE", &channel)),
             _ => {}
         }
-        Subscription { shared: Arc::clone(&self.shared), channel, id }
+        NodeSubscription { shared: Arc::clone(&self.shared), channel, id }
     }
 }
 
@@ -215,15 +228,29 @@ impl fmt::Debug for Shared {
 
 // === impl Subscription ===
 
-impl Drop for Subscription {
+impl From<ChannelSubscription> for Subscription {
+    fn from(subscription: ChannelSubscription) -> Self {
+        Self { _inner: Inner::Cluster(subscription) }
+    }
+}
+
+impl From<NodeSubscription> for Subscription {
+    fn from(subscription: NodeSubscription) -> Self {
+        Self { _inner: Inner::Node(subscription) }
+    }
+}
+
+// === impl NodeSubscription ===
+
+impl Drop for NodeSubscription {
     fn drop(&mut self) {
         self.shared.remove(&self.channel, self.id);
     }
 }
 
-impl fmt::Debug for Subscription {
+impl fmt::Debug for NodeSubscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").finish_non_exhaustive()
+        f.debug_struct("NodeSubscription").finish_non_exhaustive()
     }
 }
 

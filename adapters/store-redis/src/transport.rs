@@ -17,17 +17,27 @@ use maily_redis::{Command, Listen, Listener, Reply};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
+use crate::cluster::Cluster;
 use crate::link::{self, LinkOptions, Resolve};
 use crate::node::Node;
+use crate::stream::Address;
 use crate::subscribe::Subscription;
 
 /// A way to a Redis or Valkey server: connections, each command measured and in a span. Clones share it.
 pub type RedisTransport = Trace<Meter<Connections>>;
 
-/// Connections to a Redis or Valkey server. Clones share them.
+/// Connections to a Redis or Valkey server, or to a cluster of them. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    node: Node,
+    way: Way,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    /// To the node that serves each key.
+    Cluster(Cluster),
+    /// To the one server, wherever it is now.
+    Node(Node),
 }
 
 /// The answer of [`Connections`].
@@ -49,7 +59,11 @@ enum Inner {
 
 impl Connections {
     pub(crate) fn new(resolve: Arc<dyn Resolve>, options: LinkOptions) -> Self {
-        Self { node: Node::new(resolve, options) }
+        Self { way: Way::Node(Node::new(resolve, options)) }
+    }
+
+    pub(crate) fn cluster(seeds: Vec<Address>, options: LinkOptions) -> Self {
+        Self { way: Way::Cluster(Cluster::new(seeds, options)) }
     }
 
     /// Returns the connections under the layers that every command goes through.
@@ -71,7 +85,10 @@ impl Service<Command> for Connections {
 
     #[inline]
     fn call(&mut self, command: Command) -> Call {
-        self.node.call(command)
+        match &self.way {
+            Way::Cluster(cluster) => cluster.call(command),
+            Way::Node(node) => node.call(command),
+        }
     }
 }
 
@@ -80,15 +97,25 @@ impl Listen for Connections {
     type Subscription = Subscription;
 
     fn watch(&self, listener: Listener) -> Self {
-        Self { node: self.node.watch(listener) }
+        let way = match &self.way {
+            Way::Cluster(cluster) => Way::Cluster(cluster.watch(listener)),
+            Way::Node(node) => Way::Node(node.watch(listener)),
+        };
+        Self { way }
     }
 
     fn subscribe(&self, channel: Bytes, listener: Listener) -> Subscription {
-        self.node.subscribe(channel, listener)
+        match &self.way {
+            Way::Cluster(cluster) => cluster.subscribe(channel, listener).into(),
+            Way::Node(node) => node.subscribe(channel, listener).into(),
+        }
     }
 
     fn silence(&self) -> Duration {
-        self.node.silence()
+        match &self.way {
+            Way::Cluster(cluster) => cluster.silence(),
+            Way::Node(node) => node.silence(),
+        }
     }
 }
 

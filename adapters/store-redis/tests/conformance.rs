@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use maily_redis::bus::Bus;
 use maily_redis::jobs::{DeadLetters, Jobs};
 use maily_redis::{Leases, Limits, Store, Watch};
-use maily_store_redis::testing::{Product, Sentinels, Server};
+use maily_store_redis::testing::{Cluster, Product, Sentinels, Server};
 use maily_store_redis::{RedisConfig, RedisTransport};
 
 fn transport(url: &str) -> RedisTransport {
@@ -50,3 +50,4 @@ macro_rules! on {
 on!(redis_7, Server::shared_on(Product::Redis7));
 on!(valkey_9, Server::shared_on(Product::Valkey9));
 on!(sentinel, Sentinels::shared());
+on!(cluster, Cluster::shared());

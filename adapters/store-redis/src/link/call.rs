@@ -28,6 +28,8 @@ enum Step {
     /// Not sent; parked while the connection is being made.
     Begin {
         command: Command,
+        /// Whether the node is asked for a slot that is on its way to it.
+        asking: bool,
         parked: Option<Parked>,
     },
     /// Sent.
@@ -40,13 +42,13 @@ enum Step {
 type Parked = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 impl Call {
-    pub(super) const fn new(link: Link, command: Command) -> Self {
-        Self { link, step: Step::Begin { command, parked: None } }
+    pub(super) const fn new(link: Link, command: Command, asking: bool) -> Self {
+        Self { link, step: Step::Begin { command, asking, parked: None } }
     }
 
     /// Sends the command, or waits for a connection.
     fn begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arc<Slot>>> {
-        let Step::Begin { command, parked } = &mut self.step else { return Poll::Pending };
+        let Step::Begin { command, asking, parked } = &mut self.step else { return Poll::Pending };
         loop {
             if let Some(future) = parked {
                 ready!(future.as_mut().poll(cx))?;
@@ -60,6 +62,9 @@ impl Call {
                 State::Up => {
                     if !queue.has_room(command) {
                         return Poll::Ready(Err(error::full()));
+                    }
+                    if *asking {
+                        queue.push_asking();
                     }
                     let slot = Arc::new(Slot::new(cx.waker().clone()));
                     let driver = queue.push(command, Some(Arc::clone(&slot)));
@@ -96,7 +101,7 @@ impl Future for Call {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = match &self.step {
-            Step::Begin { command, parked } => {
+            Step::Begin { command, parked, .. } => {
                 if parked.is_none() && command.deadline <= Instant::now() {
                     Err(error::timeout())
                 } else {

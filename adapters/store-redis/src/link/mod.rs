@@ -101,7 +101,12 @@ impl Link {
     /// Sends a command; the future is the reply.
     #[inline]
     pub(crate) fn call(&self, command: Command) -> Call {
-        Call::new(self.clone(), command)
+        Call::new(self.clone(), command, false)
+    }
+
+    /// Sends a command about a slot that is on its way to this node of a cluster; nothing comes between the two.
+    pub(crate) fn call_asking(&self, command: Command) -> Call {
+        Call::new(self.clone(), command, true)
     }
 
     /// Sends a command whose reply nobody needs, if the connection is there.
@@ -115,16 +120,6 @@ impl Link {
         if let Some(driver) = driver {
             driver.wake();
         }
-    }
-
-    /// Lets commands from now on carry this epoch.
-    pub(crate) fn set_epoch(&self, epoch: u64) {
-        self.owner.shared.queue.lock().epoch = epoch;
-    }
-
-    /// Says whether commands are taken now.
-    pub(crate) fn is_up(&self) -> bool {
-        matches!(self.owner.shared.queue.lock().state, State::Up)
     }
 
     /// Says whether the listener was told that the connection is lost, and not yet that it is back.

@@ -112,6 +112,12 @@ impl Queue {
         self.flights.push_back(Flight { slot, deadline, confirmation });
         self.driver.take()
     }
+
+    /// Appends what lets the next command through to a slot that is on its way to this node of a cluster.
+    pub(super) fn push_asking(&mut self) {
+        self.bytes.extend_from_slice(b"*1\r\n$6\r\nASKING\r\n");
+        self.flights.push_back(Flight { slot: None, deadline: None, confirmation: None });
+    }
 }
 
 fn confirmation(name: &[u8]) -> Option<&'static [u8]> {

@@ -8,27 +8,27 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 /// How long each call may take.
-pub const TIMEOUT: Duration = Duration::from_millis(500);
+pub(crate) const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a machine with much else to do may add.
-pub const SLACK: Duration = Duration::from_secs(4);
+pub(crate) const SLACK: Duration = Duration::from_secs(4);
 
 /// What callers saw of a fault.
 #[derive(Debug)]
-pub struct Outage {
+pub(crate) struct Outage {
     /// How long the longest call took.
-    pub longest_call: Duration,
+    pub(crate) longest_call: Duration,
     /// How many calls failed.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// When the servers had mended themselves, from the fault on.
-    pub mended: Duration,
+    pub(crate) mended: Duration,
     /// When the first call worked of those that all work, from the fault on.
-    pub recovered: Duration,
+    pub(crate) recovered: Duration,
 }
 
 /// Writes every few milliseconds while `fault` breaks the servers and waits until they have mended themselves, and
 /// until writes work again.
-pub async fn outage<S: Send + Sync + 'static>(
+pub(crate) async fn outage<S: Send + Sync + 'static>(
     store: &ServerStore<impl Transport>,
     key: &str,
     servers: &Arc<S>,

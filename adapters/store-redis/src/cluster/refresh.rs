@@ -1,0 +1,172 @@
+//! The task that keeps the map.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use maily_errors::{Error, Result};
+use maily_redis::{Command, Reply};
+use parking_lot::Mutex;
+use rand::seq::SliceRandom as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::Shared;
+use super::member::Member;
+use super::plan::Plan;
+use super::view::View;
+use crate::error::{self, Failure};
+
+/// The looks at the cluster: what was asked for and what is done.
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    /// How often a look was asked for.
+    asked: AtomicU64,
+    /// Which of those the last look has answered.
+    done: watch::Sender<u64>,
+    task: Mutex<Option<Task>>,
+    /// Why the last look found nothing.
+    trouble: Mutex<Option<Failure>>,
+}
+
+#[derive(Debug)]
+struct Task {
+    tell: mpsc::Sender<()>,
+    handle: JoinHandle<()>,
+}
+
+impl Shared {
+    /// Asks for a look at the cluster, soon.
+    pub(super) fn refresh(&self) -> u64 {
+        let ticket = self.rounds.asked.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut task = self.rounds.task.lock();
+        // With its runtime the task ends; another runtime begins another one.
+        if task.as_ref().is_none_or(|task| task.handle.is_finished()) {
+            let (tell, told) = mpsc::channel(1);
+            *task = Some(Task { tell, handle: tokio::spawn(keep(self.this.clone(), told)) });
+        }
+        if let Some(task) = task.as_ref() {
+            // Full: a look that begins after this is due already.
+            task.tell.try_send(()).ok();
+        }
+        ticket
+    }
+
+    /// Waits for a look that begins after this call.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Timeout`](maily_errors::Code::Timeout) at the deadline.
+    pub(super) async fn refreshed(&self, deadline: Instant) -> Result<()> {
+        let mut done = self.rounds.done.subscribe();
+        let ticket = self.refresh();
+        let found = timeout_at(deadline, done.wait_for(|done| *done >= ticket)).await;
+        found.map(drop).map_err(|_| error::timeout())
+    }
+
+    /// Returns why nothing is known of the cluster.
+    pub(super) fn trouble(&self) -> Error {
+        let trouble = self.rounds.trouble.lock();
+        trouble.as_ref().map_or_else(|| error::no_master("no node of the cluster was found"), Failure::error)
+    }
+
+    /// Looks once; returns whether everything is well.
+    async fn look(&self) -> bool {
+        let mut members: Vec<_> = self.map.read().members().cloned().collect();
+        members.shuffle(&mut rand::rng());
+        // Those that are suspected are asked too: an answer clears them.
+        members.sort_by_key(|member| member.is_suspected());
+        members.truncate(MAX_ASKED);
+        let mut views = self.ask(members).await;
+        if views.is_empty() {
+            views = self.ask(self.seeds.iter().map(|seed| self.member(seed)).collect()).await;
+        }
+        let oldest = self.map.read().oldest_news();
+        views.retain(|view| view.newest() >= oldest);
+        if views.is_empty() {
+            return false;
+        }
+        let plan = Plan::of(&views);
+        self.apply(&plan);
+        let map = self.map.read();
+        plan.is_whole() && !map.owners().iter().any(|owner| owner.member.is_suspected())
+    }
+
+    /// Asks nodes for their view. When one has answered, the others have little time: one of them may hang.
+    async fn ask(&self, members: Vec<Arc<Member>>) -> Vec<View> {
+        let deadline = Instant::now() + LIMIT;
+        let prefers_names = self.options.connect.tls.is_some();
+        let question = ["CLUSTER", "NODES"].map(|word| Bytes::from_static(word.as_bytes()));
+        let mut calls: FuturesUnordered<_> = members
+            .into_iter()
+            .map(|member| {
+                let call = member.node.link().call(Command::new(question.clone(), deadline));
+                async move { (call.await, member) }
+            })
+            .collect();
+        let (mut views, mut until) = (Vec::new(), deadline);
+        while let Ok(Some((outcome, member))) = timeout_at(until, calls.next()).await {
+            member.suspect(outcome.is_err());
+            match outcome {
+                Ok(Reply::Data(text)) => {
+                    let text = String::from_utf8_lossy(&text);
+                    views.push(View::read(&text, &member.address, prefers_names));
+                    until = until.min(Instant::now() + GRACE);
+                }
+                Ok(Reply::Refused { code, message }) => self.note(&error::refused(&code, &message)),
+                Ok(_) => self.note(&error::no_master("the node's view of the cluster cannot be read")),
+                Err(err) => self.note(&err),
+            }
+        }
+        views
+    }
+
+    fn note(&self, err: &Error) {
+        *self.rounds.trouble.lock() = Some(Failure::of(err));
+    }
+}
+
+impl Drop for Rounds {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().take() {
+            task.handle.abort();
+        }
+    }
+}
+
+/// Looks when it is told to, and now and then by itself, as long as anybody needs the cluster.
+async fn keep(shared: Weak<Shared>, mut told: mpsc::Receiver<()>) {
+    let mut pause = Duration::ZERO;
+    loop {
+        if let Ok(None) = timeout(pause, told.recv()).await {
+            return;
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        let asked = shared.rounds.asked.load(Ordering::Acquire);
+        let mut well = shared.look().await;
+        for follower in shared.followers() {
+            well &= follower.follow();
+        }
+        shared.rounds.done.send_replace(asked);
+        drop(shared);
+        pause = if well { REST } else { RETRY };
+        // Many calls that fail at once are one reason to look.
+        sleep(GAP).await;
+    }
+}
+
+/// The most nodes that are asked at one time.
+const MAX_ASKED: usize = 8;
+/// How long all of them together may take.
+const LIMIT: Duration = Duration::from_secs(1);
+/// How long the others may take once one has answered.
+const GRACE: Duration = Duration::from_millis(100);
+/// How long after a look that found everything well the next one comes by itself.
+const REST: Duration = Duration::from_secs(10);
+/// The same while something is wrong.
+const RETRY: Duration = Duration::from_millis(100);
+/// The least time between two looks.
+const GAP: Duration = Duration::from_millis(10);

@@ -1,0 +1,165 @@
+//! The way of one command through a cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use maily_errors::{Code, Error, Result};
+use maily_redis::{Command, Reply};
+use tokio::time::{Instant, sleep_until};
+
+use super::Shared;
+use super::map::Owner;
+use super::member::Member;
+use super::redirect::Redirect;
+use super::slot::slot;
+use super::watch::Watch;
+use crate::error;
+use crate::stream::Address;
+
+/// Where a command goes next.
+enum Hop {
+    /// To the node to which the key is on its way.
+    Ask(Address),
+    /// Where the map says.
+    Map,
+    /// Where a node says.
+    Moved(Address),
+}
+
+/// Sends a command to the node that serves its key, wherever that turns out to be, until its deadline.
+///
+/// A command that may have reached a node is not sent again: its error goes to the caller.
+pub(super) async fn route(shared: Arc<Shared>, watch: Option<Arc<Watch>>, command: Command) -> Result<Reply> {
+    let slot = command.key.and_then(|index| command.arguments.get(index)).map(|key| slot(key));
+    let mut hop = Hop::Map;
+    let mut last = Err(error::timeout());
+    for hops in 0..MAX_HOPS {
+        // The first redirection is followed at once. More of them mean that the nodes do not agree yet.
+        if hops > 1 {
+            let until = Instant::now() + PAUSE * hops.min(10);
+            if until >= command.deadline {
+                return last;
+            }
+            sleep_until(until).await;
+        }
+        if command.deadline <= Instant::now() {
+            return last;
+        }
+        let owner = match owner(&shared, slot, command.deadline).await {
+            Ok(owner) => owner,
+            // Nobody serves the slot, but somebody will.
+            Err(err) if err.code() == Code::RedisNoMaster && !shared.map.read().is_empty() => {
+                last = Err(err);
+                hop = Hop::Map;
+                continue;
+            }
+            Err(err) => return Err(err),
+        };
+        let (member, asking) = match hop {
+            Hop::Ask(address) => (shared.member(&address), true),
+            Hop::Map => (Arc::clone(&owner.member), false),
+            Hop::Moved(address) => (shared.member(&address), false),
+        };
+        let outcome = send(&member, watch.as_deref(), with_epoch(&command, &owner), asking).await;
+        let redirect = match &outcome {
+            Ok(Reply::Refused { code, message }) => Redirect::read(code, message, &member.address),
+            Ok(_) => None,
+            Err(err) if is_trouble(err, &command) => {
+                member.suspect(true);
+                shared.refresh();
+                if !error::is_unsent(err) {
+                    return outcome;
+                }
+                shared.refreshed(command.deadline).await?;
+                if is_still(&shared, slot, &member) {
+                    return outcome;
+                }
+                hop = Hop::Map;
+                last = outcome;
+                continue;
+            }
+            Err(_) => return outcome,
+        };
+        member.suspect(false);
+        hop = match redirect {
+            None => return outcome,
+            Some(Redirect::Ask(address)) => Hop::Ask(address),
+            // The epoch must be that of the new owner, which only the map has.
+            Some(Redirect::Moved(_)) if command.epoch.is_some() => {
+                shared.refreshed(command.deadline).await?;
+                Hop::Map
+            }
+            Some(Redirect::Moved(address)) => Hop::Moved(address),
+            Some(Redirect::Later) => {
+                shared.refresh();
+                Hop::Map
+            }
+        };
+        last = outcome;
+    }
+    last
+}
+
+/// Returns who serves the slot, after a look at the cluster if that is not known.
+async fn owner(shared: &Shared, slot: Option<u16>, deadline: Instant) -> Result<Owner> {
+    if let Some(owner) = find(shared, slot) {
+        return Ok(owner);
+    }
+    shared.refreshed(deadline).await?;
+    find(shared, slot).ok_or_else(|| {
+        if shared.map.read().is_empty() {
+            shared.trouble()
+        } else {
+            error::no_master("no node serves the slot")
+        }
+    })
+}
+
+fn find(shared: &Shared, slot: Option<u16>) -> Option<Owner> {
+    let map = shared.map.read();
+    if let Some(slot) = slot {
+        return map.owner(slot).cloned();
+    }
+    // Any node that is not in trouble, each time another one.
+    let owners = map.owners();
+    let start = if owners.is_empty() { 0 } else { rand::random_range(0..owners.len()) };
+    let turned = || owners[start..].iter().chain(&owners[..start]);
+    turned().find(|owner| !owner.member.is_suspected()).or_else(|| turned().next()).cloned()
+}
+
+/// Says whether a look at the cluster leads to the same node again.
+fn is_still(shared: &Shared, slot: Option<u16>, member: &Member) -> bool {
+    find(shared, slot).is_none_or(|owner| owner.member.address == member.address)
+}
+
+async fn send(member: &Member, watch: Option<&Watch>, command: Command, asking: bool) -> Result<Reply> {
+    let watched = watch.map(|watch| watch.node(member));
+    let node = watched.as_ref().unwrap_or(&member.node);
+    if asking { node.call_asking(command) } else { node.call(command) }.await
+}
+
+/// Writes the epoch of the slot's owner into the command. A node to which the slot is on its way gets a newer one only
+/// when it has arrived.
+fn with_epoch(command: &Command, owner: &Owner) -> Command {
+    let mut command = command.clone();
+    if let Some(index) = command.epoch.take()
+        && let Some(argument) = command.arguments.get_mut(index)
+    {
+        *argument = owner.epoch.to_string().into();
+    }
+    command
+}
+
+/// Says whether an error speaks against the node. That a command waited in vain does not.
+fn is_trouble(err: &Error, command: &Command) -> bool {
+    match err.code() {
+        Code::Timeout => !command.blocking,
+        Code::RedisProtocol | Code::RedisUnreachable => true,
+        _ => false,
+    }
+}
+
+/// The most nodes that a command is sent to, one after the other.
+const MAX_HOPS: u32 = 64;
+/// The first pause between two of them; each is longer by as much, up to ten times.
+const PAUSE: Duration = Duration::from_millis(10);
