@@ -58,3 +58,6 @@ mod service;
 pub use self::fingerprint::Fingerprint;
 pub use self::permit::Permit;
 pub use self::service::{Answer, Begin, Idempotency};
+
+#[cfg(test)]
+mod tests;

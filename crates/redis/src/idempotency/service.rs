@@ -8,7 +8,7 @@ use super::fingerprint::Fingerprint;
 use super::permit::Permit;
 use super::record::{HEAD, Record};
 use crate::lock::{MAX_LEASE, MIN_LEASE};
-use crate::model::{self, Key, MAX_VALUE_BYTES, Swap};
+use crate::model::{self, Key, MAX_TTL, MAX_VALUE_BYTES, Swap};
 use crate::port::Store;
 
 /// Runs work once per key, over all processes that share the store.
@@ -142,33 +142,49 @@ impl<S: Store> Idempotency<S> {
     /// - [`Code::RedisIdempotencyMismatch`] when the key stands for another request.
     /// - [`Code::RedisAnswerNotKept`] when the work was done and its answer was too large.
     /// - [`Code::RedisKeyTooLarge`] when the key has more than 1012 bytes.
-    /// - What the store says. After a timeout the key may be taken, by nobody, until the lease ends.
+    /// - What the store says, if it does not work again within the wait. After a timeout the key may be taken, by
+    ///   nobody, until the lease ends.
     pub async fn begin(&self, key: &Key, fingerprint: Fingerprint) -> Result<Begin<S>> {
         let key = Key::new([b"idempotency:", key.as_bytes()].concat())?;
         let running = Record::Running { fingerprint, mark: rand::random() }.encode();
-        let deadline = Instant::now() + self.wait;
+        let deadline = Instant::now() + self.wait.min(MAX_TTL);
         loop {
-            let swap = Swap { expected: None, value: Some(running.clone()), ttl: Some(self.lease) };
-            if self.store.compare_and_set(&key, swap).await? {
-                return Ok(Begin::Run(self.permit(key, fingerprint, running)));
-            }
-            let Some(stored) = self.store.get(&key).await? else { continue };
-            let record = Record::decode(stored)?;
-            if record.fingerprint() != fingerprint {
-                return Err(error(Code::RedisIdempotencyMismatch, "the key stands for another request"));
-            }
-            match record {
-                Record::Done { answer, .. } => return Ok(Begin::Replay(answer)),
-                Record::DoneWithoutAnswer { .. } => {
-                    return Err(error(Code::RedisAnswerNotKept, "the answer was too large to be kept"));
-                }
-                Record::Running { .. } => {}
-            }
             let pause = POLL.mul_f64(rand::random_range(0.5..1.5));
-            if Instant::now() + pause > deadline {
-                return Err(error(Code::RedisIdempotencyBusy, "the work of this key is running"));
+            let again = Instant::now() + pause <= deadline;
+            match self.look(&key, fingerprint, &running).await {
+                Ok(Look::Free) => return Ok(Begin::Run(self.permit(key, fingerprint, running))),
+                Ok(Look::Done(answer)) => return Ok(Begin::Replay(answer)),
+                Ok(Look::Gone) => continue,
+                Ok(Look::Running) if !again => {
+                    return Err(error(Code::RedisIdempotencyBusy, "the work of this key is running"));
+                }
+                // What was not heard may have been done: the same record is asked for again.
+                Err(err) if !again || !err.is_temporary() => return Err(err),
+                Ok(Look::Running) | Err(_) => sleep(pause).await,
             }
-            sleep(pause).await;
+        }
+    }
+
+    /// Tries to take a key, and says how it stands.
+    async fn look(&self, key: &Key, fingerprint: Fingerprint, running: &Bytes) -> Result<Look> {
+        let swap = Swap { expected: None, value: Some(running.clone()), ttl: Some(self.lease) };
+        if self.store.compare_and_set(key, swap).await? {
+            return Ok(Look::Free);
+        }
+        let Some(stored) = self.store.get(key).await? else { return Ok(Look::Gone) };
+        if stored == *running {
+            return Ok(Look::Free);
+        }
+        let record = Record::decode(stored)?;
+        if record.fingerprint() != fingerprint {
+            return Err(error(Code::RedisIdempotencyMismatch, "the key stands for another request"));
+        }
+        match record {
+            Record::Done { answer, .. } => Ok(Look::Done(answer)),
+            Record::DoneWithoutAnswer { .. } => {
+                Err(error(Code::RedisAnswerNotKept, "the answer was too large to be kept"))
+            }
+            Record::Running { .. } => Ok(Look::Running),
         }
     }
 
@@ -183,6 +199,18 @@ impl<S: Store> Idempotency<S> {
             max_answer_bytes: self.max_answer_bytes,
         }
     }
+}
+
+/// How a key stands.
+enum Look {
+    /// It was free, and is now this caller's.
+    Free,
+    /// The work was done.
+    Done(Bytes),
+    /// It was taken, and is free at this moment.
+    Gone,
+    /// Somebody else runs the work.
+    Running,
 }
 
 fn error(code: Code, message: &'static str) -> Error {

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::guard::Guard;
 use super::keeper::{self, Claim};
 use super::lease::{self, Grant};
-use crate::model::Key;
+use crate::model::{Key, MAX_TTL};
 use crate::port::Leases;
 
 /// A lock over many processes: whoever holds it has a fencing token greater than everybody before.
@@ -86,7 +86,7 @@ impl<S: Leases + 'static> Lock<S> {
     /// Dropping the future gives back what it may have taken, in the background.
     pub async fn acquire(&self, name: &Key, ttl: Duration, wait: Duration) -> Result<Guard> {
         let ttl = lease::checked("redis::lock_acquire", ttl)?;
-        let deadline = (wait > Duration::ZERO).then(|| Instant::now() + wait);
+        let deadline = (wait > Duration::ZERO).then(|| Instant::now() + wait.min(MAX_TTL));
         let mut claim = Claim::new(self.store.clone(), name.clone(), ttl);
         let patience = deadline.map_or(Duration::ZERO, |_| PATIENCE.max(self.poll * 5));
         let mut refused = None;

@@ -323,6 +323,22 @@ async fn lease_out_of_its_range_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tokens_in_memory_grow_though_the_clock_stands() {
+    let store = MemoryStore::default();
+    let mut last = None;
+    for number in 0..100 {
+        let name = Key::new(format!("{}", number % 3)).unwrap();
+        let owner = Owner::random();
+        let Grant::Granted(token) = store.acquire(&name, owner, TTL, Duration::ZERO).await.unwrap() else {
+            panic!("it was released");
+        };
+        assert!(last < Some(token));
+        last = Some(token);
+        store.release(&name, owner).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn locks_in_memory_keep_their_limit_and_forget_what_is_over() {
     let mut config = crate::MemoryConfig::default();
     config.max_values = 100;
