@@ -1,5 +1,6 @@
 //! Middleware over a store or a transport.
 
+pub mod cache;
 mod database;
 pub mod deadline;
 pub mod idempotency;
