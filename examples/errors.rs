@@ -1,4 +1,4 @@
-//! A handler fails, its caller learns what to do, and nothing internal leaves the process.
+//! A handler fails, its caller learns what to do and who met the error, and nothing internal leaves the process.
 
 #![expect(clippy::panic, reason = "the example shows what becomes of one")]
 
@@ -8,7 +8,10 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use maily::errors::layer::catch_panic::CatchPanicLayer;
 use maily::errors::layer::problem::ProblemLayer;
-use maily::errors::{Code, DecodeConfig, Error, MemoryReport, Public, Status};
+use maily::errors::layer::propagate::PropagateLayer;
+use maily::errors::layer::trace::TraceLayer;
+use maily::errors::retry::{Decision, Policy, decide};
+use maily::errors::{Code, DecodeConfig, Error, MemoryReport, Problem, Public, Status, TraceContext};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 /// What a route does: it returns its error and nothing more.
@@ -27,7 +30,9 @@ async fn draft(request: Request<()>) -> Result<Response<Full<bytes::Bytes>>, Err
 async fn main() -> Result<(), Error> {
     let report = MemoryReport::default();
     let server = ServiceBuilder::new()
-        // Outermost: whatever fails below is answered.
+        // Outermost: everything below knows its trace and the name of the service.
+        .layer(TraceLayer::new("drafts"))
+        // Whatever fails below is answered.
         .layer(ProblemLayer::new(report.clone()))
         // Below it, so that a panic is answered like any error.
         .layer(CatchPanicLayer::new())
@@ -42,12 +47,23 @@ async fn main() -> Result<(), Error> {
     let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
     assert!(text.contains(r#""retry_after_ms":1500"#) && !text.contains("10.0.3.7"), "{text}");
 
-    // The client half: the same error again, in another process.
+    // The client half: the same error again, in another process, in the same trace.
     let transport = server.clone().map_err(|never| -> Error { match never {} });
-    let client = ServiceBuilder::new().layer(DecodeConfig::default().build()).service(transport);
-    let err = client.oneshot(Request::new(())).await.expect_err("the draft fails");
+    let client = ServiceBuilder::new()
+        .layer(DecodeConfig::default().build())
+        .layer(PropagateLayer)
+        .service(transport);
+    let here = TraceContext::root();
+    let err = here.scope(client.oneshot(Request::new(()))).await.expect_err("the draft fails");
     assert_eq!((err.code(), err.status()), (Code::NodeThrottled, Status::Temporary));
     assert_eq!(err.retry_after(), Some(Duration::from_millis(1500)));
+    let cause = err.causes().iter().next().expect("the service names itself");
+    assert_eq!((&*cause.service, cause.trace_id), ("drafts", Some(here.trace_id())));
+
+    // Again? As the other side asks. And once nobody tries any more, the next service is told so.
+    let wait = decide(&err, false, 0, &Policy::default(), 0.5);
+    assert_eq!(wait, Decision::Retry(Duration::from_millis(1500)));
+    assert_eq!(Problem::from(&err.into_persistent()).retry_after_ms, None);
 
     // A panic is a problem document too; its text is in the report only.
     std::panic::set_hook(Box::new(|_| {}));

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
-use maily_errors::{Code, Error, Value};
+use maily_errors::{Code, Error, TraceContext, Value};
 use maily_llm_openai::{OpenAi, OpenAiConfig};
-use maily_mesh::{Completion, Message, Prompt, TraceContext};
+use maily_mesh::{Completion, Message, Prompt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -202,12 +202,18 @@ async fn events_that_are_nonsense_are_malformed() {
 async fn silent_node_is_left_at_each_phase() {
     let silent = node("", Then::Wait).await;
     let err = ask(&silent).await.unwrap_err();
-    assert_eq!((err.code(), err.public_context().next()), (Code::Timeout, Some(("phase", &Value::from("headers")))));
+    assert_eq!(
+        (err.code(), err.public_context().next()),
+        (Code::Timeout, Some(("phase", &Value::from("headers"))))
+    );
 
     let head = EVENTS.split_inclusive("\r\n\r\n").next().unwrap();
     let stalling = node(head, Then::Wait).await;
     let err = ask(&stalling).await.unwrap().body.next().await.unwrap().unwrap_err();
-    assert_eq!((err.code(), err.public_context().next()), (Code::Timeout, Some(("phase", &Value::from("between chunks")))));
+    assert_eq!(
+        (err.code(), err.public_context().next()),
+        (Code::Timeout, Some(("phase", &Value::from("between chunks"))))
+    );
     stalling.hung_up.await.unwrap();
 }
 

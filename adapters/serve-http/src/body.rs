@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use maily_errors::{Code, Error, Public};
+use maily_errors::{Code, Error, Public, Violation};
 use serde::de::DeserializeOwned;
 
 use crate::reply::Problem;
@@ -50,27 +50,15 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
 /// [`Code::BodyInvalid`] with one violation.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut json)
-        .map_err(|err| invalid(&pointer(err.path()), &err.into_inner()))
-        .and_then(|value| json.end().map(|()| value).map_err(|err| invalid("", &err)))
+    serde_path_to_error::deserialize(&mut json).map_err(|err| invalid(Violation::from_serde(&err))).and_then(
+        |value| json.end().map(|()| value).map_err(|err| invalid(Violation::new("", err.to_string()))),
+    )
 }
 
-fn invalid(pointer: &str, err: &serde_json::Error) -> Error {
+fn invalid(violation: Violation) -> Error {
     Error::new(Code::BodyInvalid, "the body is not the JSON that this route expects")
         .with_operation("serve_http::body")
-        .with_violation(pointer, err.to_string())
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { .. } | Segment::Unknown => String::new(),
-        })
-        .collect()
+        .with_violations([violation])
 }
 
 fn unread(rejection: &BytesRejection) -> Error {

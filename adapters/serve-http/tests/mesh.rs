@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use maily_errors::TraceContext;
 use maily_llm_echo::EchoConfig;
 use maily_mesh::balance::Node;
 use maily_mesh::memory::{ExactIndex, HashEmbedder, Scripted, Step};
-use maily_mesh::{AnyEmbed, Mesh, MeshConfig, TraceContext};
+use maily_mesh::{AnyEmbed, Mesh, MeshConfig};
 use maily_serve_http::mesh::{MeshState, router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

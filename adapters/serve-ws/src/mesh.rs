@@ -17,8 +17,8 @@ use axum::Router;
 use axum::routing::get;
 use futures_util::StreamExt;
 use http::HeaderMap;
-use maily_errors::{Code, Error, Result};
-use maily_mesh::{Answer, Delta, Mesh, Prompt, TraceContext};
+use maily_errors::{Code, Error, Result, TraceContext};
+use maily_mesh::{Answer, Delta, Mesh, Prompt};
 use serde::{Deserialize, Serialize};
 
 use crate::sockets::{Message, Socket, Sockets, Upgrade};
@@ -26,7 +26,7 @@ use crate::sockets::{Message, Socket, Sockets, Upgrade};
 /// Creates the route of token streams.
 pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
     let stream = async move |upgrade: Upgrade, headers: HeaderMap| {
-        let trace = headers.get("traceparent").and_then(|value| TraceContext::parse(value.to_str().ok()?));
+        let trace = TraceContext::current().or_else(|| TraceContext::from_headers(&headers));
         let mesh = mesh.clone();
         sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, trace))
     };

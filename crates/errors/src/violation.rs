@@ -114,7 +114,8 @@ mod of_serde {
     use super::{Segment, Violation, pointer};
 
     impl Violation {
-        /// Takes the field from the path at which serde stopped; the detail is what serde says.
+        /// Takes the field from the path at which serde stopped; the detail is what serde says, without the value
+        /// that it quotes: a password of the wrong type reaches neither the response nor the log.
         ///
         /// serde does not know where in the input of an untagged or internally tagged enum it stopped; then the
         /// pointer ends at that enum.
@@ -127,11 +128,26 @@ mod of_serde {
         /// let mut json = serde_json::Deserializer::from_str(r#"{"a/b": [1, "two"]}"#);
         /// let wrong = serde_path_to_error::deserialize::<_, std::collections::BTreeMap<String, Vec<u8>>>(&mut json);
         ///
-        /// assert_eq!(Violation::from_serde(&wrong.unwrap_err()).pointer, "/a~1b/1");
+        /// let violation = Violation::from_serde(&wrong.unwrap_err());
+        /// assert_eq!(violation.pointer, "/a~1b/1");
+        /// assert_eq!(violation.detail, "invalid type: string, expected u8 at line 1 column 17");
         /// ```
         #[must_use]
         pub fn from_serde<E: fmt::Display>(err: &serde_path_to_error::Error<E>) -> Self {
-            Self::new(pointer(segments(err.path())), err.inner().to_string())
+            Self::new(pointer(segments(err.path())), unquoted(&err.inner().to_string()))
+        }
+    }
+
+    /// Removes the value between what serde found and what it expected.
+    fn unquoted(text: &str) -> String {
+        let found =
+            ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|how| text.starts_with(how));
+        // The value may hold the same words; those of serde come last.
+        match (text.find(['"', '`']), text.rfind(", expected ")) {
+            (Some(quote), Some(expected)) if found && quote < expected => {
+                format!("{}{}", text[..quote].trim_end(), &text[expected..])
+            }
+            _ => text.to_owned(),
         }
     }
 
@@ -144,5 +160,62 @@ mod of_serde {
             Step::Enum { variant } => Some(Segment::Key(variant)),
             Step::Unknown => None,
         })
+    }
+}
+
+#[cfg(all(test, feature = "serde-path"))]
+mod tests {
+    use serde::Deserialize;
+    use serde::de::DeserializeOwned;
+
+    use super::Violation;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only their decoding matters")]
+    struct Campaign {
+        name: String,
+        shapes: Vec<Shape>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only their decoding matters")]
+    enum Shape {
+        Circle { radius: u32 },
+        Empty,
+    }
+
+    fn violation<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> Violation {
+        let mut json = serde_json::Deserializer::from_str(json);
+        let wrong = serde_path_to_error::deserialize::<_, T>(&mut json).expect_err("the input is wrong");
+        Violation::from_serde(&wrong)
+    }
+
+    #[test]
+    fn every_kind_of_step_is_in_the_pointer() {
+        let deep =
+            violation::<Campaign>(r#"{"name": "x", "shapes": ["empty", {"circle": {"radius": "wide"}}]}"#);
+        let missing = violation::<Campaign>(r#"{"shapes": []}"#);
+        let whole = violation::<Campaign>("7");
+
+        assert_eq!(deep.pointer, "/shapes/1/circle/radius");
+        assert_eq!((missing.pointer.as_str(), whole.pointer.as_str()), ("", ""));
+        assert!(missing.detail.contains("`name`"), "{missing:?}");
+    }
+
+    #[test]
+    fn value_of_the_input_is_not_quoted() {
+        let secrets = [
+            violation::<u8>(r#""hunter2""#),
+            violation::<u8>(r#""hunter2, expected \"hunter2""#),
+            violation::<Vec<u8>>(r#"["hunter2"]"#),
+            violation::<Shape>(r#""hunter2""#),
+        ];
+
+        for violation in secrets {
+            assert!(!violation.detail.contains("hunter2"), "{violation:?}");
+            assert!(violation.detail.contains("expected"), "{violation:?}");
+        }
     }
 }

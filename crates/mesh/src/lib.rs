@@ -11,7 +11,6 @@ mod model;
 mod port;
 mod registry;
 mod service;
-mod trace_context;
 pub mod wire;
 
 pub use self::body::{Body, Watch};
@@ -23,4 +22,3 @@ pub use self::model::{
 pub use self::port::{AnyEmbed, AnyLlm, Embed, Llm, NodeChange, NodeSource, Recall};
 pub use self::registry::Registry;
 pub use self::service::{Mesh, ResponseFuture};
-pub use self::trace_context::TraceContext;

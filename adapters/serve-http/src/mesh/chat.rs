@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::{Prompt, TraceContext};
+use maily_errors::TraceContext;
+use maily_mesh::Prompt;
 
 use super::MeshState;
 use super::answer::{OpenAiProblem, pass};
@@ -34,12 +35,9 @@ pub(super) async fn complete(
     Raw(body): Raw,
 ) -> Result<Response, OpenAiProblem> {
     let mut prompt = Prompt::parse(body)?;
-    if let Some(trace) = trace(&headers) {
+    // Without a layer that reads it for every route.
+    if let Some(trace) = TraceContext::current().or_else(|| TraceContext::from_headers(&headers)) {
         prompt = prompt.with_trace(trace);
     }
     Ok(pass(state.mesh.complete(prompt).await?))
-}
-
-fn trace(headers: &HeaderMap) -> Option<TraceContext> {
-    TraceContext::parse(headers.get("traceparent")?.to_str().ok()?)
 }

@@ -13,13 +13,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use maily_errors::layer::catch_panic::CatchPanicLayer;
 use maily_errors::layer::problem::ProblemLayer;
+use maily_errors::layer::trace::TraceLayer;
 use maily_errors::{Code, Error, LogReport};
 use maily_serve_http::mesh::MeshState;
 use maily_serve_ws::Sockets;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
-use tower_http::trace::TraceLayer;
 use utoipa::openapi::{ContactBuilder, InfoBuilder, LicenseBuilder, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -93,15 +93,10 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
         .layer(from_fn_with_state(Guard::new(config.server.keys.clone(), draining.clone()), Guard::check))
         .layer(from_fn(measure))
-        // Outside the guard: a refused request is a span too. A failure was told already, with its code.
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()));
+        // Outside the guard: a refused request is a span too, and its problem document names the trace.
+        .layer(TraceLayer::new("maily"));
     let running = listen(&config.server, app, sockets, draining).await?;
     Ok(Started { running, without })
-}
-
-/// Names a request without its query, which may hold a key.
-fn span(request: &axum::extract::Request) -> tracing::Span {
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path())
 }
 
 /// Returns a file of the data folder, and makes the folder.

@@ -43,7 +43,7 @@ struct Account {
 
 impl Budget {
     /// The most repetitions that are kept.
-    pub const MAX: u64 = 1000;
+    pub const MAX: u64 = 100;
 
     /// Creates a budget: the share of the requests that may be repeated, 0 to 1, and repetitions for each second.
     ///
@@ -53,6 +53,14 @@ impl Budget {
         let share = (share.clamp(0.0, 1.0) * 1000.0).round() as u64;
         let per_second = u64::from(per_second).min(Self::MAX);
         let state = AtomicU64::new(pack(per_second * 1000, 0));
+        Self { account: Arc::new(Account { began: Instant::now(), state, share, per_second }) }
+    }
+
+    /// Begins with so many repetitions instead, at most [`MAX`](Self::MAX). Clones of before do not see it.
+    #[must_use]
+    pub fn with_reserve(self, repetitions: u32) -> Self {
+        let state = AtomicU64::new(pack(u64::from(repetitions).min(Self::MAX) * 1000, 0));
+        let Account { share, per_second, .. } = *self.account;
         Self { account: Arc::new(Account { began: Instant::now(), state, share, per_second }) }
     }
 
@@ -112,7 +120,7 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1500)).await;
         assert_eq!(taken(), 15);
         tokio::time::advance(Duration::from_secs(3600)).await;
-        assert_eq!(taken(), 1000);
+        assert_eq!(taken(), 100);
     }
 
     #[tokio::test(start_paused = true)]
@@ -122,6 +130,13 @@ mod tests {
         (0..95).for_each(|_| budget.pay_in());
 
         assert_eq!((0..100).filter(|_| budget.take()).count(), 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reserve_is_what_it_begins_with() {
+        let budget = Budget::new(0.0, 0).with_reserve(3);
+
+        assert_eq!((0..10).filter(|_| budget.take()).count(), 3);
     }
 
     #[test]

@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use maily_errors::Result;
+use maily_errors::{Result, TraceContext};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{ModelName, Tenant};
-use crate::trace_context::TraceContext;
 use crate::wire;
 
 /// A prompt: what routing needs to know, and the raw body that nobody re-serializes.

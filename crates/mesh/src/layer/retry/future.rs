@@ -4,12 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use maily_errors::retry::{self, Budget, Decision};
 use maily_errors::{Error, Result};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 use tower_service::Service;
 
-use super::{Budget, Policy};
+use super::Policy;
 use crate::model::{Completion, Prompt};
 
 pin_project! {
@@ -110,17 +111,14 @@ impl<S: Service<Prompt>> fmt::Debug for ResponseFuture<S> {
 
 /// How long to wait before the next attempt; `None` for no attempt.
 fn wait(err: &Error, attempt: u32, policy: &Policy, deadline: Option<Instant>) -> Option<Duration> {
-    if !err.is_temporary() || attempt >= policy.attempts {
-        return None;
-    }
-    let delay = match err.retry_after() {
-        Some(asked) => asked,
-        // Full jitter over a range that doubles: clients that failed together do not come back together.
-        None => {
-            let range = err.code().backoff().saturating_mul(1 << (attempt - 1).min(16)).min(policy.max_wait);
-            range.mul_f64(rand::random())
+    let max_delay_ms = u64::try_from(policy.max_wait.as_millis()).unwrap_or(u64::MAX);
+    let bounds = retry::Policy::default()
+        .with_max_retries(policy.attempts.saturating_sub(1))
+        .with_max_delay_ms(max_delay_ms);
+    match retry::decide(err, true, attempt - 1, &bounds, rand::random()) {
+        Decision::Retry(delay) if deadline.is_none_or(|deadline| Instant::now() + delay < deadline) => {
+            Some(delay)
         }
-    };
-    let in_time = deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
-    (delay <= policy.max_wait && in_time).then_some(delay)
+        Decision::Retry(_) | Decision::Stop(_) => None,
+    }
 }

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use maily_errors::retry::Budget;
 use tower_layer::Layer;
 
-use super::{Budget, Retry};
+use super::Retry;
 
 /// When and how often to repeat.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,7 +22,7 @@ impl Default for Policy {
 }
 
 /// Applies [`Retry`] to a node; its clones and services share one budget.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RetryLayer {
     policy: Policy,
     budget: Budget,
@@ -31,7 +32,13 @@ impl RetryLayer {
     /// Creates a layer with a fresh budget.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, budget: Budget::default() }
+        Self { policy, budget: Budget::new(SHARE, 0).with_reserve(RESERVE) }
+    }
+}
+
+impl Default for RetryLayer {
+    fn default() -> Self {
+        Self::new(Policy::default())
     }
 }
 
@@ -42,3 +49,8 @@ impl<S> Layer<S> for RetryLayer {
         Retry::new(inner, self.policy, self.budget.clone())
     }
 }
+
+/// What part of the prompts may be repeated.
+const SHARE: f64 = 0.2;
+/// The repetitions that are allowed before anything was paid in.
+const RESERVE: u32 = 10;

@@ -1,13 +1,13 @@
 //! Middleware that repeats a prompt as long as nothing of its answer has been seen.
 //!
-//! It holds the answer back until its first byte is there: until then an error is repeated if it
-//! [is temporary](maily_errors::Error::is_temporary); afterwards it reaches the reader.
+//! It holds the answer back until its first byte is there: until then an error is repeated if
+//! [`decide`](maily_errors::retry::decide) says so; afterwards it reaches the reader. A prompt that was not answered
+//! may always be asked again, so the question whether it is idempotent does not arise.
 //!
-//! # Differences from `tower::retry`
+//! # Differences from `maily_errors::layer::retry`
 //!
-//! - One budget for all prompts keeps the load on a failing fleet at 1.2 times the prompts.
-//! - The node's `Retry-After` is the shortest wait; longer than the policy or the deadline allows
-//!   means no retry at all.
+//! - It looks into the answer: a stream that breaks off before its first byte is repeated too.
+//! - The budget is a fifth of the prompts and has no clock: a failing fleet sees at most 1.2 times the prompts.
 //! - The last error is [persistent](maily_errors::Status::Persistent), so that a layer above does
 //!   not multiply the attempts.
 //!
@@ -29,12 +29,10 @@
 //! # Ok::<(), maily_errors::Error>(()) }).unwrap();
 //! ```
 
-mod budget;
 mod future;
 mod layer;
 mod service;
 
-pub use self::budget::Budget;
 pub use self::future::ResponseFuture;
 pub use self::layer::{Policy, RetryLayer};
 pub use self::service::Retry;

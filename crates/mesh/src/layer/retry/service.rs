@@ -2,9 +2,10 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use maily_errors::Error;
+use maily_errors::retry::Budget;
 use tower_service::Service;
 
-use super::{Budget, Policy, ResponseFuture};
+use super::{Policy, ResponseFuture};
 use crate::model::{Completion, Prompt};
 
 /// Repeats a prompt until the first byte of its answer.

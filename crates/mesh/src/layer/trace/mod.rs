@@ -6,14 +6,16 @@
 //!
 //! # Differences from `tower_http::trace`
 //!
-//! Neither the prompt nor the answer is ever recorded. A prompt without a trace begins one.
+//! Neither the prompt nor the answer is ever recorded. A prompt without a trace goes on in that of the
+//! request that is being answered ([`TraceContext::current`](maily_errors::TraceContext::current)), or begins one.
 //!
 //! # Examples
 //!
 //! ```
 //! use maily_mesh::layer::trace::TraceLayer;
 //! use maily_mesh::memory::{Scripted, Step};
-//! use maily_mesh::{Prompt, TraceContext};
+//! use maily_errors::TraceContext;
+//! use maily_mesh::Prompt;
 //! use tower::{Layer, ServiceExt};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

@@ -1,12 +1,11 @@
 use std::task::{Context, Poll};
 
-use maily_errors::Error;
+use maily_errors::{Error, InTrace, TraceContext};
 use tower_service::Service;
 use tracing::field::Empty;
 
 use super::ResponseFuture;
 use crate::model::{Completion, Prompt};
-use crate::trace_context::TraceContext;
 
 /// Makes each prompt a span.
 #[derive(Clone, Debug)]
@@ -27,7 +26,7 @@ where
 {
     type Response = Completion;
     type Error = Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<InTrace<S::Future>>;
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -35,12 +34,14 @@ where
     }
 
     fn call(&mut self, mut prompt: Prompt) -> Self::Future {
-        let here = prompt.head.trace.map_or_else(TraceContext::root, TraceContext::child);
+        let around = prompt.head.trace.or_else(TraceContext::current);
+        let here = around.map_or_else(TraceContext::root, TraceContext::child);
         prompt.head.trace = Some(here);
         let span = tracing::info_span!(
             "chat",
             otel.kind = "client",
-            trace_id = %format_args!("{:032x}", here.trace_id()),
+            trace_id = %here.trace_id(),
+            span_id = %here.span_id(),
             gen_ai.operation.name = "chat",
             gen_ai.request.model = prompt.head.model.as_str(),
             gen_ai.request.max_tokens = prompt.head.max_tokens,
@@ -51,6 +52,6 @@ where
             error.type = Empty,
         );
         let future = span.in_scope(|| self.inner.call(prompt));
-        ResponseFuture::new(future, span)
+        ResponseFuture::new(here.scope(future), span)
     }
 }

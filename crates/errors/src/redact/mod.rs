@@ -1,5 +1,8 @@
 //! Values that may be shown, and values that never are.
 
+#[cfg(doctest)]
+mod does_not_compile;
+
 use std::fmt;
 
 /// A value that may reach a response.
@@ -18,7 +21,8 @@ pub struct Public<T>(pub T);
 
 /// A value that reaches neither a response, nor `Debug`, nor a span.
 ///
-/// It has no `Display`, so it cannot become the context of an error:
+/// It has no `Display`, it is no context of an error, no value of a span and cannot be serialized, so none of these
+/// compiles:
 ///
 /// ```compile_fail
 /// use maily_errors::{Code, Error, Secret};
