@@ -1,4 +1,5 @@
 //! One module for each area.
 
 pub(crate) mod errors;
+pub(crate) mod redis;
 pub(crate) mod trust;
