@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use maily_errors::Result;
+use maily_errors::{Error, Result};
 use maily_redis::Event;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -24,12 +24,12 @@ pub(super) async fn drive(shared: Arc<Shared>) {
         match driver.connect().await {
             Ok((stream, frames)) => {
                 let connected = Instant::now();
-                if !driver.serve(stream, frames).await {
-                    return;
-                }
-                // A connection that did not last is as good as none: the next one waits.
+                let Some(err) = driver.serve(stream, frames).await else { return };
                 if connected.elapsed() < SHORT {
-                    driver.shared.queue.lock().failures += 1;
+                    // A connection that did not last is as good as none.
+                    driver.down(&err);
+                } else {
+                    driver.shared.queue.lock().failures = 0;
                 }
             }
             Err(err) => driver.down(&err),
@@ -91,22 +91,21 @@ impl Driver {
         Ok((stream, frames))
     }
 
-    /// Serves a connection to its end; returns whether another one is wanted.
-    async fn serve(&self, stream: Stream, frames: Frames) -> bool {
+    /// Serves a connection to its end; returns why it ended, or `None` when nobody needs another one.
+    async fn serve(&self, stream: Stream, frames: Frames) -> Option<Error> {
         let mut serving =
             Serving { shared: &self.shared, pipe: Some(Pipe::new(&self.shared, stream, frames)) };
-        let end = poll_fn(|cx| serving.poll(cx)).await;
-        let (again, err) = match end {
-            End::Closed => (false, error::closed()),
-            End::Lost(err) => (true, err),
-            End::Renewed => (true, error::renewed()),
+        let err = match poll_fn(|cx| serving.poll(cx)).await {
+            End::Closed => return None,
+            End::Lost(err) => err,
+            End::Renewed => error::renewed(),
         };
         serving.end(&err);
-        again
+        Some(err)
     }
 
     /// Notes that an attempt failed, and tells everybody who waits for it.
-    fn down(&self, err: &maily_errors::Error) {
+    fn down(&self, err: &Error) {
         self.shared.tell(Event::Lost);
         let mut queue = self.shared.queue.lock();
         queue.failures = queue.failures.saturating_add(1);
@@ -149,7 +148,7 @@ impl Serving<'_> {
         }
     }
 
-    fn end(&mut self, err: &maily_errors::Error) {
+    fn end(&mut self, err: &Error) {
         let Some(pipe) = self.pipe.take() else { return };
         let mut flights = pipe.into_flights();
         let mut queue = self.shared.queue.lock();

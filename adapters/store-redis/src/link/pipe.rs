@@ -96,17 +96,18 @@ impl<'a> Pipe<'a> {
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let mut heard = false;
         loop {
-            match poll_read_buf(Pin::new(&mut self.stream), cx, self.frames.buffer()) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(0)) => return Err(error::closed()),
-                Poll::Ready(Ok(_)) => heard = true,
-                Poll::Ready(Err(err)) => return Err(error::lost(&err)),
-            }
+            // Before the first read too: something may have come behind the greeting.
             while let Some(frame) = self.frames.next().map_err(error::malformed)? {
                 match frame {
                     Frame::Reply(reply) => self.answer(reply)?,
                     Frame::Push(words) => self.hear(words)?,
                 }
+            }
+            match poll_read_buf(Pin::new(&mut self.stream), cx, self.frames.buffer()) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => return Err(error::closed()),
+                Poll::Ready(Ok(_)) => heard = true,
+                Poll::Ready(Err(err)) => return Err(error::lost(&err)),
             }
         }
         if heard {

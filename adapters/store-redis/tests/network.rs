@@ -1,0 +1,242 @@
+//! A network that cuts, swallows, delays and chops, and servers that are none.
+#![cfg(feature = "conformance")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use maily_errors::{Code, Error, Kind, Result};
+use maily_redis::{Command, Event, Listen as _, Reply};
+use maily_store_redis::testing::{Fault, Proxy, Server};
+use maily_store_redis::{RedisConfig, RedisTransport};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+use tower::{Service as _, ServiceExt as _};
+
+/// What a machine with much else to do may add.
+const SLACK: Duration = Duration::from_secs(4);
+
+const SILENCE: Duration = Duration::from_millis(400);
+
+fn transport(url: &str) -> RedisTransport {
+    let mut config = RedisConfig::new(url);
+    config.silence_ms = SILENCE.as_millis() as u64;
+    config.transport().unwrap()
+}
+
+async fn call(transport: &RedisTransport, words: &[&str], limit: Duration) -> Result<Reply> {
+    let words = words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes()));
+    transport.clone().oneshot(Command::new(words, tokio::time::Instant::now() + limit).with_key(1)).await
+}
+
+async fn recovers(transport: &RedisTransport) {
+    let start = Instant::now();
+    while let Err(err) = call(transport, &["PING"], SLACK).await {
+        assert!(err.is_temporary(), "{err:?}");
+        assert!(start.elapsed() < Duration::from_secs(15), "{err:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn half_open_link_costs_each_call_its_deadline_and_is_replaced() {
+    let Some(server) = Server::start() else { return };
+    let proxy = Proxy::start(server.address()).await;
+    let transport = transport(&proxy.url());
+    recovers(&transport).await;
+
+    proxy.set(Fault::Silence);
+    let start = Instant::now();
+    let limit = Duration::from_millis(100);
+    let err = call(&transport, &["PING"], limit).await.unwrap_err();
+    assert_eq!(err.kind(), Kind::Timeout);
+    assert!(start.elapsed() >= limit && start.elapsed() < limit + SLACK, "{:?}", start.elapsed());
+
+    // A patient call learns that the link is dead before its deadline.
+    let err = call(&transport, &["PING"], Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(err.code(), Code::RedisUnreachable, "{err:?}");
+    println!("the dead link was seen after {:?}", start.elapsed());
+    assert!(start.elapsed() < SILENCE + SLACK, "{:?}", start.elapsed());
+
+    proxy.set(Fault::None);
+    recovers(&transport).await;
+}
+
+#[tokio::test]
+async fn stuck_write_keeps_the_deadlines() {
+    let Some(server) = Server::start() else { return };
+    let transport = transport(&server.url());
+    recovers(&transport).await;
+    server.pause();
+
+    // More than the sockets hold, so that the write itself hangs.
+    let large = "x".repeat(32 * 1024 * 1024);
+    let limit = Duration::from_millis(150);
+    let start = Instant::now();
+    let set = ["SET", "large", &large];
+    let (one, two) = tokio::join!(call(&transport, &set, limit), call(&transport, &["PING"], limit));
+
+    assert_eq!(one.unwrap_err().kind(), Kind::Timeout);
+    assert_eq!(two.unwrap_err().kind(), Kind::Timeout);
+    assert!(start.elapsed() < limit + SLACK, "{:?}", start.elapsed());
+    server.resume();
+    recovers(&transport).await;
+}
+
+#[tokio::test]
+async fn replies_in_single_bytes_are_whole() {
+    let Some(server) = Server::start() else { return };
+    let proxy = Proxy::start(server.address()).await;
+    proxy.set(Fault::Chunks(1));
+    let transport = transport(&proxy.url());
+    let sent = "value\r\n$3\r\n".repeat(20);
+
+    call(&transport, &["SET", "chopped", &sent], SLACK).await.unwrap();
+
+    assert_eq!(call(&transport, &["GET", "chopped"], SLACK).await.unwrap(), Reply::Data(sent.into()));
+}
+
+#[tokio::test]
+async fn reset_link_is_an_error_at_once() {
+    let Some(server) = Server::start() else { return };
+    let proxy = Proxy::start(server.address()).await;
+    let transport = transport(&proxy.url());
+    recovers(&transport).await;
+
+    proxy.set(Fault::Reset);
+    let start = Instant::now();
+    let err = call(&transport, &["PING"], Duration::from_secs(60)).await.unwrap_err();
+
+    assert_eq!(err.code(), Code::RedisUnreachable);
+    assert!(start.elapsed() < SLACK, "{:?}", start.elapsed());
+    proxy.set(Fault::None);
+    recovers(&transport).await;
+}
+
+#[tokio::test]
+async fn more_than_the_limit_of_calls_is_refused_without_being_sent() {
+    let Some(server) = Server::start() else { return };
+    // Nothing is replaced meanwhile: only the number of calls counts.
+    let mut config = RedisConfig::new(server.url());
+    config.silence_ms = 60_000;
+    let transport = config.transport().unwrap();
+    recovers(&transport).await;
+    server.pause();
+
+    let mut calls = Vec::new();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    for _ in 0..65_536 {
+        let mut call = Box::pin(transport.clone().call(Command::new(["PING".into()], deadline)));
+        assert!(futures_util::poll!(call.as_mut()).is_pending());
+        calls.push(call);
+    }
+    let err = call(&transport, &["PING"], Duration::from_secs(60)).await.unwrap_err();
+
+    assert_eq!(err.code(), Code::RedisBusy);
+    server.resume();
+    for call in calls {
+        assert!(call.await.is_ok());
+    }
+}
+
+fn ear() -> (maily_redis::Listener, UnboundedReceiver<Event>) {
+    let (sender, receiver) = unbounded_channel();
+    (Arc::new(move |event| drop(sender.send(event))), receiver)
+}
+
+async fn next(events: &mut UnboundedReceiver<Event>) -> Event {
+    timeout(SILENCE + Duration::from_secs(15), events.recv()).await.expect("an event in time").unwrap()
+}
+
+#[tokio::test]
+async fn listeners_hear_of_a_dead_link_within_the_silence_and_of_its_return() {
+    let Some(server) = Server::start() else { return };
+    let proxy = Proxy::start(server.address()).await;
+    let transport = transport(&proxy.url());
+    let (listener, mut watched) = ear();
+    let _watching = transport.watch(listener);
+    let (listener, mut heard) = ear();
+    let _subscription = transport.subscribe("news".into(), listener);
+    for events in [&mut watched, &mut heard] {
+        assert_eq!(next(events).await, Event::Listening);
+    }
+
+    for fault in [Fault::Silence, Fault::Reset] {
+        let start = Instant::now();
+        proxy.set(fault);
+        for events in [&mut watched, &mut heard] {
+            assert_eq!(next(events).await, Event::Lost);
+        }
+        println!("{fault:?} was heard after {:?}", start.elapsed());
+        assert!(start.elapsed() < SILENCE + SLACK, "{:?}", start.elapsed());
+
+        proxy.set(Fault::None);
+        for events in [&mut watched, &mut heard] {
+            assert_eq!(next(events).await, Event::Listening);
+        }
+    }
+    server.ask(&["SPUBLISH", "news", "back"]).unwrap();
+    let message = Event::Message { channel: "news".into(), payload: "back".into() };
+    assert_eq!(next(&mut heard).await, message);
+}
+
+#[tokio::test]
+async fn listener_without_a_server_hears_that_first() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let transport = transport(&format!("redis://{}", free.local_addr().unwrap()));
+    drop(free);
+    let (listener, mut watched) = ear();
+    let _watching = transport.watch(listener);
+    assert_eq!(next(&mut watched).await, Event::Lost);
+
+    let (listener, mut first) = ear();
+    let _first = transport.subscribe("news".into(), listener);
+    assert_eq!(next(&mut first).await, Event::Lost);
+    let (listener, mut second) = ear();
+    let _second = transport.subscribe("news".into(), listener);
+    assert_eq!(next(&mut second).await, Event::Lost);
+}
+
+/// Says this to whoever connects, once it has heard something, and again for each thing heard.
+async fn foreigner(says: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let says = says.clone();
+            tokio::spawn(async move {
+                let mut heard = [0; 4096];
+                while stream.read(&mut heard).await.is_ok_and(|count| count > 0) {
+                    if stream.write_all(&says).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn servers_that_speak_something_else_are_named() {
+    let hello = b"%1\r\n$5\r\nproto\r\n:3\r\n";
+    let cases: [(&str, Vec<u8>); 7] = [
+        ("HTTP", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        ("TLS", b"\x15\x03\x01\x00\x02\x02\x0a".to_vec()),
+        ("a huge string", b"$9999999999\r\n".to_vec()),
+        ("a huge list", b"*2147483647\r\n".to_vec()),
+        ("a thousand lists", b"*1\r\n".repeat(1000)),
+        ("an old server", b"-ERR unknown command 'HELLO'\r\n".to_vec()),
+        ("an answer too much", [hello as &[u8], b":1\r\n"].concat()),
+    ];
+    for (name, says) in cases {
+        let transport = transport(&foreigner(says).await);
+
+        let err: Error = call(&transport, &["PING"], SLACK).await.unwrap_err();
+
+        assert_eq!(err.code(), Code::RedisProtocol, "{name}: {err:?}");
+        assert!(!err.is_temporary(), "{name}");
+    }
+}
