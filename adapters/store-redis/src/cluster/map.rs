@@ -94,12 +94,19 @@ impl Shared {
         let differs = map.differs(plan);
         let gone = std::mem::replace(&mut map.members, members);
         map.slots.clone_from(&plan.slots);
-        map.owners = owners;
+        let before = std::mem::replace(&mut map.owners, owners);
+        let is_owner = |member: &Arc<Member>| plan.owners.iter().any(|owner| owner.address == member.address);
         map.newest = plan.newest;
         map.confirmed = Some(Instant::now());
         drop(map);
         // Not under the lock: the last owner of a connection closes it.
         drop(gone);
+        for Owner { member, .. } in before {
+            // Who still waits for a node that hangs waits in vain, and can ask the new one.
+            if member.is_suspected() && !is_owner(&member) {
+                member.node.link().renew();
+            }
+        }
         if differs {
             for follower in self.followers() {
                 follower.moved();
