@@ -17,6 +17,7 @@ pub(crate) fn accepted(operation: &'static str, reply: Reply) -> Result<Reply> {
         "NOAUTH" | "NOPERM" | "WRONGPASS" => {
             (Code::RedisPasswordRefused, "the server refused the password, or the user's rights")
         }
+        "CROSSSLOT" => (Code::RedisCrossSlot, "the keys are on different nodes of the cluster"),
         "BUSY" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "READONLY" | "TRYAGAIN" => {
             (Code::RedisUnreachable, "the server does not take commands now")
         }

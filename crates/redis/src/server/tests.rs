@@ -66,6 +66,7 @@ async fn refusals_have_the_code_of_their_first_word() {
         ("WRONGTYPE", Code::RedisWrongType),
         ("NOTANUMBER", Code::RedisNotANumber),
         ("OOM", Code::RedisStoreFull),
+        ("CROSSSLOT", Code::RedisCrossSlot),
         ("LOADING", Code::RedisUnreachable),
         ("READONLY", Code::RedisUnreachable),
         ("ERR", Code::RedisReply),
