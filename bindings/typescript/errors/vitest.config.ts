@@ -14,5 +14,6 @@ export default defineConfig({
       ...packages.map((name) => ({ find: name, replacement: here(`tests/react18/node_modules/${name}`) })),
     ],
   },
-  test: { include: ["tests/*.test.{ts,tsx}"] },
+  // A loaded machine is slow; no test waits for time to pass.
+  test: { include: ["tests/*.test.{ts,tsx}"], testTimeout: 60_000 },
 });

@@ -116,6 +116,14 @@ class Failure<C extends Code> extends Error {
     };
     return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
   }
+
+  /** Answers with this error: status, problem document (byte for byte the one that came), `Retry-After`. */
+  toResponse(): Response {
+    const delay = this.toJSON()["retry_after_ms"];
+    const headers = new Headers({ "content-type": "application/problem+json" });
+    if (typeof delay === "number") headers.set("retry-after", String(Math.ceil(delay / 1000)));
+    return new Response(this.document ?? JSON.stringify(this), { status: this.status, headers });
+  }
 }
 
 Object.defineProperties(Failure.prototype, {

@@ -147,8 +147,10 @@ function TraceId({ error, words }: { readonly error: MailyError; readonly words:
 }
 
 function show(props: MailyErrorBoundaryProps, error: MailyError, reset: () => void): ReactNode {
-  type Any = (props: FallbackProps) => ReactNode;
-  const own = (props.byCode?.[error.code] ?? props.byKind?.[error.kind] ?? props.fallback) as Any | undefined;
+  // The types of the props hold each function to its code; here all of them are alike.
+  type ByName = Readonly<Record<string, ((props: FallbackProps) => ReactNode) | undefined>>;
+  const [byCode, byKind] = [props.byCode as ByName | undefined, props.byKind as ByName | undefined];
+  const own = byCode?.[error.code] ?? byKind?.[error.kind] ?? props.fallback;
   return own ? own({ error, reset }) : <Fallback error={error} reset={reset} {...(props.labels && { labels: props.labels })} />;
 }
 
