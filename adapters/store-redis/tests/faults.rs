@@ -96,24 +96,22 @@ async fn lost_scripts_are_sent_again() {
     let key = Key::new("n").unwrap();
     store.increment(&key, 1, None).await.unwrap();
 
-    let mut raw = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
-    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut raw).unwrap();
+    server.ask(&["SCRIPT", "FLUSH"]).unwrap();
 
     assert_eq!(store.increment(&key, 1, None).await.unwrap(), 2);
     // Known by its hash from now on: the script was not only run, it was kept.
-    let stats: String = redis::cmd("INFO").arg("errorstats").query(&mut raw).unwrap();
+    let stats = server.text(&["INFO", "errorstats"]);
     assert!(stats.contains("errorstat_NOSCRIPT"), "{stats}");
     let before = stats;
     store.increment(&key, 1, None).await.unwrap();
-    let after: String = redis::cmd("INFO").arg("errorstats").query(&mut raw).unwrap();
+    let after = server.text(&["INFO", "errorstats"]);
     assert_eq!(before, after);
 }
 
 #[tokio::test]
 async fn server_that_asks_for_a_password_is_named() {
     let Some(server) = Server::start() else { return };
-    let mut raw = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
-    redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("hunter2").exec(&mut raw).unwrap();
+    server.ask(&["CONFIG", "SET", "requirepass", "hunter2"]).unwrap();
     let address = server.url().replace("redis://", "");
 
     let wrong = store(format!("redis://:wrong@{address}")).ping().await.unwrap_err();
@@ -129,8 +127,7 @@ async fn server_that_asks_for_a_password_is_named() {
 async fn value_of_another_type_is_named() {
     let Some(server) = Server::start() else { return };
     let store = store(server.url());
-    let mut raw = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
-    redis::cmd("RPUSH").arg("list").arg("a").exec(&mut raw).unwrap();
+    server.ask(&["RPUSH", "list", "a"]).unwrap();
     let key = Key::new("list").unwrap();
 
     assert_eq!(store.get(&key).await.unwrap_err().code(), Code::RedisWrongType);
