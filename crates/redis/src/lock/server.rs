@@ -57,7 +57,7 @@ fn grant(reply: &Reply) -> Option<Grant> {
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 const ACQUIRE: Script = Script {
-    sha: "95b490e3b5dc536e32a6411372d2c838b45f02ae",
+    sha: "8b310df2353f9811a26c19d20055fdcb44c8afa2",
     text: include_str!("lua/acquire.lua"),
     epoch: Some(0),
 };

@@ -17,10 +17,19 @@ if ends > now and held[3] ~= ARGV[2] then
   return {0, ends - now, 1}
 end
 
+-- What the caller knows of a cluster may be old: only the node itself knows under which vote it serves now. Another
+-- server, or a user who may not ask, has only the epoch of the connection.
+local function epoch_of_node()
+  local mode = redis.pcall('INFO', 'cluster')
+  if type(mode) ~= 'string' or not string.find(mode, 'cluster_enabled:1', 1, true) then return 0 end
+  local state = redis.pcall('CLUSTER', 'INFO')
+  return type(state) == 'string' and tonumber(string.match(state, 'cluster_my_epoch:(%d+)')) or 0
+end
+
 -- The same owner again did not hear the first answer: it keeps its token.
 if ends <= now then
   if for_another then return {0, promised - now, 0} end
-  epoch = math.max(epoch, tonumber(ARGV[1]))
+  epoch = math.max(epoch, tonumber(ARGV[1]), epoch_of_node())
   sequence = math.max(sequence + 1, now)
 end
 -- Whole numbers below 2^53 stay exact on their way to a command and to a reply.
