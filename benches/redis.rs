@@ -1,9 +1,10 @@
 //! What an operation costs: in memory, and on a server if `MAILY_REDIS_SERVER` says where its binary is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
+use maily::redis::cache::{Cache, CacheConfig};
 use maily::redis::idempotency::{Fingerprint, Idempotency};
 use maily::redis::limit::{Limiter, MAX_COUNT, OnFailure, Quota};
 use maily::redis::lock::Lock;
@@ -11,6 +12,7 @@ use maily::redis::{Key, Leases, Limits, MemoryStore, Store};
 use maily_store_redis::RedisConfig;
 use maily_store_redis::testing::Server;
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 const TASKS: u64 = 64;
 
@@ -69,10 +71,63 @@ fn guards(
     group.finish();
 }
 
+/// What is answered without asking the store: raw, and loaded with its envelope; from one task, and from two at once.
+fn near(c: &mut Criterion, runtime: &Runtime) {
+    let hour = Duration::from_secs(3600);
+    let keys: Vec<Key> =
+        (0..1000).map(|number| Key::new(format!("near:{number}")).expect("a valid key")).collect();
+    let store = MemoryStore::default();
+    let cache = runtime.block_on(async {
+        let cache = CacheConfig::default().build(&store).expect("valid settings");
+        for key in &keys {
+            cache.set(key, bytes::Bytes::from_static(&[7; 64]), hour).await.expect("the store works");
+            cache.get(key).await.expect("the store works");
+        }
+        cache
+    });
+    let near = CacheConfig::default().near.build(&store).expect("valid settings");
+    let mut group = c.benchmark_group("redis/near");
+    group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_millis(1500)).sample_size(20);
+    let mut next = (0..keys.len()).cycle().map(|number| &keys[number]);
+    group.bench_function("get", |b| {
+        b.to_async(runtime).iter(|| near.get(next.next().expect("it has no end")));
+    });
+    group.bench_function("get_or_load", |b| {
+        b.to_async(runtime).iter(|| {
+            cache.get_or_load(next.next().expect("it has no end"), hour, || async { Ok(None) })
+        });
+    });
+    // Time for one hit of each of two tasks: half of it is the time between two hits of the process.
+    group.throughput(Throughput::Elements(2));
+    group.bench_function("get_or_load_on_two_cores", |b| {
+        b.iter_custom(|iterations| runtime.block_on(two_tasks(&cache, &keys, iterations)));
+    });
+    group.finish();
+}
+
+async fn two_tasks(cache: &Cache<MemoryStore>, keys: &[Key], hits: u64) -> Duration {
+    let mut tasks = JoinSet::new();
+    let start = Instant::now();
+    for task in 0..2 {
+        let (cache, keys) = (cache.clone(), keys.to_vec());
+        tasks.spawn(async move {
+            let mut number = task * keys.len() / 2;
+            for _ in 0..hits {
+                number = (number + 1) % keys.len();
+                let hour = Duration::from_secs(3600);
+                cache.get_or_load(&keys[number], hour, || async { Ok(None) }).await.expect("a hit");
+            }
+        });
+    }
+    tasks.join_all().await;
+    start.elapsed()
+}
+
 fn redis(c: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     operations(c, &runtime, "memory", &MemoryStore::default());
     guards(c, &runtime, "memory", &MemoryStore::default());
+    near(c, &runtime);
     if let Some(server) = Server::start() {
         let mut config = RedisConfig::new(server.url());
         config.timeout_ms = 10_000;
