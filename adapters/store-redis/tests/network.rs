@@ -240,3 +240,26 @@ async fn servers_that_speak_something_else_are_named() {
         assert!(!err.is_temporary(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn call_behind_a_write_that_is_stuck_keeps_its_deadline() {
+    let Some(server) = Server::start() else { return };
+    let mut config = RedisConfig::new(server.url());
+    // Not the end of the connection is to answer the call.
+    config.silence_ms = 60_000;
+    let transport = config.transport().unwrap();
+    recovers(&transport).await;
+
+    server.signal("STOP");
+    let limit = Duration::from_millis(100);
+    let large = "x".repeat(32 * 1024 * 1024);
+    let stuck = call(&transport, &["SET", "large", &large], limit).await.unwrap_err();
+    let start = Instant::now();
+    let behind = timeout(Duration::from_secs(20), call(&transport, &["PING"], limit)).await;
+    server.signal("CONT");
+
+    assert_eq!(stuck.kind(), Kind::Timeout);
+    assert_eq!(behind.expect("an answer in time").unwrap_err().kind(), Kind::Timeout);
+    assert!(start.elapsed() < limit + SLACK, "{:?}", start.elapsed());
+    recovers(&transport).await;
+}

@@ -167,12 +167,20 @@ impl<'a> Pipe<'a> {
         }
     }
 
-    /// Registers for what calls say while nothing can be written.
-    fn listen(&self, cx: &Context<'_>) -> Option<End> {
+    /// Registers for what calls say while nothing can be written. They are taken over already, so that their
+    /// deadlines hold though the server reads nothing.
+    fn listen(&mut self, cx: &Context<'_>) -> Option<End> {
         let mut queue = self.shared.queue.lock();
+        let earliest = queue.flights.iter().filter_map(|flight| flight.deadline).min();
+        self.flights.append(&mut queue.flights);
         queue.taken = self.flights.len();
         queue.driver = Some(cx.waker().clone());
-        queue.end()
+        let end = queue.end();
+        drop(queue);
+        if let Some(earliest) = earliest {
+            self.alarm.ring_by(earliest);
+        }
+        end
     }
 
     /// Takes what is queued; returns `Some` when there is nothing to write, with the reason to end if there is one.
