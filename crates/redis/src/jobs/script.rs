@@ -15,7 +15,7 @@ pub(super) const APPEND: Script = Script {
 };
 
 pub(super) const CLAIM: Script = Script {
-    sha: "fac02db1893b0afe0b61cdd8b0f50c1c7849a9d5",
+    sha: "b31676603b6ff204228fe0ad286a4b71b6702d81",
     text: concat!(include_str!("lua/entry.lua"), include_str!("lua/claim.lua")),
     epoch: None,
 };

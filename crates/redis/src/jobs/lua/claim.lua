@@ -14,8 +14,8 @@ local function grouped(...)
   end
   return reply
 end
-local function hand_out(entry, deliveries)
-  bytes = bytes + #(read(entry[2]).p or '')
+local function hand_out(entry, deliveries, size)
+  bytes = bytes + size
   jobs[#jobs + 1] = { entry[1], entry[2], deliveries }
 end
 
@@ -68,7 +68,7 @@ if look or lonely == worker then
         return answer(1)
       elseif not suspect or (lonely == worker and #jobs == 0) then
         redis.call('XCLAIM', stream, 'workers', worker, 0, id, 'RETRYCOUNT', row[4] + 1, 'JUSTID')
-        hand_out(entry, deliveries + 1)
+        hand_out(entry, deliveries + 1, #(fields.p or ''))
         if suspect then return answer(1) end
       end
     end
@@ -86,10 +86,19 @@ end
 
 while #jobs < max and bytes < most do
   -- In small steps, so that large payloads stop it in time.
-  local step = math.min(max - #jobs, 16)
+  local step = math.min(max - #jobs, 32)
   local reply = grouped('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', step, 'STREAMS', stream, '>')
   local entries = reply and reply[1][2] or {}
-  for _, entry in ipairs(entries) do hand_out(entry, (read(entry[2]).n or 0) + 1) end
+  for _, entry in ipairs(entries) do
+    local list = entry[2]
+    if #list == 2 then
+      -- Only a payload, as most of them.
+      hand_out(entry, 1, #list[2])
+    else
+      local fields = read(list)
+      hand_out(entry, (fields.n or 0) + 1, #(fields.p or ''))
+    end
+  end
   if #entries < step then break end
 end
 

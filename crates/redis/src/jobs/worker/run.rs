@@ -181,7 +181,15 @@ where
         self.running.insert(abort.id(), Running { receipt, deliveries, abort });
     }
 
-    fn handled(&mut self, ended: Result<(Id, Result<()>), JoinError>) {
+    /// Takes what ended, and with it all that ended meanwhile: they are told to the store in one call.
+    fn handled(&mut self, first: Result<(Id, Result<()>), JoinError>) {
+        self.ended(first);
+        while let Some(next) = self.tasks.try_join_next_with_id() {
+            self.ended(next);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Result<()>), JoinError>) {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(running) = self.running.remove(&id) else { return };
         let outcome = match ended {
