@@ -263,3 +263,14 @@ async fn call_behind_a_write_that_is_stuck_keeps_its_deadline() {
     assert!(start.elapsed() < limit + SLACK, "{:?}", start.elapsed());
     recovers(&transport).await;
 }
+
+#[tokio::test]
+async fn server_that_quotes_the_password_does_not_spread_it() {
+    let says = b"-ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'ada' 'hunter2'\r\n";
+    let url = foreigner(says.to_vec()).await.replace("redis://", "redis://ada:hunter2@");
+
+    let err = call(&transport(&url), &["PING"], SLACK).await.unwrap_err();
+
+    assert_eq!(err.code(), Code::RedisProtocol);
+    assert!(!format!("{err:?} {err}").contains("hunter2"), "{err:?}");
+}

@@ -198,12 +198,16 @@ pub(crate) fn binary(project: &Project) -> PathBuf {
     project.target.join("debug/maily")
 }
 
-/// Returns the names of the Rust files in a folder, sorted.
+/// Returns the names of the Rust modules in a folder, sorted.
 pub(crate) fn sources(folder: &Path) -> Result<Vec<String>, String> {
     let entries = fs::read_dir(folder).map_err(|err| format!("{}: {err}", folder.display()))?;
     let mut names: Vec<String> = entries
         .flatten()
-        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let is_module = entry.path().join("mod.rs").is_file();
+            if is_module { Some(name) } else { Some(name.strip_suffix(".rs")?.to_owned()) }
+        })
         .collect();
     names.sort();
     Ok(names)
