@@ -76,18 +76,16 @@ impl Subscriptions {
         let mut state = self.shared.state.lock();
         let id = state.next;
         state.next += 1;
-        let entry = state.channels.entry(channel.clone()).or_default();
-        let (is_new, heard) = (entry.listeners.is_empty(), entry.heard);
-        entry.listeners.push(Ear { id, listener: Arc::clone(&listener), lost: false });
         let link = state.link.get_or_insert_with(|| self.shared.connect()).clone();
         let lost = link.is_lost();
-        if let Some(ear) = state.channels.get_mut(&channel).and_then(|entry| entry.listeners.last_mut()) {
-            ear.lost = lost;
-        }
+        let entry = state.channels.entry(channel.clone()).or_default();
+        let (is_new, heard) = (entry.listeners.is_empty(), entry.heard);
+        let tell = Arc::clone(&listener);
+        entry.listeners.push(Ear { id, listener, lost });
         drop(state);
         match (heard, lost) {
-            (true, _) => listener(Event::Listening),
-            (_, true) => listener(Event::Lost),
+            (true, _) => tell(Event::Listening),
+            (_, true) => tell(Event::Lost),
             _ if is_new => link.send(&command("SSUBSCRIBE", &channel)),
             _ => {}
         }

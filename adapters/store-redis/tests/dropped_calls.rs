@@ -1,5 +1,6 @@
 //! Calls that are dropped at any moment never get each other's replies.
 #![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, reason = "these are tests: what fails panics")]
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

@@ -1,5 +1,6 @@
 //! A network that cuts, swallows, delays and chops, and servers that are none.
 #![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, reason = "these are tests: what fails panics")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

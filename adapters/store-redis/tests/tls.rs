@@ -1,5 +1,6 @@
 //! A server that proves who it is, and some that cannot.
 #![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, reason = "these are tests: what fails panics")]
 
 use std::path::Path;
 

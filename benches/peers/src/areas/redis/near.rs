@@ -10,7 +10,8 @@ use crate::contest::{Bar, Contest};
 
 pub(super) fn run() {
     let store = MemoryStore::default();
-    let keys: Vec<Key> = (0..KEYS).map(|number| Key::new(format!("bench:{number}")).expect("a valid key")).collect();
+    let keys: Vec<Key> =
+        (0..KEYS).map(|number| Key::new(format!("bench:{number}")).expect("a valid key")).collect();
     for key in &keys {
         ready(store.set(key, vec![b'x'; 64].into(), None)).expect("there is room");
     }
@@ -28,7 +29,9 @@ pub(super) fn run() {
         keys[peer_next].as_bytes()
     };
     Contest::new("redis", "get in memory", Bar::Nanoseconds(200.0), || ready(store.get(black_box(turn()))))
-        .against("HashMap behind a lock", || map.read().expect("nobody panics").get(black_box(peer_turn())).cloned())
+        .against("HashMap behind a lock", || {
+            map.read().expect("nobody panics").get(black_box(peer_turn())).cloned()
+        })
         .run();
 }
 

@@ -41,10 +41,8 @@ pub(super) fn turn<C: Client>(runtime: &Runtime, client: &C, operation: Operatio
         .collect();
     std::thread::sleep(TURN);
     stop.store(true, Ordering::Relaxed);
-    let mut took: Vec<u32> = running
-        .into_iter()
-        .flat_map(|task| runtime.block_on(task).expect("no call fails"))
-        .collect();
+    let mut took: Vec<u32> =
+        running.into_iter().flat_map(|task| runtime.block_on(task).expect("no call fails")).collect();
     let (elapsed, cpu) = (start.elapsed(), self::cpu() - cpu);
     took.sort_unstable();
     let quantile = |part: f64| f64::from(took[((took.len() - 1) as f64 * part) as usize]) / 1000.0;
