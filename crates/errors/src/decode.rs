@@ -10,10 +10,10 @@ use serde_json::{Map, Value as Json};
 
 use crate::causes::Causes;
 use crate::code::Code;
-use crate::context::Value;
 use crate::model::Error;
 use crate::problem::{ABOUT_BLANK, MEDIA_TYPE, Problem};
 use crate::redact::Public;
+use crate::value::Value;
 use crate::violation::Violation;
 
 impl Error {

@@ -23,13 +23,14 @@ mod service;
 #[cfg(feature = "conformance")]
 pub mod testing;
 mod trace;
+mod value;
 mod violation;
 
 pub use self::catalogue::{Class, SafeWhen, UnknownCode};
 pub use self::causes::{Cause, Causes};
 pub use self::code::Code;
 pub use self::config::DecodeConfig;
-pub use self::context::{IntoContext, Value};
+pub use self::context::IntoContext;
 pub use self::kind::Kind;
 pub use self::memory::{LogReport, MemoryReport};
 pub use self::model::{Error, Result, Status};
@@ -39,4 +40,5 @@ pub use self::problem::{MEDIA_TYPE, Problem, TYPE_PREFIX};
 pub use self::redact::{Public, Secret};
 pub use self::service::Respond;
 pub use self::trace::{InTrace, NotAnId, SpanId, TRACEPARENT, TraceContext, TraceId};
+pub use self::value::Value;
 pub use self::violation::{Segment, Violation, pointer};

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::causes::Causes;
 use crate::code::Code;
-use crate::context::{IntoContext, Pair, Pairs, Value};
+use crate::context::{IntoContext, Pair, Pairs};
 use crate::kind::Kind;
 use crate::trace::TraceContext;
+use crate::value::Value;
 use crate::violation::Violation;
 
 /// A `Result` with the error of this crate.

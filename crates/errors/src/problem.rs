@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::causes::{Cause, Causes};
 use crate::code::Code;
-use crate::context::Value;
 use crate::encode;
 use crate::model::{Error, Status};
 use crate::trace::{TraceContext, TraceId, current_service};
+use crate::value::Value;
 use crate::violation::Violation;
 
 /// The media type of a problem document.

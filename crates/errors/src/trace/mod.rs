@@ -1,0 +1,146 @@
+//! W3C Trace Context: in which trace and span something happens.
+
+mod id;
+mod scope;
+
+use std::fmt;
+
+use http::header::{HeaderMap, HeaderValue};
+
+use self::id::hex;
+pub use self::id::{NotAnId, SpanId, TraceId};
+pub use self::scope::InTrace;
+pub(crate) use self::scope::current_service;
+
+/// The header in which a trace travels.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// A position in a trace, as the `traceparent` header carries it.
+///
+/// # Examples
+///
+/// ```
+/// use maily_errors::TraceContext;
+///
+/// let parent = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+/// let child = parent.child();
+///
+/// assert_eq!(child.trace_id(), parent.trace_id());
+/// assert_ne!(child.span_id(), parent.span_id());
+/// assert!(TraceContext::parse("00-00000000000000000000000000000000-00f067aa0ba902b7-01").is_none());
+/// ```
+///
+/// Source: W3C Trace Context level 2, section 3.2.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct TraceContext {
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: u8,
+}
+
+impl TraceContext {
+    /// Begins a trace that is recorded.
+    #[must_use]
+    pub fn root() -> Self {
+        Self { trace_id: TraceId::random(), span_id: SpanId::random(), flags: SAMPLED | RANDOM }
+    }
+
+    /// Reads the value of a `traceparent` header; `None` means that the standard wants it ignored.
+    #[must_use]
+    pub fn parse(header: &str) -> Option<Self> {
+        let mut parts = header.split('-');
+        let version = hex(parts.next()?, 2)?;
+        let trace_id = parts.next()?.parse().ok()?;
+        let span_id = parts.next()?.parse().ok()?;
+        let flags = u8::try_from(hex(parts.next()?, 2)?).ok()?;
+        // Version 0 has four parts; a later one may have more, version 255 is forbidden.
+        let known = version != 255 && (version != 0 || parts.next().is_none());
+        known.then_some(Self { trace_id, span_id, flags: flags & (SAMPLED | RANDOM) })
+    }
+
+    /// Returns the position of a step below this one.
+    #[must_use]
+    pub fn child(self) -> Self {
+        Self { span_id: SpanId::random(), ..self }
+    }
+
+    /// Returns the number of the trace.
+    #[must_use]
+    pub const fn trace_id(self) -> TraceId {
+        self.trace_id
+    }
+
+    /// Returns the number of the span.
+    #[must_use]
+    pub const fn span_id(self) -> SpanId {
+        self.span_id
+    }
+
+    /// Returns whether the caller records the trace.
+    #[must_use]
+    pub const fn is_sampled(self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// Reads the `traceparent` of a request or an answer.
+    #[must_use]
+    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
+        Self::parse(headers.get(TRACEPARENT)?.to_str().ok()?)
+    }
+
+    /// Writes the `traceparent` of a request; one that is there already is replaced.
+    pub fn write_to(self, headers: &mut HeaderMap) {
+        let mut text = [0; 55];
+        text[..3].copy_from_slice(b"00-");
+        text[3..35].copy_from_slice(&self.trace_id.digits());
+        text[35] = b'-';
+        text[36..52].copy_from_slice(&self.span_id.digits());
+        text[52..].copy_from_slice(&[b'-', b'0', b'0' + self.flags]);
+        if let Ok(value) = HeaderValue::from_bytes(&text) {
+            headers.insert(TRACEPARENT, value);
+        }
+    }
+
+    /// Returns the position in which this thread works now: the one whose [`scope`](Self::scope) is being polled.
+    ///
+    /// [`layer::trace`](crate::layer::trace) opens one for each request. Costs a read of a thread-local value.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        scope::current()
+    }
+
+    /// Runs a future in this position: every error that is made or answered in it carries the ids.
+    ///
+    /// For work that leaves the task of its request: `tokio::spawn(trace.scope(work))`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use maily_errors::{Code, Error, TraceContext};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let trace = TraceContext::root();
+    ///
+    /// let err = trace.scope(async { Error::new(Code::Timeout, "it is slow") }).await;
+    ///
+    /// assert_eq!(err.trace(), Some(trace));
+    /// assert_eq!(TraceContext::current(), None);
+    /// # }
+    /// ```
+    pub const fn scope<F>(self, future: F) -> InTrace<F> {
+        InTrace::new(self, None, future)
+    }
+}
+
+/// Writes the value of a `traceparent` header.
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
+    }
+}
+
+/// The caller records the trace.
+const SAMPLED: u8 = 1;
+/// At least 56 bits of the trace id are random (level 2).
+const RANDOM: u8 = 2;
