@@ -103,7 +103,7 @@ impl Problem {
     /// Reads a problem document.
     ///
     /// A member of another type than its definition is ignored (RFC 9457, section 3.1), and so is a number out of
-    /// range. At most 128 levels are read.
+    /// range. At most 127 levels are read.
     ///
     /// # Errors
     ///

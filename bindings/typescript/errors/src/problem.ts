@@ -11,7 +11,7 @@ export type HeadersLike = { get(name: string): string | null } | Readonly<Record
 /** How many bytes of a body are read; a longer one is no problem document. */
 export const MAX_BODY_BYTES = 65_536;
 /** How many levels a body may nest. */
-export const MAX_DEPTH = 128;
+export const MAX_DEPTH = 127;
 
 /**
  * Reads an answer of status 400 or more. Never throws: what is no problem document (RFC 9457) becomes the code of its
@@ -23,7 +23,7 @@ export function parseProblem(status: number, headers: HeadersLike, body: string 
   const problem = text === undefined ? undefined : parseObject(text);
   const whole = whole64(status, 400, 599) ?? 500;
   const fromHeader = { causes: parseCauses(header("maily-causes")), retryAfterMs: delayOf(header("retry-after")) };
-  if (!problem || !["type", "title", "status", "code"].some((name) => member(problem, name) !== undefined)) {
+  if (!problem || saysNothing(problem)) {
     const code = PROXY_ANSWERS.includes(whole) ? codeOfStatus(whole) : "malformed-problem";
     return new MailyError(code, { status: whole, ...fromHeader });
   }
@@ -63,8 +63,14 @@ function codeOf(problem: Members, status: number): { code: Code; ours: boolean; 
     return { code: codeOfStatus(status), ours: true, unknown: { code: name, ...(number !== undefined && { number }) } };
   }
   const named = code ?? (number === undefined ? undefined : codeOfNumber(number));
-  if ((type === undefined || type === "about:blank") && isCode(named)) return { code: named, ours: true };
+  if ((type === undefined || type === BLANK) && isCode(named)) return { code: named, ours: true };
   return { code: codeOfStatus(status), ours: false };
+}
+
+/** A blank type and an empty title are as good as none. */
+function saysNothing(problem: Members): boolean {
+  const [type, title] = [member(problem, "type") ?? BLANK, member(problem, "title") ?? ""];
+  return type === BLANK && title === "" && member(problem, "status") === undefined && member(problem, "code") === undefined;
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -98,19 +104,20 @@ function nonEmpty(causes: Cause[]): Cause[] | undefined {
 
 function headerOf(headers: HeadersLike): (name: string) => string {
   return (name) => {
-    const { get } = headers;
-    const value = typeof get === "function" ? get.call(headers, name) : (headers as Members)[name];
-    return typeof value === "string" ? value : "";
+    const { get } = Object(headers) as { get?: unknown };
+    const value = typeof get === "function" ? get.call(headers, name) : (Object(headers) as Members)[name];
+    return typeof value === "string" ? value.trim() : "";
   };
 }
 
 /** Whole seconds; a date is ignored, for clocks differ. */
 function delayOf(header: string): number | undefined {
-  return /^\d{1,13}$/.test(header) ? whole64(Number(header) * 1000, 0, Number.MAX_SAFE_INTEGER) : undefined;
+  return /^\d+$/.test(header) ? whole64(Number(header) * 1000, 0, Number.MAX_SAFE_INTEGER) : undefined;
 }
 
 function isJson(type: string): boolean {
-  return /^application\/(?:[^;]*\+)?json$/.test((type.split(";")[0] ?? "").trim().toLowerCase());
+  const essence = (type.split(";")[0] ?? "").trim().toLowerCase();
+  return essence === "application/json" || essence.endsWith("+json");
 }
 
 function decode(body: string | Uint8Array): string | undefined {
@@ -164,5 +171,6 @@ async function read(response: Response): Promise<Uint8Array> {
   return body;
 }
 
+const BLANK = "about:blank";
 /** Statuses that proxies answer by themselves. */
 const PROXY_ANSWERS: readonly number[] = [408, 429, 502, 503, 504];

@@ -81,6 +81,7 @@ test("what does not come as it should is a value", async () => {
     [200, new Headers(JSON_TYPE) as never, null as never],
     [1e9, JSON_TYPE as never, 7 as never],
     [404, { "content-type": 7 } as never, "<html>" as never],
+    [404, null as never, "{}" as never],
   ];
 
   for (const [status, headers, body] of inputs) {
@@ -110,11 +111,10 @@ test("body without end is read to its limit only", async () => {
   expect(canceled).toBe(true);
 });
 
-test("nesting is read to its limit, whatever stands in strings", () => {
-  const nested = (levels: number): string => `{"code":"timeout","s":"[[\\"[","deep":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+test("brackets in strings do not nest", () => {
+  const body = `{"code":"timeout","s":"${"[".repeat(500)}\\"${"{".repeat(500)}"}`;
 
-  expect(parseProblem(504, JSON_TYPE, nested(127)).code).toBe("timeout");
-  expect(parseProblem(500, JSON_TYPE, nested(128)).code).toBe("malformed-problem");
+  expect(parseProblem(504, JSON_TYPE, body).code).toBe("timeout");
 });
 
 test("any bytes are read without a throw", () => {
