@@ -1,6 +1,8 @@
 //! What is near is never older than what was heard, in every order of events.
 
-use std::collections::VecDeque;
+mod order;
+mod pure;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,14 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use maily_errors::{Code, Error, Result};
 use parking_lot::Mutex;
-use proptest::prelude::*;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, advance};
 
-use super::entry::Entry;
 use super::envelope::{Envelope, Lease};
-use super::table::{Table, Ticket};
-use super::{CacheConfig, Cached, NearConfig, NearStore, early};
+use super::{CacheConfig, Cached, NearConfig, NearStore};
 use crate::MemoryStore;
 use crate::model::{Event, Held, Key, Swap};
 use crate::port::{Listener, Store, Watch, Watched};
@@ -302,215 +301,4 @@ async fn lease_of_a_process_that_died_is_taken_over() {
 
     assert_eq!(loaded, Cached::Fresh(Some("v".into())));
     assert!((1000..1100).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
-}
-
-#[test]
-fn envelope_is_read_as_it_was_written() {
-    let second = Duration::from_secs(1);
-    let leased = |content| Envelope { lease: Some(Lease { holder: 7, beat: 9 }), ..content };
-    for envelope in [
-        Envelope::empty(),
-        Envelope::new(None, second, second),
-        Envelope::new(Some(Bytes::new()), Duration::ZERO, Duration::ZERO),
-        leased(Envelope::new(Some("value".into()), second, second * 60)),
-        leased(Envelope::empty()),
-    ] {
-        assert_eq!(Envelope::decode(&envelope.encode()), Some(envelope));
-    }
-}
-
-#[test]
-fn envelope_has_the_bytes_that_are_documented() {
-    let mut envelope =
-        Envelope::new(Some("v".into()), Duration::from_millis(0x0102), Duration::from_millis(0x0304));
-    envelope.lease = Some(Lease { holder: 5, beat: 6 });
-
-    let bytes = envelope.encode();
-
-    assert_eq!(bytes[..4], [0xC5, 1, 1, 0]);
-    assert_eq!(bytes[4..8], [0, 0, 1, 2]);
-    assert_eq!(bytes[8..16], [0, 0, 0, 0, 0, 0, 3, 4]);
-    assert_eq!(bytes[16..32], [0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6]);
-    assert_eq!(bytes[32..], *b"v");
-}
-
-#[test]
-fn what_no_cache_wrote_is_no_envelope_and_a_later_version_is_empty() {
-    let mut later = Envelope::new(Some("v".into()), TTL, TTL).encode().to_vec();
-    for foreign in [&b""[..], b"text", &later[..31], &[0; 40]] {
-        assert_eq!(Envelope::decode(&Bytes::copy_from_slice(foreign)), None);
-    }
-    later[1] = 2;
-    assert_eq!(Envelope::decode(&later.into()), Some(Envelope::empty()));
-}
-
-#[test]
-fn early_refresh_happens_as_often_as_the_paper_says() {
-    let (left, took) = (Duration::from_millis(200), Duration::from_millis(100));
-    let mut rng =
-        proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[7; 32]);
-    let tries = 100_000;
-    let due = (0..tries).filter(|_| early::is_due(left, took, 1.0, || 1.0 - rng.random::<f64>())).count();
-
-    // P(-ln(u) >= 2) = e^-2 = 0.1353.
-    let share = due as f64 / f64::from(tries);
-    assert!((share - 0.1353).abs() < 0.005, "{share}");
-    assert!(!early::is_due(Duration::from_secs(60), took, 1.0, || unreachable!("far from the end")));
-    assert!(early::is_due(Duration::ZERO, took, 1.0, || 1.0));
-    assert!(!early::is_due(left, took, 0.0, || f64::MIN_POSITIVE));
-}
-
-/// One thing that happens.
-#[derive(Clone, Copy, Debug)]
-enum Happens {
-    /// Somebody writes on the server.
-    Write(usize),
-    /// A caller takes a ticket and sends a read.
-    Send(usize),
-    /// The server executes the oldest read.
-    Execute,
-    /// The client takes the next message from the stream.
-    Receive,
-    /// A caller wakes up, whichever of them, and keeps its reply.
-    Keep(usize),
-    /// The connection is cut.
-    Cut,
-    /// A new one listens.
-    Connect,
-    /// The server forgets everything that it has.
-    Flush,
-}
-
-enum Message {
-    Changed(usize),
-    Flushed,
-    Reply(usize, u64, Ticket),
-}
-
-/// A server, a stream and a client, one step at a time.
-struct World {
-    table: Table,
-    versions: [u64; KEYS],
-    noted: [bool; KEYS],
-    sent: VecDeque<(usize, Ticket)>,
-    stream: VecDeque<Message>,
-    woken: Vec<(usize, u64, Ticket)>,
-    connected: bool,
-}
-
-const KEYS: usize = 3;
-
-impl World {
-    fn new() -> Self {
-        Self {
-            table: Table::new(NearConfig { max_entries: 100, ..NearConfig::default() }),
-            versions: [0; KEYS],
-            noted: [false; KEYS],
-            sent: VecDeque::new(),
-            stream: VecDeque::new(),
-            woken: Vec::new(),
-            connected: false,
-        }
-    }
-
-    fn key(number: usize) -> Key {
-        Key::new(vec![b'a' + number as u8]).unwrap()
-    }
-
-    fn step(&mut self, happens: Happens) {
-        match happens {
-            Happens::Write(key) => {
-                self.versions[key] += 1;
-                if std::mem::take(&mut self.noted[key]) {
-                    self.stream.push_back(Message::Changed(key));
-                }
-            }
-            Happens::Flush => {
-                self.versions.iter_mut().for_each(|version| *version += 1);
-                self.noted = [false; KEYS];
-                if self.connected {
-                    self.stream.push_back(Message::Flushed);
-                }
-            }
-            Happens::Send(key) => {
-                let ticket = self.table.ticket(&Self::key(key));
-                if self.connected {
-                    self.sent.push_back((key, ticket));
-                }
-            }
-            Happens::Execute => {
-                if let Some((key, ticket)) = self.sent.pop_front() {
-                    self.noted[key] = true;
-                    self.stream.push_back(Message::Reply(key, self.versions[key], ticket));
-                }
-            }
-            Happens::Receive => match self.stream.pop_front() {
-                Some(Message::Changed(key)) => self.table.invalidate(&Self::key(key)),
-                Some(Message::Flushed) => self.table.flush(),
-                Some(Message::Reply(key, version, ticket)) => self.woken.push((key, version, ticket)),
-                None => {}
-            },
-            Happens::Keep(which) => {
-                if !self.woken.is_empty() {
-                    let (key, version, ticket) = self.woken.swap_remove(which % self.woken.len());
-                    let held = Held { value: version.to_string().into(), left: None };
-                    let entry = Entry::new(Some(&held), Instant::now(), TTL, ticket.state);
-                    self.table.keep(&Self::key(key), entry, ticket);
-                }
-            }
-            Happens::Cut => {
-                self.connected = false;
-                self.noted = [false; KEYS];
-                self.sent.clear();
-                self.stream.clear();
-                self.table.lose();
-            }
-            Happens::Connect => {
-                if !self.connected {
-                    self.connected = true;
-                    self.table.listen();
-                }
-            }
-        }
-    }
-
-    /// What is believed is what the server has, unless the message that says otherwise is on its way.
-    fn check(&self) {
-        for key in 0..KEYS {
-            let Some(entry) = self.table.get(&Self::key(key)) else { continue };
-            let on_its_way = self.stream.iter().any(|message| match message {
-                Message::Changed(changed) => *changed == key,
-                Message::Flushed => true,
-                Message::Reply(..) => false,
-            });
-            let current = entry.value.unwrap() == self.versions[key].to_string();
-            assert!(self.connected && (current || on_its_way), "key {key} is stale and nobody will say so");
-        }
-    }
-}
-
-fn happens() -> impl Strategy<Value = Happens> {
-    prop_oneof![
-        4 => (0..KEYS).prop_map(Happens::Write),
-        6 => (0..KEYS).prop_map(Happens::Send),
-        6 => Just(Happens::Execute),
-        8 => Just(Happens::Receive),
-        6 => (0..8_usize).prop_map(Happens::Keep),
-        1 => Just(Happens::Cut),
-        2 => Just(Happens::Connect),
-        1 => Just(Happens::Flush),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-
-    #[test]
-    fn what_is_believed_is_true_or_about_to_be_corrected(steps in prop::collection::vec(happens(), 1..400)) {
-        let mut world = World::new();
-        for step in steps {
-            world.step(step);
-            world.check();
-        }
-    }
 }
