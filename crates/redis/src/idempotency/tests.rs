@@ -113,7 +113,7 @@ proptest! {
         let fingerprint = Fingerprint::from_bytes(head);
         for record in [
             Record::Running { fingerprint, mark },
-            Record::Done { fingerprint, answer: answer.clone().into() },
+            Record::Done { fingerprint, answer: answer.into() },
             Record::DoneWithoutAnswer { fingerprint },
         ] {
             prop_assert_eq!(Record::decode(record.encode()).unwrap(), record);

@@ -19,7 +19,7 @@ pub enum OnFailure {
 
 /// Allows so many requests per key and time, counted over all processes that share the store.
 ///
-/// One decision is one round trip; in memory it costs about 100 ns. On a server a key is the string `limit:NAME` behind
+/// One decision is one round trip; in memory it costs four times a `get`. On a server a key is the string `limit:NAME` behind
 /// the prefix of the store, which ends when its burst is whole again. Limiters with the same names on the same store
 /// count together, so a quota is best part of the name, or the same everywhere.
 ///

@@ -56,9 +56,7 @@ async fn mistake_of_the_caller_is_no_failure_of_the_store() {
 
 #[tokio::test(start_paused = true)]
 async fn limits_in_memory_keep_their_number_and_forget_what_is_whole() {
-    let mut config = MemoryConfig::default();
-    config.max_values = 100;
-    let store = config.build();
+    let store = MemoryConfig { max_values: 100, ..MemoryConfig::default() }.build();
     let quota = Quota::per_second(1);
     for number in 0..100 {
         store.take(&Key::new(format!("{number}")).unwrap(), quota, 1).await.unwrap();

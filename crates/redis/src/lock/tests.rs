@@ -340,9 +340,7 @@ async fn tokens_in_memory_grow_though_the_clock_stands() {
 
 #[tokio::test(start_paused = true)]
 async fn locks_in_memory_keep_their_limit_and_forget_what_is_over() {
-    let mut config = crate::MemoryConfig::default();
-    config.max_values = 100;
-    let store = config.build();
+    let store = crate::MemoryConfig { max_values: 100, ..crate::MemoryConfig::default() }.build();
     for number in 0..100 {
         let name = Key::new(format!("{number}")).unwrap();
         store.acquire(&name, Owner::random(), TTL, Duration::ZERO).await.unwrap();

@@ -14,6 +14,9 @@ use maily_errors::{Code, Error, Result};
 /// | epoch, 64 bits | 0 on a server that stands alone; raised by each failover of Sentinel or a cluster | a grant of the old master is older than one of the new master, even if the new one never heard of it |
 /// | sequence, 64 bits | the larger of the last one + 1 and the server's time in µs since 1970 | it grows on one server, and past a restart that lost everything |
 ///
+/// Tokens are comparable among grants of one set of servers. New servers begin with their epochs again: after a move to
+/// such, or after `CLUSTER RESET HARD`, reset what the resource has seen.
+///
 /// # Examples
 ///
 /// ```
