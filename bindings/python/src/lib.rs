@@ -9,6 +9,7 @@ mod mesh;
 mod redis;
 mod runtime;
 mod trust;
+mod twins;
 
 use pyo3::prelude::*;
 

@@ -15,6 +15,7 @@ mod nearest;
 mod npm;
 mod peers;
 mod project;
+mod python_peers;
 mod redis7;
 mod server;
 mod shell;

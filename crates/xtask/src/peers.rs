@@ -6,7 +6,7 @@ use crate::bench::choose;
 use crate::figures;
 use crate::project::Project;
 use crate::shell::Log;
-use crate::{Outcome, stages};
+use crate::{Outcome, python_peers, stages};
 
 /// Builds `benches/peers`, its own workspace, and runs the named areas, or all.
 pub(crate) fn run(project: &Project, args: &[String]) -> Outcome {
@@ -25,7 +25,8 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Outcome {
         let label = format!("peers {area}");
         let mut command = project.command(folder.join("target/release/peers"));
         let ran = log.run(&label, command.arg(area))?.success(&label)?;
-        let found = figures::parse(&ran.text);
+        let mut found = figures::parse(&ran.text);
+        found.extend(python_peers::run(project, area, &log));
         let path = figures::save(project, area, true, &found)?;
         figures::print(&found);
         println!("{} figures in {}\n", found.len(), path.display());

@@ -1,4 +1,4 @@
-"""The core `redis`: values under keys, the same in memory and on a Redis or Valkey server.
+"""The core `redis`: one layer over memory, Redis and Valkey.
 
     >>> from maily.redis import Store
     >>> store = Store()
@@ -8,11 +8,109 @@
     True
     >>> store.get("draft")
     b'hello'
+
+Everything else is built on a store, and comes twice like it: `Name` blocks, `AsyncName` returns awaitables.
+
+    >>> from maily.redis import Cache, Idempotency, Limiter, Lock
+    >>> with Lock(store).acquire("nightly", ttl=10.0) as guard:
+    ...     guard.held
+    True
+    >>> Limiter(store, 1, 60.0).take("ada").remaining
+    0
+    >>> Cache(store).get_or_load("campaign:7", 60.0, lambda: b"loaded").value
+    b'loaded'
+    >>> sends = Idempotency(store)
+    >>> [sends.run("order-7", ["POST", "/send"], lambda: b"sent").replayed for _ in range(2)]
+    [False, True]
+
+Jobs are done at least once; a worker keeps, acknowledges and repeats them.
+
+    >>> from maily.redis import Jobs, Worker
+    >>> jobs = Jobs(store, "mails")
+    >>> name = jobs.append(b"to ada", key="mail-7")
+    >>> worker = Worker(jobs)
+    >>> done = []
+    >>> def handle(job):
+    ...     done.append(job.payload)
+    ...     worker.stop()
+    >>> worker.run(handle).done, done
+    (1, [b'to ada'])
 """
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
 
 from maily import _maily
 
+Answer = _maily.redis.Answer
+AsyncBus = _maily.redis.AsyncBus
+AsyncCache = _maily.redis.AsyncCache
+AsyncFencedStore = _maily.redis.AsyncFencedStore
+AsyncGuard = _maily.redis.AsyncGuard
+AsyncIdempotency = _maily.redis.AsyncIdempotency
+AsyncJobs = _maily.redis.AsyncJobs
+AsyncLimiter = _maily.redis.AsyncLimiter
+AsyncLock = _maily.redis.AsyncLock
 AsyncStore = _maily.redis.AsyncStore
+AsyncSubscription = _maily.redis.AsyncSubscription
+AsyncWorker = _maily.redis.AsyncWorker
+Bus = _maily.redis.Bus
+Cache = _maily.redis.Cache
+Cached = _maily.redis.Cached
+DeadLetter = _maily.redis.DeadLetter
+Decision = _maily.redis.Decision
+FencedStore = _maily.redis.FencedStore
+Guard = _maily.redis.Guard
+Idempotency = _maily.redis.Idempotency
+Job = _maily.redis.Job
+Jobs = _maily.redis.Jobs
+Limiter = _maily.redis.Limiter
+Lock = _maily.redis.Lock
+Missed = _maily.redis.Missed
+Stats = _maily.redis.Stats
 Store = _maily.redis.Store
+Subscription = _maily.redis.Subscription
+Summary = _maily.redis.Summary
+Worker = _maily.redis.Worker
 
-__all__ = ["AsyncStore", "Store"]
+__all__ = [
+    "Answer",
+    "AsyncBus",
+    "AsyncCache",
+    "AsyncFencedStore",
+    "AsyncGuard",
+    "AsyncIdempotency",
+    "AsyncJobs",
+    "AsyncLimiter",
+    "AsyncLock",
+    "AsyncStore",
+    "AsyncSubscription",
+    "AsyncWorker",
+    "Bus",
+    "Cache",
+    "Cached",
+    "DeadLetter",
+    "Decision",
+    "FencedStore",
+    "Guard",
+    "Idempotency",
+    "Job",
+    "Jobs",
+    "Limiter",
+    "Lock",
+    "Missed",
+    "Stats",
+    "Store",
+    "Subscription",
+    "Summary",
+    "Worker",
+]
+
+
+async def _await(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Calls a function of the caller, coroutine function or not; the native module does, on the event loop."""
+    result = function(*arguments)
+    return await result if inspect.isawaitable(result) else result

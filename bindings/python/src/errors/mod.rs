@@ -9,11 +9,16 @@ mod retry;
 mod state;
 mod trace;
 
+use std::error::Error as StdError;
+use std::iter;
+use std::time::Duration;
+
 use maily_errors::{Code, Error, Problem, Segment};
 use pyo3::PyErr;
 use pyo3::prelude::*;
 
 use self::state::State;
+use crate::runtime::Raised;
 
 /// Fills `maily._maily.errors`.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -72,10 +77,38 @@ fn pointer(path: Vec<Step>) -> String {
 /// Fits `map_err`. If the exceptions cannot be imported, the import's own error is what the caller sees.
 #[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
 pub(crate) fn to_py(err: Error) -> PyErr {
-    Python::attach(|py| match exception(py, &err) {
+    let mut sources = iter::successors(StdError::source(&err), |&source| source.source());
+    let raised = sources.find_map(|source| source.downcast_ref::<Raised>());
+    Python::attach(|py| match raised {
+        // A function of the caller raised it: the caller gets it back as it was.
+        Some(raised) => raised.0.clone_ref(py),
+        None => made(py, &err),
+    })
+}
+
+/// Turns an exception into an error, from which [`to_py`] makes the same exception again.
+///
+/// A `MailyError` means the same in both languages; anything else is what nobody foresaw.
+pub(crate) fn from_py(err: PyErr) -> Error {
+    let known = Python::attach(|py| {
+        let value = err.value(py);
+        let code: String = value.getattr("code").ok()?.extract().ok()?;
+        let delay: Option<f64> = value.getattr("retry_after").ok()?.extract().ok()?;
+        let mut known = Error::new(code.parse::<Code>().ok()?, "a function of the caller failed");
+        if let Some(delay) = delay.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            known = known.with_retry_after(delay);
+        }
+        Some(known)
+    });
+    let foreseen = known.unwrap_or_else(|| Error::new(Code::Unexpected, "a function of the caller failed"));
+    foreseen.with_source(Raised(err))
+}
+
+fn made(py: Python<'_>, err: &Error) -> PyErr {
+    match exception(py, err) {
         Ok(exception) => PyErr::from_value(exception),
         Err(failed) => failed,
-    })
+    }
 }
 
 fn exception<'py>(py: Python<'py>, err: &Error) -> PyResult<Bound<'py, PyAny>> {

@@ -7,6 +7,7 @@
 //! | [`spawn`] | on the runtime's threads | work that would hold up the event loop |
 
 mod bridge;
+mod callback;
 mod inbox;
 mod outcome;
 
@@ -18,10 +19,11 @@ use std::time::Duration;
 
 use maily_errors::{Code, Error, Result};
 use pyo3::prelude::*;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+pub(crate) use self::callback::{Callback, Raised};
 pub(crate) use self::outcome::{Next, Outcome};
 use crate::errors;
 
@@ -110,6 +112,11 @@ where
             _ = signals.tick() => Python::attach(|py| py.check_signals())?,
         }
     }
+}
+
+/// Enters the runtime, for what starts tasks when it is made.
+pub(crate) fn enter() -> PyResult<EnterGuard<'static>> {
+    runtime().map(Runtime::enter)
 }
 
 /// Returns the runtime, after starting it if there is none.

@@ -1,0 +1,58 @@
+//! The peers that are written for Python: the wheel and they in an environment of their own.
+
+use std::fs;
+use std::path::Path;
+
+use crate::figures::{self, Figure};
+use crate::npm::digest;
+use crate::project::Project;
+use crate::shell::Log;
+
+/// Runs the Python side of an area, if it has one. What cannot be had is a figure that says why.
+pub(crate) fn run(project: &Project, area: &str, log: &Log) -> Vec<Figure> {
+    let folder = project.root.join("benches/peers/python");
+    let script = folder.join(format!("{area}_clients.py"));
+    if !script.is_file() {
+        return Vec::new();
+    }
+    measure(project, &folder, &script, log).unwrap_or_else(|why| {
+        vec![Figure {
+            area: area.to_owned(),
+            what: "Python".to_owned(),
+            unit: "ns".to_owned(),
+            ours: None,
+            peer: None,
+            peer_name: Some(why),
+            bar: None,
+            holds: None,
+        }]
+    })
+}
+
+fn measure(project: &Project, folder: &Path, script: &Path, log: &Log) -> Result<Vec<Figure>, String> {
+    let venv = project.cache.join("python-peers");
+    let python = venv.join("bin/python");
+    let wanted = fs::read_to_string(folder.join("requirements.txt")).map_err(|err| err.to_string())?;
+    let marker = venv.join("maily-requirements");
+    if !fs::read_to_string(&marker).is_ok_and(|found| found == digest(wanted.as_bytes())) {
+        let create = project.command("python3").args(["-m", "venv", "--clear"]).arg(&venv).output();
+        create.map_err(|err| format!("python3 -m venv: {err}"))?;
+        let mut pip = project.command(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
+        log.run("pip install", pip.arg(folder.join("requirements.txt")))?.success("pip install")?;
+        fs::write(&marker, digest(wanted.as_bytes())).map_err(|err| err.to_string())?;
+    }
+
+    let wheels = project.target.join("peers-wheels");
+    fs::remove_dir_all(&wheels).ok();
+    let mut build = project.command(venv.join("bin/maturin"));
+    build.args(["build", "--release", "--strip", "--out"]).arg(&wheels);
+    build.current_dir(project.root.join("bindings/python")).env("VIRTUAL_ENV", &venv);
+    log.run("maturin build --release", &mut build)?.success("maturin build --release")?;
+    let mut install = project.command(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", "--no-index"]);
+    log.run("pip install maily", install.arg("--find-links").arg(&wheels).arg("maily"))?.success("pip")?;
+
+    let ran = log.run("python peers", project.command(&python).arg(script))?.success("the Python clients")?;
+    Ok(figures::parse(&ran.text))
+}
