@@ -14,5 +14,8 @@ mod redis {
     use super::fresh;
 
     maily_redis::conformance!(store, fresh().values().await.expect("values"));
+    maily_redis::conformance!(lock, fresh().values().await.expect("values"));
+    maily_redis::conformance!(limit, fresh().values().await.expect("values"));
+    maily_redis::conformance!(idempotency, fresh().values().await.expect("values"));
     maily_redis::conformance!(cache, fresh().values().await.expect("values"));
 }

@@ -1,6 +1,7 @@
 //! The values of the redis core.
 
 mod change;
+mod memory;
 mod row;
 mod table;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use maily_errors::Result;
 use maily_redis::cache::Listeners;
-use maily_redis::{Held, Key, Listener, Store, Swap, Watch, Watched, check_size, check_ttl};
+use maily_redis::{Held, Key, Listener, MemoryStore, Store, Swap, Watch, Watched, check_size, check_ttl};
 use redb::{Database, ReadableDatabase};
 
 use self::change::{Change, Decision, What};
@@ -26,12 +27,16 @@ use crate::file::File;
 /// is on the disk. A time to live is measured by the clock of the system, so that it goes on while no process runs.
 /// Each change also removes up to 64 values whose time is over, and all of them when the room is needed.
 ///
+/// Locks and limits ([`Leases`](maily_redis::Leases), [`Limits`](maily_redis::Limits)) are in the memory of the process:
+/// no other one can have the file open, so there is nobody else to agree with. Tokens of locks grow past a restart.
+///
 /// As a [`Watch`] it has no link to lose: the listener hears of a change before it is acknowledged.
 #[derive(Clone, Debug)]
 pub struct RedbValues {
     file: Arc<File<Change>>,
     listeners: Arc<Listeners>,
     limits: table::Limits,
+    memory: MemoryStore,
 }
 
 /// The reading side of [`RedbValues`] whose changes are heard. Dropping it ends that.
@@ -47,7 +52,7 @@ impl RedbValues {
     pub(crate) async fn open(config: RedbConfig) -> Result<Self> {
         let limits = table::Limits { values: config.max_values, bytes: config.max_bytes };
         let file = Arc::new(File::open(config).await?);
-        Ok(Self { file, listeners: Arc::default(), limits })
+        Ok(Self { file, listeners: Arc::default(), limits, memory: MemoryStore::default() })
     }
 
     async fn change(&self, key: &Key, what: What) -> Result<Decision> {

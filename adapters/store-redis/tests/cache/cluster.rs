@@ -16,7 +16,8 @@ const KEYS: usize = 20;
 
 /// Half of the keys are in one slot, which moves.
 fn key(number: usize) -> Key {
-    let name = if number.is_multiple_of(2) { format!("{{moves}}:{number}") } else { format!("stays:{number}") };
+    let name =
+        if number.is_multiple_of(2) { format!("{{moves}}:{number}") } else { format!("stays:{number}") };
     Key::new(name).unwrap()
 }
 
@@ -84,7 +85,11 @@ async fn nothing_is_stale_for_good_while_slots_move_and_a_master_fails() {
             if same {
                 break;
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "{:?} is stale for good: {there:?}", key(number));
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "{:?} is stale for good: {there:?}",
+                key(number)
+            );
             sleep(Duration::from_millis(20)).await;
         }
     }
