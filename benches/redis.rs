@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
+use maily::redis::bus::{Bus, Channel, Subscription};
 use maily::redis::cache::{Cache, CacheConfig};
 use maily::redis::idempotency::{Fingerprint, Idempotency};
+use maily::redis::jobs::{Jobs, NewJob, Queue, WorkerId};
 use maily::redis::limit::{Limiter, MAX_COUNT, OnFailure, Quota};
 use maily::redis::lock::Lock;
 use maily::redis::{Key, Leases, Limits, MemoryStore, Store};
@@ -87,15 +89,17 @@ fn near(c: &mut Criterion, runtime: &Runtime) {
     });
     let near = CacheConfig::default().near.build(&store).expect("valid settings");
     let mut group = c.benchmark_group("redis/near");
-    group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_millis(1500)).sample_size(20);
+    group
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1500))
+        .sample_size(20);
     let mut next = (0..keys.len()).cycle().map(|number| &keys[number]);
     group.bench_function("get", |b| {
         b.to_async(runtime).iter(|| near.get(next.next().expect("it has no end")));
     });
     group.bench_function("get_or_load", |b| {
-        b.to_async(runtime).iter(|| {
-            cache.get_or_load(next.next().expect("it has no end"), hour, || async { Ok(None) })
-        });
+        b.to_async(runtime)
+            .iter(|| cache.get_or_load(next.next().expect("it has no end"), hour, || async { Ok(None) }));
     });
     // Time for one hit of each of two tasks: half of it is the time between two hits of the process.
     group.throughput(Throughput::Elements(2));
@@ -123,10 +127,55 @@ async fn two_tasks(cache: &Cache<MemoryStore>, keys: &[Key], hits: u64) -> Durat
     start.elapsed()
 }
 
+/// What jobs cost from append to acknowledgement, one alone and 64 together, and a message to eight readers.
+fn queues(c: &mut Criterion, runtime: &Runtime, name: &str, store: &(impl Bus + Jobs)) {
+    let mut group = c.benchmark_group(format!("redis/{name}"));
+    group
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1500))
+        .sample_size(20);
+    let queue = Queue::new("bench").expect("a valid name");
+    let worker = WorkerId::new("bench").expect("a valid name");
+    let job = NewJob::new(bytes::Bytes::from_static(&[7; 64]));
+    let work = async |jobs: u64| {
+        let appends = (0..jobs).map(|_| store.append(&queue, job.clone()));
+        join_all(appends).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let claimed = store.claim(&queue, &worker, TASKS as usize, Duration::ZERO).await?;
+        let receipts: Vec<_> = claimed.into_iter().map(|job| job.receipt).collect();
+        store.ack(&queue, &receipts).await
+    };
+    group.bench_function("job", |b| b.to_async(runtime).iter(|| work(1)));
+
+    let channel = Channel::new("bench").expect("a valid name");
+    let subscriptions = (0..8).map(|_| store.subscribe(&channel, 1000));
+    let subscribed = runtime.block_on(join_all(subscriptions));
+    let mut readers: Vec<_> = subscribed.into_iter().map(|reader| reader.expect("the bus works")).collect();
+    group.bench_function("message_to_8_readers", |b| {
+        b.iter_custom(|messages| {
+            runtime.block_on(async {
+                let start = Instant::now();
+                for _ in 0..messages {
+                    store
+                        .publish(&channel, bytes::Bytes::from_static(&[7; 64]))
+                        .await
+                        .expect("the bus works");
+                    join_all(readers.iter_mut().map(Subscription::recv)).await;
+                }
+                start.elapsed()
+            })
+        });
+    });
+
+    group.throughput(Throughput::Elements(TASKS));
+    group.bench_function("64_jobs", |b| b.to_async(runtime).iter(|| work(TASKS)));
+    group.finish();
+}
+
 fn redis(c: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     operations(c, &runtime, "memory", &MemoryStore::default());
     guards(c, &runtime, "memory", &MemoryStore::default());
+    queues(c, &runtime, "memory", &MemoryStore::default());
     near(c, &runtime);
     if let Some(server) = Server::start() {
         let mut config = RedisConfig::new(server.url());
@@ -134,6 +183,7 @@ fn redis(c: &mut Criterion) {
         let store = config.build().expect("valid settings");
         operations(c, &runtime, "server", &store);
         guards(c, &runtime, "server", &store);
+        queues(c, &runtime, "server", &store);
     }
 }
 
