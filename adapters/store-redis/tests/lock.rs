@@ -159,8 +159,9 @@ async fn scripts_of_the_lock_are_known_by_their_hash() {
     let lock = Lock::new(store(&server.url()));
     let unknown = || server.info(&["INFO", "errorstats"], "errorstat_NOSCRIPT");
     let round = async || {
-        let guard = lock.acquire(&name(), Duration::from_millis(300), PATIENCE).await.unwrap();
-        sleep(Duration::from_millis(150)).await;
+        let guard = lock.acquire(&name(), Duration::from_secs(4), PATIENCE).await.unwrap();
+        // Past the first renewal, and not yet at the second.
+        sleep(Duration::from_millis(1500)).await;
         assert!(guard.is_held());
         guard.release().await.unwrap();
     };

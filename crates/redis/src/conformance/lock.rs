@@ -173,22 +173,25 @@ pub async fn lock_names_are_any_bytes(store: &impl Leases) {
 /// Rule: a guard keeps its lock for longer than one time to live, and gives it back when it is released or dropped.
 pub async fn lock_is_kept_while_its_guard_lives(store: &(impl Leases + 'static)) {
     let (lock, name) = (Lock::new(store.clone()), name("kept"));
-    let ttl = Duration::from_millis(600);
-    let guard = lock.acquire(&name, ttl, Duration::ZERO).await.unwrap();
+    // Slow machine: a renewal may get no time for a whole lease; then with a longer one.
+    for seconds in [1, 4, 16] {
+        let ttl = Duration::from_secs(seconds);
+        let guard = lock.acquire(&name, ttl, SLACK).await.unwrap();
+        sleep(ttl * 2).await;
+        let busy = lock.acquire(&name, ttl, Duration::ZERO).await;
+        if guard.is_held() {
+            assert_eq!(busy.unwrap_err().code(), Code::RedisLockBusy);
+            let first = guard.token();
+            guard.release().await.unwrap();
 
-    sleep(ttl * 2).await;
-    let busy = lock.acquire(&name, ttl, Duration::ZERO).await;
-    // Slow machine: the renewal may have got no time; then the holder knows.
-    assert!(!guard.is_held() || busy.unwrap_err().code() == Code::RedisLockBusy);
-    let first = guard.token();
-    let released = guard.release().await;
-    assert!(matches!(released, Ok(())) || released.unwrap_err().code() == Code::RedisLeaseLost);
-
-    let second = lock.acquire(&name, LONG, SLACK).await.unwrap();
-    assert!(second.token() > first);
-    drop(second);
-
-    lock.acquire(&name, LONG, SLACK).await.unwrap().release().await.unwrap();
+            let second = lock.acquire(&name, LONG, SLACK).await.unwrap();
+            assert!(second.token() > first);
+            drop(second);
+            lock.acquire(&name, LONG, SLACK).await.unwrap().release().await.unwrap();
+            return;
+        }
+    }
+    panic!("the lease is not renewed");
 }
 
 /// Rule: a waiter gets the lock when it is free, and else ends at its deadline.
@@ -219,22 +222,28 @@ pub async fn lock_waiters_end_in_time(store: &(impl Leases + 'static)) {
 /// Rule: a holder whose lock the server lost hears so within a third of the time to live.
 pub async fn lock_loss_is_signalled_in_a_third(store: &(impl Leases + 'static)) {
     let spy = Spy { store: store.clone(), owner: Arc::default() };
-    let name = name("lost");
-    let ttl = Duration::from_secs(3);
-    let guard = Lock::new(spy.clone()).acquire(&name, ttl, Duration::ZERO).await.unwrap();
-    let owner = spy.owner.lock().unwrap();
+    let mut heard = Vec::new();
+    // Slow machine: what is heard late may be heard in time with a longer lease.
+    for (name, seconds) in [("lost-1", 3), ("lost-2", 12)] {
+        let (name, ttl) = (self::name(name), Duration::from_secs(seconds));
+        let guard = Lock::new(spy.clone()).acquire(&name, ttl, Duration::ZERO).await.unwrap();
+        let owner = spy.owner.lock().unwrap();
 
-    let start = Instant::now();
-    assert!(store.release(&name, owner).await.unwrap());
-    let next = granted(store.acquire(&name, Owner::random(), LONG, Duration::ZERO).await.unwrap());
-    timeout(SLACK, guard.lost()).await.unwrap();
+        let start = Instant::now();
+        assert!(store.release(&name, owner).await.unwrap());
+        let next = granted(store.acquire(&name, Owner::random(), LONG, Duration::ZERO).await.unwrap());
+        timeout(ttl + SLACK, guard.lost()).await.unwrap();
 
-    // A quarter of a second for a machine with much else to do.
-    assert!(start.elapsed() < ttl / 3 + Duration::from_millis(250), "{:?}", start.elapsed());
-    assert!(!guard.is_held());
-    assert!(guard.token() < next);
-    assert_eq!(guard.check().unwrap_err().code(), Code::RedisLeaseLost);
-    assert_eq!(guard.release().await.unwrap_err().code(), Code::RedisLeaseLost);
+        heard.push((start.elapsed(), ttl));
+        assert!(!guard.is_held());
+        assert!(guard.token() < next);
+        assert_eq!(guard.check().unwrap_err().code(), Code::RedisLeaseLost);
+        assert_eq!(guard.release().await.unwrap_err().code(), Code::RedisLeaseLost);
+        if heard.iter().any(|(after, ttl)| *after <= *ttl / 3) {
+            return;
+        }
+    }
+    panic!("heard after {heard:?}");
 }
 
 /// Remembers who asked last.
