@@ -118,23 +118,31 @@ impl Bridge {
     fn drain(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
         let _context = runtime()?.enter();
         self.at_once.store(0, Relaxed);
+        let mut failed = Ok(());
         for call in self.inbox.take() {
             let Some(mut found) = lock(&self.calls).remove(&call) else {
                 continue;
             };
             match found.work.as_mut().poll(py, &mut Context::from_waker(&found.waker)) {
-                Poll::Ready(outcome) => {
-                    let future = found.future.bind(py);
-                    future.call_method1(intern!(py, "remove_done_callback"), (&self.forget,))?;
-                    settle(future, outcome)?;
-                }
+                // Whatever the event loop says to one of them, the others go on.
+                Poll::Ready(outcome) => failed = failed.and(self.finish(found.future.bind(py), outcome)),
                 Poll::Pending => drop(lock(&self.calls).insert(call, found)),
             }
         }
+        self.resume(py).and(failed)
+    }
+
+    fn finish<'py>(&self, future: &Bound<'py, PyAny>, outcome: PyResult<Bound<'py, PyAny>>) -> PyResult<()> {
+        // So that the end of the future schedules nothing for us.
+        future.call_method1(intern!(future.py(), "remove_done_callback"), (&self.forget,))?;
+        settle(future, outcome)
+    }
+
+    /// Comes again if there is more: after the tasks that were woken, and without a byte through the socket.
+    fn resume(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
         if !self.inbox.rest() {
             return Ok(());
         }
-        // After the tasks that this has woken. No byte goes through the socket while there is always more.
         match self.upgrade(py) {
             Some(event_loop) => {
                 event_loop.call_method1(intern!(py, "call_soon"), (Resume(Arc::clone(self)),)).map(drop)
