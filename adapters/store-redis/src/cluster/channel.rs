@@ -1,6 +1,7 @@
 //! A channel, on whichever node has its slot.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ struct Channel {
     listener: Listener,
     place: Mutex<Option<Place>>,
     told: Mutex<Told>,
+    /// Whether nobody wants to hear any more. Not behind a lock: the listener may be the one who says so.
+    is_over: AtomicBool,
 }
 
 /// Where the channel is heard, or about to be.
@@ -55,15 +58,13 @@ impl ChannelSubscription {
             listener,
             place: Mutex::default(),
             told: Mutex::default(),
+            is_over: AtomicBool::new(false),
         });
         let follower: Weak<Channel> = Arc::downgrade(&channel);
         let id = shared.admit(follower);
-        if shared.map.read().is_empty() {
-            if tokio::runtime::Handle::try_current().is_ok() {
-                shared.refresh();
-            }
-        } else {
-            channel.follow();
+        if shared.map.read().is_empty() || !channel.follow() {
+            // Whatever is known by now may be old.
+            shared.refresh();
         }
         Self { channel, id }
     }
@@ -72,6 +73,7 @@ impl ChannelSubscription {
 impl Drop for ChannelSubscription {
     fn drop(&mut self) {
         self.channel.shared.leave(self.id);
+        self.channel.is_over.store(true, Ordering::Release);
     }
 }
 
@@ -93,7 +95,7 @@ impl Channel {
 
     fn hear(&self, place: u64, event: Event) {
         let mut told = self.told.lock();
-        if told.place != place {
+        if told.place != place || self.is_over() {
             return;
         }
         match event {
@@ -104,6 +106,10 @@ impl Channel {
             }
             event => (self.listener)(event),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
     }
 
     fn tell(&self, told: &mut Told, is_heard: bool) {
@@ -119,6 +125,9 @@ impl Follow for Channel {
         let owner = self.shared.map.read().owner(self.slot).cloned();
         let mut place = self.place.lock();
         let mut told = self.told.lock();
+        if self.is_over() {
+            return true;
+        }
         let is_heard = told.is_heard == Some(true);
         let Some(owner) = owner else {
             told.place += 1;

@@ -115,5 +115,6 @@ impl Shared {
     }
 }
 
-/// How long an older state of the cluster than the one that is known is not believed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an older state of the cluster than the one that is known is not believed: twice the usual time after which
+/// a master that was cut off stops to answer.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -38,18 +38,10 @@ impl Member {
     }
 }
 
-/// Where a node is; its trouble is a reason to look at the map.
+/// Where a node is; a redirection is a reason to look at the map.
 struct Place {
     address: Address,
     cluster: Weak<Shared>,
-}
-
-impl Place {
-    fn look(&self) {
-        if let Some(cluster) = self.cluster.upgrade() {
-            cluster.refresh();
-        }
-    }
 }
 
 impl Resolve for Place {
@@ -58,13 +50,11 @@ impl Resolve for Place {
         ready(Ok(Target { address: self.address.clone(), epoch: 0 })).boxed()
     }
 
-    fn failed(&self, _: &Target) {
-        self.look();
-    }
-
     fn is_misled(&self, code: &str) -> bool {
-        if matches!(code, "CLUSTERDOWN" | "MOVED" | "READONLY") {
-            self.look();
+        if matches!(code, "CLUSTERDOWN" | "MOVED" | "READONLY")
+            && let Some(cluster) = self.cluster.upgrade()
+        {
+            cluster.refresh();
         }
         // The connection is good: it is the map that misleads.
         false

@@ -30,7 +30,7 @@ use parking_lot::{Mutex, RwLock};
 pub(crate) use self::channel::ChannelSubscription;
 use self::map::Map;
 use self::refresh::Rounds;
-use self::watch::Watch;
+use self::watch::Watcher;
 use crate::link::LinkOptions;
 use crate::stream::Address;
 use crate::transport::Call;
@@ -39,7 +39,7 @@ use crate::transport::Call;
 #[derive(Clone)]
 pub(crate) struct Cluster {
     shared: Arc<Shared>,
-    watch: Option<Arc<Watch>>,
+    watch: Option<Arc<Watcher>>,
 }
 
 struct Shared {
@@ -89,7 +89,7 @@ impl Cluster {
 
     /// Returns the same cluster through connections that say when values change that were read on them.
     pub(crate) fn watch(&self, listener: Listener) -> Self {
-        Self { shared: Arc::clone(&self.shared), watch: Some(Watch::start(&self.shared, listener)) }
+        Self { shared: Arc::clone(&self.shared), watch: Some(Watcher::start(&self.shared, listener)) }
     }
 
     /// Hears a channel, from whichever node has its slot, until the subscription is dropped.

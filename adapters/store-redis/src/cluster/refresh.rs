@@ -10,6 +10,7 @@ use maily_errors::{Error, Result};
 use maily_redis::{Command, Reply};
 use parking_lot::Mutex;
 use rand::seq::SliceRandom as _;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -43,8 +44,9 @@ impl Shared {
     pub(super) fn refresh(&self) -> u64 {
         let ticket = self.rounds.asked.fetch_add(1, Ordering::AcqRel) + 1;
         let mut task = self.rounds.task.lock();
-        // With its runtime the task ends; another runtime begins another one.
-        if task.as_ref().is_none_or(|task| task.handle.is_finished()) {
+        // With its runtime the task ends; another runtime begins another one. Outside of any, the first call does.
+        let ended = task.as_ref().is_none_or(|task| task.handle.is_finished());
+        if ended && Handle::try_current().is_ok() {
             let (tell, told) = mpsc::channel(1);
             *task = Some(Task { tell, handle: tokio::spawn(keep(self.this.clone(), told)) });
         }
@@ -140,6 +142,7 @@ impl Drop for Rounds {
 /// Looks when it is told to, and now and then by itself, as long as anybody needs the cluster.
 async fn keep(shared: Weak<Shared>, mut told: mpsc::Receiver<()>) {
     let mut pause = Duration::ZERO;
+    let mut failures = 0_u32;
     loop {
         if let Ok(None) = timeout(pause, told.recv()).await {
             return;
@@ -152,7 +155,12 @@ async fn keep(shared: Weak<Shared>, mut told: mpsc::Receiver<()>) {
         }
         shared.rounds.done.send_replace(asked);
         drop(shared);
-        pause = if well { REST } else { RETRY };
+        failures = if well { 0 } else { failures.saturating_add(1) };
+        pause = match failures {
+            0 => REST,
+            1..MANY => RETRY,
+            _ => SLOW,
+        };
         // Many calls that fail at once are one reason to look.
         sleep(GAP).await;
     }
@@ -168,5 +176,8 @@ const GRACE: Duration = Duration::from_millis(100);
 const REST: Duration = Duration::from_secs(10);
 /// The same while something is wrong.
 const RETRY: Duration = Duration::from_millis(100);
+/// The same when it has been wrong so many looks long that no failover will mend it.
+const SLOW: Duration = Duration::from_secs(1);
+const MANY: u32 = 300;
 /// The least time between two looks.
 const GAP: Duration = Duration::from_millis(10);

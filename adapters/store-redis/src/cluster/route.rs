@@ -12,7 +12,7 @@ use super::map::Owner;
 use super::member::Member;
 use super::redirect::Redirect;
 use super::slot::slot;
-use super::watch::Watch;
+use super::watch::Watcher;
 use crate::error;
 use crate::stream::Address;
 
@@ -29,7 +29,11 @@ enum Hop {
 /// Sends a command to the node that serves its key, wherever that turns out to be, until its deadline.
 ///
 /// A command that may have reached a node is not sent again: its error goes to the caller.
-pub(super) async fn route(shared: Arc<Shared>, watch: Option<Arc<Watch>>, command: Command) -> Result<Reply> {
+pub(super) async fn route(
+    shared: Arc<Shared>,
+    watch: Option<Arc<Watcher>>,
+    command: Command,
+) -> Result<Reply> {
     let slot = command.key.and_then(|index| command.arguments.get(index)).map(|key| slot(key));
     let mut hop = Hop::Map;
     let mut last = Err(error::timeout());
@@ -132,7 +136,7 @@ fn is_still(shared: &Shared, slot: Option<u16>, member: &Member) -> bool {
     find(shared, slot).is_none_or(|owner| owner.member.address == member.address)
 }
 
-async fn send(member: &Member, watch: Option<&Watch>, command: Command, asking: bool) -> Result<Reply> {
+async fn send(member: &Member, watch: Option<&Watcher>, command: Command, asking: bool) -> Result<Reply> {
     let watched = watch.map(|watch| watch.node(member));
     let node = watched.as_ref().unwrap_or(&member.node);
     if asking { node.call_asking(command) } else { node.call(command) }.await

@@ -29,9 +29,11 @@ impl View {
         Self { nodes: text.lines().filter_map(|line| node(line, asked, prefers_names)).collect() }
     }
 
-    /// Returns the last vote that this node knows of.
+    /// Returns the last vote about slots that this node knows of. A node without slots may be taken out of the cluster,
+    /// and its epoch with it; slots leave only with a newer one.
     pub(super) fn newest(&self) -> u64 {
-        self.nodes.iter().map(|node| node.epoch).max().unwrap_or_default()
+        let owners = self.nodes.iter().filter(|node| !node.slots.is_empty());
+        owners.map(|node| node.epoch).max().unwrap_or_default()
     }
 }
 
@@ -82,7 +84,7 @@ mod tests {
         let text = "\
             aaaa 10.0.0.1:7000@17000,node-1 myself,master - 0 0 3 connected 0-5460 7000 [93-<-bbbb]\n\
             bbbb 10.0.0.2:7000@17000,node-2 master,fail - 0 0 5 disconnected 5461-6999\n\
-            cccc 10.0.0.3:7000@17000 slave aaaa 0 0 3 connected\n\
+            cccc 10.0.0.3:7000@17000 master - 0 0 9 connected\n\
             dddd :0@0 master,noaddr - 0 0 9 disconnected\n\
             eeee 10.0.0.5:7000@17000 handshake - 0 0 0 disconnected\n";
 
@@ -92,7 +94,7 @@ mod tests {
         assert_eq!(view.nodes[0].address, address("10.0.0.1", 7000));
         assert_eq!(view.nodes[0].slots, [0..=5460, 7000..=7000]);
         assert!(view.nodes[1].is_down && view.nodes[1].is_master);
-        assert!(!view.nodes[2].is_master && view.nodes[2].slots.is_empty());
+        assert!(view.nodes[2].slots.is_empty());
         assert_eq!(view.newest(), 5);
     }
 

@@ -1,6 +1,7 @@
 //! Watched reads on every node.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use maily_redis::{Event, Listener};
@@ -10,6 +11,9 @@ use super::member::Member;
 use super::{Follow, Shared};
 use crate::node::Node;
 use crate::stream::Address;
+
+/// Ends the watching when the last who reads through it is gone.
+pub(super) struct Watcher(Arc<Watch>);
 
 /// One watched connection to each node that serves slots. For the listener they are one: it is lost when any of them
 /// is, or when slots move, and back when all are.
@@ -21,6 +25,8 @@ pub(super) struct Watch {
     nodes: Mutex<HashMap<Address, Watched>>,
     /// Whether the last that the listener heard is that all is well. Held while it hears, so that news come in order.
     told: Mutex<Option<bool>>,
+    /// Whether nobody wants to hear any more. Not behind a lock: the listener may be the one who says so.
+    is_over: AtomicBool,
 }
 
 struct Watched {
@@ -28,25 +34,41 @@ struct Watched {
     is_up: bool,
 }
 
-impl Watch {
+// === impl Watcher ===
+
+impl Watcher {
     pub(super) fn start(shared: &Arc<Shared>, listener: Listener) -> Arc<Self> {
-        let watch = Arc::new_cyclic(|this: &Weak<Self>| Self {
+        let watch = Arc::new_cyclic(|this: &Weak<Watch>| Watch {
             this: Weak::clone(this),
             shared: Arc::clone(shared),
             id: shared.admit(this.clone()),
             listener,
             nodes: Mutex::default(),
             told: Mutex::default(),
+            is_over: AtomicBool::new(false),
         });
         // Whatever is known by now may be old; the look also connects.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            shared.refresh();
-        }
-        watch
+        shared.refresh();
+        Arc::new(Self(watch))
     }
 
     /// Returns the watched connection to a node.
     pub(super) fn node(&self, member: &Member) -> Node {
+        self.0.node(member)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.0.shared.leave(self.0.id);
+        self.0.is_over.store(true, Ordering::Release);
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    fn node(&self, member: &Member) -> Node {
         let mut nodes = self.nodes.lock();
         let new = || Watched { node: member.node.watch(self.ear(&member.address)), is_up: false };
         nodes.entry(member.address.clone()).or_insert_with(new).node.clone()
@@ -68,24 +90,30 @@ impl Watch {
         if let Some(watched) = self.nodes.lock().get_mut(address) {
             watched.is_up = is_up;
         }
-        if !is_up {
+        if is_up {
+            self.settle(&mut told);
+        } else {
+            self.tell(&mut told, false);
             self.shared.refresh();
         }
-        self.tell(&mut told);
     }
 
-    /// Tells the listener if there is news.
-    fn tell(&self, told: &mut Option<bool>) -> bool {
+    /// Says that all is well, or not any more; while the first connections are made there is nothing to say.
+    fn settle(&self, told: &mut Option<bool>) -> bool {
         let nodes = self.nodes.lock();
-        let is_well = !nodes.is_empty() && nodes.values().all(|watched| watched.is_up);
-        // While the first connections are made there is nothing to say.
-        let is_early = told.is_none() && !nodes.is_empty() && !is_well;
+        let (is_known, is_well) = (!nodes.is_empty(), nodes.values().all(|watched| watched.is_up));
         drop(nodes);
-        if *told != Some(is_well) && !is_early {
+        if is_well || !is_known || told.is_some() {
+            self.tell(told, is_known && is_well);
+        }
+        is_known && is_well
+    }
+
+    fn tell(&self, told: &mut Option<bool>, is_well: bool) {
+        if *told != Some(is_well) && !self.is_over.load(Ordering::Acquire) {
             *told = Some(is_well);
             (self.listener)(if is_well { Event::Listening } else { Event::Lost });
         }
-        is_well
     }
 }
 
@@ -95,6 +123,9 @@ impl Follow for Watch {
         let owners: Vec<_> = map.owners().iter().map(|owner| Arc::clone(&owner.member)).collect();
         drop(map);
         let mut told = self.told.lock();
+        if self.is_over.load(Ordering::Acquire) {
+            return true;
+        }
         for owner in &owners {
             self.node(owner);
         }
@@ -102,24 +133,16 @@ impl Follow for Watch {
         let gone: Vec<_> = self.nodes.lock().extract_if(|address, _| !is_owner(address)).collect();
         if !gone.is_empty() && *told == Some(true) {
             // What was read there is not watched any more.
-            *told = Some(false);
-            (self.listener)(Event::Lost);
+            self.tell(&mut told, false);
         }
         drop(gone);
-        self.tell(&mut told)
+        self.settle(&mut told)
     }
 
     fn moved(&self) {
         let mut told = self.told.lock();
         if *told == Some(true) {
-            *told = Some(false);
-            (self.listener)(Event::Lost);
+            self.tell(&mut told, false);
         }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.shared.leave(self.id);
     }
 }
