@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     for area in std::env::args().skip(1) {
         match area.as_str() {
             "errors" => areas::errors::run(),
+            "failover" => areas::failover::run(),
             "redis" => areas::redis::run(),
             "trust" => areas::trust::run(),
             unknown => {

@@ -1,5 +1,6 @@
 //! One module for each area.
 
 pub(crate) mod errors;
+pub(crate) mod failover;
 pub(crate) mod redis;
 pub(crate) mod trust;
