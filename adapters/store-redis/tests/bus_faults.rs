@@ -1,5 +1,6 @@
 //! A subscription goes on by itself, and says when it may have missed something.
 #![cfg(feature = "conformance")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
 //! No job is lost when consumers are killed, stopped or poisoned, or when the server is.
 #![cfg(feature = "conformance")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, OpenOptions};
