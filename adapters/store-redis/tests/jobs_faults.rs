@@ -223,12 +223,17 @@ async fn consumer_that_is_stopped_loses_its_jobs_and_harms_none() {
     let file = |name: &str| -> PathBuf { folder.path().join(name) };
     let stopped = Consumer::start(&url, &file("stopped"), "mailer", &queue);
     let append = |number: u32| store.append(&queue, NewJob::new(number.to_le_bytes().to_vec()));
-    for number in 0..500 {
-        append(number).await.unwrap();
+    let (mut number, mut had) = (0, 0);
+    // Until it is stopped with a job in its hands.
+    while had == 0 {
+        stopped.signal("CONT");
+        let appended = futures_util::future::join_all((number..number + 100).map(append)).await;
+        assert!(appended.iter().all(Result::is_ok));
+        number += 100;
+        stopped.signal("STOP");
+        had = pending_of(&server, &stopped.worker).len();
+        assert!(number < 100_000, "it never has a job");
     }
-
-    stopped.signal("STOP");
-    let had = pending_of(&server, &stopped.worker).len();
     let other = Consumer::start(&url, &file("other"), "mailer", &queue);
     let start = Instant::now();
     while !store.stats(&queue).await.unwrap().is_empty() {
@@ -237,17 +242,17 @@ async fn consumer_that_is_stopped_loses_its_jobs_and_harms_none() {
     }
     println!("{had} jobs of a stopped consumer were done by another one after {:?}", start.elapsed());
     stopped.signal("CONT");
-    for number in 500..1000 {
-        append(number).await.unwrap();
+    for next in number..number + 500 {
+        append(next).await.unwrap();
     }
-    while notes(folder.path()).len() < 1000 || !store.stats(&queue).await.unwrap().is_empty() {
+    let all = usize::try_from(number).unwrap() + 500;
+    while notes(folder.path()).len() < all || !store.stats(&queue).await.unwrap().is_empty() {
         assert!(start.elapsed() < PATIENCE, "{:?}", store.stats(&queue).await);
         sleep(Duration::from_millis(20)).await;
     }
     drop([stopped, other]);
 
     assert_eq!(store.stats(&queue).await.unwrap().dead, 0);
-    assert!(had > 0, "it was stopped without a job");
 }
 
 /// Runs a worker in this process, which notes what it did, until told to end.
