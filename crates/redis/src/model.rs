@@ -56,11 +56,6 @@ impl Key {
     }
 
     /// Returns the bytes of the name, shared.
-    pub(crate) fn to_bytes(&self) -> Bytes {
-        self.0.clone()
-    }
-
-    /// Returns the bytes of the name, shared.
     pub(crate) fn bytes(&self) -> Bytes {
         self.0.clone()
     }

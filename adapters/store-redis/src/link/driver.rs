@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use maily_errors::{Error, Result};
@@ -181,7 +182,7 @@ impl Drop for Driver {
 fn fail(flights: VecDeque<Flight>, failure: &Failure) {
     for flight in flights {
         if let Some(slot) = flight.slot {
-            slot.complete(Err(failure.error()));
+            slot.complete(Err(failure.error())).map(Waker::wake);
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use maily_errors::Error;
 use maily_redis::Reply;
 use tokio::io::AsyncWrite as _;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::io::poll_read_buf;
 
@@ -26,8 +27,10 @@ pub(super) struct Pipe<'a> {
     out: Vec<u8>,
     written: usize,
     flights: VecDeque<Flight>,
-    /// Whether the tasks that are ready had their chance to queue a command before the next write.
-    yielded: bool,
+    /// Who has an answer and does not know yet.
+    woken: Vec<Waker>,
+    /// Gives the tasks that are ready their chance to queue a command before the next write.
+    turn: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     flushed: bool,
     /// When the last bytes came, and when the first of the flights began.
     heard: Instant,
@@ -52,7 +55,8 @@ impl<'a> Pipe<'a> {
             out: Vec::new(),
             written: 0,
             flights: VecDeque::new(),
-            yielded: false,
+            turn: None,
+            woken: Vec::new(),
             flushed: true,
             heard: now,
             busy: now,
@@ -97,12 +101,12 @@ impl<'a> Pipe<'a> {
         let mut heard = false;
         loop {
             // Before the first read too: something may have come behind the greeting.
-            while let Some(frame) = self.frames.next().map_err(error::malformed)? {
-                match frame {
-                    Frame::Reply(reply) => self.answer(reply)?,
-                    Frame::Push(words) => self.hear(words)?,
-                }
+            let understood = self.understand();
+            // All at once, and whatever went wrong: a worker that is woken for the first of them finds the others too.
+            for waker in self.woken.drain(..) {
+                waker.wake();
             }
+            understood?;
             match poll_read_buf(Pin::new(&mut self.stream), cx, self.frames.buffer()) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => return Err(error::closed()),
@@ -116,6 +120,17 @@ impl<'a> Pipe<'a> {
         Ok(())
     }
 
+    /// Hands out everything that has arrived whole.
+    fn understand(&mut self) -> Result<(), Error> {
+        while let Some(frame) = self.frames.next().map_err(error::malformed)? {
+            match frame {
+                Frame::Reply(reply) => self.answer(reply)?,
+                Frame::Push(words) => self.hear(words)?,
+            }
+        }
+        Ok(())
+    }
+
     #[inline]
     fn answer(&mut self, reply: Reply) -> Result<(), Error> {
         let flight = self.flights.pop_front().ok_or_else(error::unasked)?;
@@ -125,7 +140,7 @@ impl<'a> Pipe<'a> {
             self.shared.queue.lock().renew = true;
         }
         if let Some(slot) = flight.slot {
-            slot.complete(Ok(reply));
+            self.woken.extend(slot.complete(Ok(reply)));
         }
         Ok(())
     }
@@ -171,7 +186,7 @@ impl<'a> Pipe<'a> {
     /// deadlines hold though the server reads nothing.
     fn listen(&mut self, cx: &Context<'_>) -> Option<End> {
         let mut queue = self.shared.queue.lock();
-        let earliest = queue.flights.iter().filter_map(|flight| flight.deadline).min();
+        let earliest = queue.earliest.take();
         self.flights.append(&mut queue.flights);
         queue.taken = self.flights.len();
         queue.driver = Some(cx.waker().clone());
@@ -184,7 +199,7 @@ impl<'a> Pipe<'a> {
     }
 
     /// Takes what is queued; returns `Some` when there is nothing to write, with the reason to end if there is one.
-    fn take(&mut self, cx: &Context<'_>) -> Option<Option<End>> {
+    fn take(&mut self, cx: &mut Context<'_>) -> Option<Option<End>> {
         let mut queue = self.shared.queue.lock();
         if let Some(end) = queue.end() {
             return Some(Some(end));
@@ -195,14 +210,15 @@ impl<'a> Pipe<'a> {
             return Some(None);
         }
         let alone = self.flights.len() + queue.flights.len() <= 1;
-        if !self.yielded && !alone && !self.ping {
-            drop(queue);
-            self.yielded = true;
-            // Behind every task that is ready now: each of them may queue a command for the same write.
-            cx.waker().wake_by_ref();
-            return Some(None);
+        if !alone && !self.ping {
+            // Behind every task that is ready now, and what those make ready: each of them may queue a command for the
+            // same write.
+            let turn = self.turn.get_or_insert_with(|| Box::pin(yield_now()));
+            if turn.as_mut().poll(cx).is_pending() {
+                return Some(None);
+            }
         }
-        self.yielded = false;
+        self.turn = None;
         self.written = 0;
         self.out.clear();
         if self.out.capacity() > MAX_KEPT_BYTES {
@@ -210,7 +226,7 @@ impl<'a> Pipe<'a> {
         }
         mem::swap(&mut self.out, &mut queue.bytes);
         let was_idle = self.flights.is_empty();
-        let earliest = queue.flights.iter().filter_map(|flight| flight.deadline).min();
+        let earliest = queue.earliest.take();
         self.flights.append(&mut queue.flights);
         queue.taken = self.flights.len();
         drop(queue);
@@ -255,7 +271,7 @@ impl<'a> Pipe<'a> {
             if flight.deadline.is_some_and(|at| at <= now)
                 && let Some(slot) = &flight.slot
             {
-                slot.complete(Err(error::timeout()));
+                slot.complete(Err(error::timeout())).map(Waker::wake);
             }
         }
     }

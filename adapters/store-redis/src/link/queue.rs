@@ -56,6 +56,8 @@ pub(super) struct Queue {
     pub(super) driver: Option<Waker>,
     pub(super) bytes: Vec<u8>,
     pub(super) flights: VecDeque<Flight>,
+    /// The first of their deadlines.
+    pub(super) earliest: Option<Instant>,
     /// How many flights the driver had when it last looked.
     pub(super) taken: usize,
     /// What takes the place of [`Command::epoch`].
@@ -77,6 +79,7 @@ impl Queue {
             driver: None,
             bytes: Vec::new(),
             flights: VecDeque::new(),
+            earliest: None,
             taken: 0,
             epoch: 0,
             failures: 0,
@@ -109,6 +112,11 @@ impl Queue {
         encode::command(&mut self.bytes, &command.arguments, epoch);
         let confirmation = command.arguments.first().and_then(|name| confirmation(name));
         let deadline = slot.is_some().then_some(command.deadline);
+        if let Some(deadline) = deadline
+            && self.earliest.is_none_or(|earliest| deadline < earliest)
+        {
+            self.earliest = Some(deadline);
+        }
         self.flights.push_back(Flight { slot, deadline, confirmation });
         self.driver.take()
     }

@@ -26,15 +26,16 @@ impl Slot {
         Self { state: Mutex::new(State::Waiting(waker)) }
     }
 
-    /// Answers the call, unless it has an answer already or waits no more.
-    pub(super) fn complete(&self, outcome: Result<Reply>) {
+    /// Answers the call, unless it has an answer already or waits no more; returns whom to wake.
+    #[must_use]
+    pub(super) fn complete(&self, outcome: Result<Reply>) -> Option<Waker> {
         let mut state = self.state.lock();
         if let State::Waiting(_) = *state
             && let State::Waiting(waker) = std::mem::replace(&mut *state, State::Done(outcome))
         {
-            drop(state);
-            waker.wake();
+            return Some(waker);
         }
+        None
     }
 
     /// Returns the answer, once.

@@ -27,7 +27,9 @@ impl Frames {
     /// Returns the buffer with room for what arrives next.
     pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         if self.buffer.capacity() - self.buffer.len() < MIN_ROOM_BYTES {
-            self.buffer.reserve(CHUNK_BYTES);
+            // Only what is missing: what was read is given back to the same memory, as long as nobody shares it.
+            let room = if self.buffer.capacity() == 0 { CHUNK_BYTES } else { MIN_ROOM_BYTES };
+            self.buffer.reserve(room);
         }
         &mut self.buffer
     }
@@ -71,8 +73,8 @@ impl Frames {
     }
 }
 
-/// How much is read at once.
+/// The first memory of a connection.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// With less room than this, a new chunk is better than a short read.
-const MIN_ROOM_BYTES: usize = 4 * 1024;
+/// With less room than this the read bytes make place first.
+const MIN_ROOM_BYTES: usize = 16 * 1024;

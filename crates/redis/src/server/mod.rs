@@ -55,11 +55,8 @@ impl<T: Transport> ServerStore<T> {
         self.timeout
     }
 
-    /// Returns the key as the server knows it: shared where there is no prefix, else one allocation.
+    /// Returns the key as the server knows it, in one allocation: sharing that of the key would cost one too.
     pub(crate) fn key(&self, key: &Key) -> Result<Bytes> {
-        if self.prefix.is_empty() {
-            return Ok(key.to_bytes());
-        }
         let bytes = self.prefix.len() + key.as_bytes().len();
         model::at_most("redis::key", bytes, MAX_KEY_BYTES)?;
         let mut full = Vec::with_capacity(bytes);
