@@ -164,7 +164,13 @@ impl<'a> Pipe<'a> {
                 match Pin::new(&mut self.stream).poll_write(cx, &self.out[self.written..]) {
                     Poll::Pending => return Ok(self.listen(cx)),
                     Poll::Ready(Ok(0)) => return Err(error::closed()),
-                    Poll::Ready(Ok(count)) => self.written += count,
+                    Poll::Ready(Ok(count)) => {
+                        self.written += count;
+                        if self.written < self.out.len() {
+                            // A server that takes a large command in parts is not silent.
+                            self.busy = Instant::now();
+                        }
+                    }
                     Poll::Ready(Err(err)) => return Err(error::lost(&err)),
                 }
                 self.flushed = false;
