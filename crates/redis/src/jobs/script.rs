@@ -15,7 +15,7 @@ pub(super) const APPEND: Script = Script {
 };
 
 pub(super) const CLAIM: Script = Script {
-    sha: "b31676603b6ff204228fe0ad286a4b71b6702d81",
+    sha: "1f95e97a9c3b2083374ee0b24b4aaf283315b31c",
     text: concat!(include_str!("lua/entry.lua"), include_str!("lua/claim.lua")),
     epoch: None,
 };

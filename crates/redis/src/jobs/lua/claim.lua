@@ -85,8 +85,9 @@ if look or lonely == worker then
 end
 
 while #jobs < max and bytes < most do
-  -- In small steps, so that large payloads stop it in time.
-  local step = math.min(max - #jobs, 32)
+  -- As many as would fit if they were as large as those before: few large payloads, not many, hold up the server.
+  local fit = #jobs == 0 and 4 or math.floor((most - bytes) * #jobs / math.max(bytes, 1))
+  local step = math.min(max - #jobs, math.max(math.min(fit, 32), 1))
   local reply = grouped('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', step, 'STREAMS', stream, '>')
   local entries = reply and reply[1][2] or {}
   for _, entry in ipairs(entries) do
