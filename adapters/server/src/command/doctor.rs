@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use maily_errors::{Code, Error};
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::stack;
 use crate::terminal::say;
 
 /// One thing that was looked at.
@@ -19,16 +21,19 @@ struct Finding {
     fix: &'static str,
 }
 
-pub(super) fn run(json: bool, config: &Config) -> Result<ExitCode, Error> {
-    let findings = examine(config);
+pub(super) async fn run(json: bool, config: &Config) -> Result<ExitCode, Error> {
+    let mut findings = examine(config);
+    findings.extend(redis(config).await);
     if json {
         let text = serde_json::to_string_pretty(&findings);
         say(text.map_err(|err| Error::from(Code::Unexpected).with_source(err))?);
     } else {
         findings.iter().for_each(show);
     }
-    let writable = findings.iter().all(|finding| finding.found || finding.what != "data folder");
-    Ok(if writable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // What was asked for must be there; the rest may be missing.
+    let required = |finding: &Finding| [DATA, REDIS].contains(&finding.what);
+    let usable = findings.iter().all(|finding| finding.found || !required(finding));
+    Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn show(finding: &Finding) {
@@ -95,10 +100,28 @@ fn data_folder(folder: &Path) -> Finding {
         Ok(()) => folder.display().to_string(),
         Err(err) => format!("{}: {err}", folder.display()),
     };
-    Finding {
-        what: "data folder",
-        found: writable.is_ok(),
-        detail,
-        fix: "choose a folder you may write to: `--data`",
-    }
+    Finding { what: DATA, found: writable.is_ok(), detail, fix: "choose a folder you may write to: `--data`" }
 }
+
+/// Asks the configured server, the master that the sentinels name, or the cluster, whether it answers.
+async fn redis(config: &Config) -> Option<Finding> {
+    let settings = stack::redis::settings(config)?;
+    let start = Instant::now();
+    let answer = match settings.build() {
+        Ok(store) => store.ping().await,
+        Err(err) => Err(err),
+    };
+    let detail = match &answer {
+        Ok(()) => format!("answers, after {:.1} ms", start.elapsed().as_secs_f64() * 1000.0),
+        Err(err) => err.to_string(),
+    };
+    Some(Finding {
+        what: REDIS,
+        found: answer.is_ok(),
+        detail,
+        fix: "start it, or correct `redis.url` (`MAILY__REDIS__URL`); without one values stay in memory",
+    })
+}
+
+const DATA: &str = "data folder";
+const REDIS: &str = "redis.url";

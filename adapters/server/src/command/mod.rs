@@ -31,7 +31,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
             SPARSE.trim().lines().for_each(|line| say(format!("# {line}")));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Doctor { json, common } => doctor::run(json, &common.load()?),
+        Command::Doctor { json, common } => doctor::run(json, &common.load()?).await,
         Command::Journey { once, out, common } => journey::run(once, out, common.load()?).await,
         Command::Serve { cores, common } => serve::run(&cores, &common.load()?).await,
         Command::Verify { file, key, json, common } => verify::run(&file, key, json, &common.load()?),

@@ -119,9 +119,12 @@ pub struct Sources {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Redis {
-    /// `redis://HOST:PORT`; without it everything stays in memory.
+    /// `redis://HOST:PORT`, `redis+sentinel://HOST:PORT,HOST:PORT/NAME` or `redis+cluster://HOST:PORT,HOST:PORT`, with
+    /// TLS `rediss..`; without it everything stays in memory.
     #[serde(skip_serializing)]
     pub url: Option<Secret<String>>,
+    /// A PEM file with the authorities that are trusted instead of the public ones, for TLS.
+    pub ca_file: Option<String>,
     /// What stands before each key on the server.
     pub prefix: String,
     /// How long one call may take, in milliseconds.
@@ -130,7 +133,7 @@ pub struct Redis {
 
 impl Default for Redis {
     fn default() -> Self {
-        Self { url: None, prefix: "maily:".to_owned(), timeout_ms: 1_000 }
+        Self { url: None, ca_file: None, prefix: "maily:".to_owned(), timeout_ms: 1_000 }
     }
 }
 

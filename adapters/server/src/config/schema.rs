@@ -13,6 +13,7 @@ nodes = [{ name = "", url = "", models = [""], rename = {}, key = "" }]
 key = ""
 [redis]
 url = ""
+ca_file = ""
 [analytics.recommend]
 seed = 0
 "#;

@@ -3,7 +3,7 @@
 pub mod analytics;
 pub mod canvas;
 pub mod mesh;
-mod redis;
+pub(crate) mod redis;
 pub mod trust;
 
 use std::path::PathBuf;
