@@ -1,5 +1,11 @@
 //! A store on a cluster reaches every key through every failover and every move of a slot, on real processes.
 #![cfg(feature = "conformance")]
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that says what it measured"
+)]
 
 mod support;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use maily_redis::bus::Bus;
 use maily_redis::jobs::{DeadLetters, Jobs};
-use maily_redis::{Leases, Limits, Store, Watch};
+use maily_redis::{Leases, Limits, Watch};
 use maily_store_redis::testing::{Cluster, Product, Sentinels, Server};
 use maily_store_redis::{RedisConfig, RedisTransport};
 
@@ -14,7 +14,7 @@ fn transport(url: &str) -> RedisTransport {
 }
 
 /// Returns a store with keys of its own.
-fn store(url: &str) -> impl Bus + DeadLetters + Jobs + Leases + Limits + Store + Watch + use<> {
+fn store(url: &str) -> impl Bus + DeadLetters + Jobs + Leases + Limits + Watch + use<> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let mut config = maily_redis::StoreConfig::default();
     config.prefix = format!("conformance-{}:", NEXT.fetch_add(1, Ordering::Relaxed));

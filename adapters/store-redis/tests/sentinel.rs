@@ -1,5 +1,11 @@
 //! A store behind sentinels follows the master through every failover, on real processes.
 #![cfg(feature = "conformance")]
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that says what it measured"
+)]
 
 mod support;
 

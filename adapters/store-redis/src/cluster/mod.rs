@@ -2,7 +2,7 @@
 //!
 //! The map of slots comes from several nodes at once and is put together by the votes from which each claim stems, as
 //! the nodes do among themselves; so a node that was cut off cannot lead back to an old master. One task keeps it: it
-//! looks when a node redirects, fails or misses one deadline, every 100 ms while something is wrong, and every ten
+//! looks when a node redirects, fails or misses one deadline, every 50 ms while something is wrong, and every ten
 //! seconds otherwise.
 //!
 //! Source: the cluster specification, <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>.

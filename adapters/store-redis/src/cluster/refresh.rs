@@ -97,26 +97,30 @@ impl Shared {
         plan.is_whole() && !map.owners().iter().any(|owner| owner.member.is_suspected())
     }
 
-    /// Asks nodes for their view. When one has answered, the others have little time: one of them may hang.
+    /// Asks nodes for their view. When one has answered, the others have little time, as one of them may hang; those
+    /// that are suspected to have nearly none.
     async fn ask(&self, members: Vec<Arc<Member>>) -> Vec<View> {
         let deadline = Instant::now() + LIMIT;
         let prefers_names = self.options.connect.tls.is_some();
         let question = ["CLUSTER", "NODES"].map(|word| Bytes::from_static(word.as_bytes()));
+        let mut trusted = members.iter().filter(|member| !member.is_suspected()).count();
         let mut calls: FuturesUnordered<_> = members
             .into_iter()
             .map(|member| {
+                let was_suspected = member.is_suspected();
                 let call = member.node.link().call(Command::new(question.clone(), deadline));
-                async move { (call.await, member) }
+                async move { (call.await, member, was_suspected) }
             })
             .collect();
         let (mut views, mut until) = (Vec::new(), deadline);
-        while let Ok(Some((outcome, member))) = timeout_at(until, calls.next()).await {
+        while let Ok(Some((outcome, member, was_suspected))) = timeout_at(until, calls.next()).await {
             member.suspect(outcome.is_err());
+            trusted = trusted.saturating_sub(usize::from(!was_suspected));
             match outcome {
                 Ok(Reply::Data(text)) => {
                     let text = String::from_utf8_lossy(&text);
                     views.push(View::read(&text, &member.address, prefers_names));
-                    until = until.min(Instant::now() + GRACE);
+                    until = until.min(Instant::now() + if trusted > 0 { GRACE } else { SHORT_GRACE });
                 }
                 Ok(Reply::Refused { code, message }) => self.note(&error::refused(&code, &message)),
                 Ok(_) => self.note(&error::no_master("the node's view of the cluster cannot be read")),
@@ -172,12 +176,14 @@ const MAX_ASKED: usize = 8;
 const LIMIT: Duration = Duration::from_secs(1);
 /// How long the others may take once one has answered.
 const GRACE: Duration = Duration::from_millis(100);
+/// The same when only suspected ones are left.
+const SHORT_GRACE: Duration = Duration::from_millis(20);
 /// How long after a look that found everything well the next one comes by itself.
 const REST: Duration = Duration::from_secs(10);
 /// The same while something is wrong.
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY: Duration = Duration::from_millis(50);
 /// The same when it has been wrong so many looks long that no failover will mend it.
 const SLOW: Duration = Duration::from_secs(1);
-const MANY: u32 = 300;
+const MANY: u32 = 600;
 /// The least time between two looks.
 const GAP: Duration = Duration::from_millis(10);
