@@ -70,7 +70,7 @@ impl Connections {
     /// Returns the connections under the layers that every command goes through.
     pub(crate) fn observed(self, database: Database) -> RedisTransport {
         // The span outermost, so that what is measured belongs to it.
-        TraceLayer::new(database.clone()).layer(MeterLayer::new(database).layer(self))
+        TraceLayer::new(database).layer(MeterLayer::new(database).layer(self))
     }
 }
 

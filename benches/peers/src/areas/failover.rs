@@ -46,7 +46,8 @@ async fn sentinel(sentinels: &Arc<Sentinels>, fault: Fault) -> Round {
     ours.set(&key(), "before".into(), None).await.expect("it is well");
     let nodes = sentinels.sentinels().iter().map(maily_store_redis::testing::Server::url).collect();
     let name = Sentinels::MASTER_NAME.to_owned();
-    let mut client = SentinelClient::build(nodes, name, None, SentinelServerType::Master).expect("valid URLs");
+    let mut client =
+        SentinelClient::build(nodes, name, None, SentinelServerType::Master).expect("valid URLs");
     let mut connection = client.get_async_connection().await.ok();
 
     let (over, ends) = watch::channel(false);

@@ -1,12 +1,15 @@
 //! What spans and metrics say about a command: which database, which operation. Never keys, never values.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use maily_errors::Error;
+use parking_lot::Mutex;
 
 use crate::model::{Command, Reply};
 
-/// The database of a transport, in the words of the OpenTelemetry conventions. Clones share it.
+/// The database of a transport, in the words of the OpenTelemetry conventions.
+///
+/// Each address is kept for as long as the program runs, once: so this is a copy of a pointer, for every command.
 ///
 /// # Examples
 ///
@@ -16,10 +19,10 @@ use crate::model::{Command, Reply};
 /// let database = Database::new("redis", "cache.internal", 6379);
 /// assert_eq!(database.address(), "cache.internal");
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Database {
     system: &'static str,
-    address: Arc<str>,
+    address: &'static str,
     port: u16,
 }
 
@@ -27,7 +30,14 @@ impl Database {
     /// Creates the description: `db.system.name`, which is `redis` or `valkey`, `server.address` and `server.port`.
     #[must_use]
     pub fn new(system: &'static str, address: &str, port: u16) -> Self {
-        Self { system, address: address.into(), port }
+        static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+        let mut known = KNOWN.lock();
+        let address = known.get(address).copied().unwrap_or_else(|| {
+            let address: &'static str = Box::leak(address.into());
+            known.insert(address);
+            address
+        });
+        Self { system, address, port }
     }
 
     /// Returns `db.system.name`.
@@ -38,8 +48,8 @@ impl Database {
 
     /// Returns `server.address`.
     #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
+    pub const fn address(&self) -> &'static str {
+        self.address
     }
 
     /// Returns `server.port`.

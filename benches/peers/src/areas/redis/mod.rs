@@ -7,6 +7,9 @@ mod turn;
 use maily_store_redis::testing::{Product, Server};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::clients::{Deadpool, Ours, RedisRs, Rustis};
 use self::turn::{Operation, Sample, turn};
@@ -14,8 +17,12 @@ use self::turn::{Operation, Sample, turn};
 pub(crate) fn run() {
     // Everything is on: each command is measured for Prometheus, and each span is made and kept to its end.
     let metrics = PrometheusBuilder::new().install_recorder().expect("nobody else measures");
-    let spans = tracing_subscriber::registry();
-    tracing_subscriber::util::SubscriberInitExt::try_init(spans).expect("nobody else traces");
+    let wanted = if std::env::var("MAILY_PEERS_SPANS").as_deref() == Ok("off") {
+        LevelFilter::OFF
+    } else {
+        LevelFilter::INFO
+    };
+    tracing_subscriber::registry().with(wanted).try_init().expect("nobody else traces");
     near::run();
     let rounds =
         std::env::var("MAILY_PEERS_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);

@@ -1,14 +1,18 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics::{Histogram, Label, histogram};
+use parking_lot::Mutex;
 
 use crate::layer::database::{Database, Failure, OPERATIONS, Operation};
 
-/// The instruments of each command. Looking one up is one load; only failures build labels.
-#[derive(Clone)]
+/// The instruments of each command on a database. Looking one up is one load; only failures build labels.
+///
+/// They are kept for as long as the program runs, once for each database, as the recorder keeps its own: a copy of a
+/// pointer goes with every command, and two cores need not count it.
+#[derive(Clone, Copy)]
 pub(super) struct Instruments {
-    shared: Arc<Shared>,
+    shared: &'static Shared,
 }
 
 struct Shared {
@@ -18,12 +22,15 @@ struct Shared {
 
 impl Instruments {
     pub(super) fn new(database: Database) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                database,
-                by_operation: [const { OnceLock::new() }; OPERATIONS.len()],
-            }),
-        }
+        static KNOWN: Mutex<Vec<&'static Shared>> = Mutex::new(Vec::new());
+        let mut known = KNOWN.lock();
+        let shared = known.iter().find(|shared| shared.database == database).copied().unwrap_or_else(|| {
+            let by_operation = [const { OnceLock::new() }; OPERATIONS.len()];
+            let shared: &'static Shared = Box::leak(Box::new(Shared { database, by_operation }));
+            known.push(shared);
+            shared
+        });
+        Self { shared }
     }
 
     #[inline]
@@ -48,7 +55,7 @@ impl Instruments {
         vec![
             Label::from_static_parts("db_system_name", database.system()),
             Label::from_static_parts("db_operation_name", operation.name()),
-            Label::new("server_address", database.address().to_owned()),
+            Label::from_static_parts("server_address", database.address()),
             Label::new("server_port", database.port().to_string()),
         ]
     }

@@ -7,7 +7,7 @@ use crate::layer::Database;
 /// Applies [`Meter`] to a transport.
 ///
 /// Instruments come from the recorder that is installed when a command is first sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct MeterLayer {
     instruments: Instruments,
 }
@@ -24,6 +24,6 @@ impl<S> Layer<S> for MeterLayer {
     type Service = Meter<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Meter::new(inner, self.instruments.clone())
+        Meter::new(inner, self.instruments)
     }
 }

@@ -40,7 +40,7 @@ where
     #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         let operation = Operation::of(&command);
-        ResponseFuture::new(self.inner.call(command), operation, self.instruments.clone())
+        ResponseFuture::new(self.inner.call(command), operation, self.instruments)
     }
 }
 
@@ -49,7 +49,7 @@ impl<S: Listen + Transport> Listen for Meter<S> {
     type Subscription = S::Subscription;
 
     fn watch(&self, listener: Listener) -> Self::Watched {
-        Meter::new(self.inner.watch(listener), self.instruments.clone())
+        Meter::new(self.inner.watch(listener), self.instruments)
     }
 
     fn subscribe(&self, channel: Bytes, listener: Listener) -> Self::Subscription {

@@ -4,7 +4,7 @@ use super::Trace;
 use crate::layer::Database;
 
 /// Applies [`Trace`] to a transport.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct TraceLayer {
     database: Database,
 }
@@ -21,6 +21,6 @@ impl<S> Layer<S> for TraceLayer {
     type Service = Trace<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Trace::new(inner, self.database.clone())
+        Trace::new(inner, self.database)
     }
 }

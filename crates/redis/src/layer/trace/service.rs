@@ -70,7 +70,7 @@ impl<S: Listen + Transport> Listen for Trace<S> {
     type Subscription = S::Subscription;
 
     fn watch(&self, listener: Listener) -> Self::Watched {
-        Trace::new(self.inner.watch(listener), self.database.clone())
+        Trace::new(self.inner.watch(listener), self.database)
     }
 
     fn subscribe(&self, channel: Bytes, listener: Listener) -> Self::Subscription {
