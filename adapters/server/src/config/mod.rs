@@ -120,11 +120,14 @@ pub struct Sources {
 #[non_exhaustive]
 pub struct Redis {
     /// `redis://HOST:PORT`, `redis+sentinel://HOST:PORT,HOST:PORT/NAME` or `redis+cluster://HOST:PORT,HOST:PORT`, with
-    /// TLS `rediss..`; without it everything stays in memory.
+    /// TLS `rediss..`; without it values are in `path`, or in memory.
     #[serde(skip_serializing)]
     pub url: Option<Secret<String>>,
     /// A PEM file with the authorities that are trusted instead of the public ones, for TLS.
     pub ca_file: Option<String>,
+    /// A file that keeps the values of this machine; not together with `url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
     /// What stands before each key on the server.
     pub prefix: String,
     /// How long one call may take, in milliseconds.
@@ -133,7 +136,7 @@ pub struct Redis {
 
 impl Default for Redis {
     fn default() -> Self {
-        Self { url: None, ca_file: None, prefix: "maily:".to_owned(), timeout_ms: 1_000 }
+        Self { url: None, ca_file: None, path: None, prefix: "maily:".to_owned(), timeout_ms: 1_000 }
     }
 }
 

@@ -14,6 +14,7 @@ key = ""
 [redis]
 url = ""
 ca_file = ""
+path = ""
 [analytics.recommend]
 seed = 0
 "#;

@@ -76,7 +76,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         streams = streams.merge(maily_serve_ws::analytics::router(analytics, sockets.clone()));
     }
     if Core::Redis.is_in(cores) {
-        api = api.merge(redis::routes(config)?);
+        api = api.merge(redis::routes(config).await?);
     }
     if Core::All.is_in(cores) {
         streams = streams.merge(maily_console::router()).merge(live.router(sockets.clone()));

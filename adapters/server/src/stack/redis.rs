@@ -1,8 +1,9 @@
-//! The store: in memory, or on a server.
+//! The store: in memory, in a file, or on a server.
 
-use maily_errors::Error;
+use maily_errors::{Code, Error, Public};
 use maily_redis::{MemoryConfig, StoreService};
 use maily_serve_http::redis::router;
+use maily_store_redb::RedbConfig;
 use maily_store_redis::RedisConfig;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -12,12 +13,19 @@ use crate::config::Config;
 ///
 /// # Errors
 ///
-/// [`Code::ConfigInvalid`](maily_errors::Code::ConfigInvalid) when the URL is none. A server that is down is no
-/// error here: calls fail until it is up.
-pub(super) fn routes(config: &Config) -> Result<OpenApiRouter, Error> {
-    Ok(match settings(config) {
-        None => router(StoreService::new(MemoryConfig::default().build())),
-        Some(settings) => router(StoreService::new(settings.build()?)),
+/// - [`Code::ConfigInvalid`] when the URL is none, or there is a file as well. A server that is down is no error here:
+///   calls fail until it is up.
+/// - [`Code::RedisDiskCorrupt`], [`Code::RedisDiskFailed`], [`Code::RedisDiskLocked`] when the file cannot be opened.
+pub(super) async fn routes(config: &Config) -> Result<OpenApiRouter, Error> {
+    Ok(match (settings(config), &config.redis.path) {
+        (None, None) => router(StoreService::new(MemoryConfig::default().build())),
+        (None, Some(path)) => router(StoreService::new(RedbConfig::new(path).values().await?)),
+        (Some(settings), None) => router(StoreService::new(settings.build()?)),
+        (Some(_), Some(_)) => {
+            return Err(Error::new(Code::ConfigInvalid, "values are on a server or in a file, not both")
+                .with_operation("server::redis")
+                .with_context("key", Public("redis.path")));
+        }
     })
 }
 

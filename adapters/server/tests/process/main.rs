@@ -6,4 +6,5 @@ mod canvas;
 mod events;
 mod journey;
 mod support;
+mod values;
 mod wrong_input;
