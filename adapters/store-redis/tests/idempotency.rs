@@ -1,5 +1,6 @@
 //! Work runs once over processes, and again when its runner crashed.
 #![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _};

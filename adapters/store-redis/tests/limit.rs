@@ -1,5 +1,6 @@
 //! A limit holds over processes, whatever happens to the server or to its scripts.
 #![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 use std::env;
 use std::io::Read as _;

@@ -1,5 +1,6 @@
 //! A lock stays a lock when its holder is stopped, and when its server is away for a while.
 #![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -135,8 +136,7 @@ async fn lease_outlives_three_seconds_of_loading() {
         server
     });
     while !back.is_finished() {
-        if store.ping().await.is_err_and(|err| err.context().any(|(_, value)| value.to_string() == "LOADING"))
-        {
+        if store.ping().await.is_err_and(|err| err.context().any(|(_, value)| *value == "LOADING")) {
             loading = start.elapsed();
         }
         sleep(Duration::from_millis(20)).await;

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use maily_errors::{Error, Result};
@@ -181,8 +180,8 @@ impl Drop for Driver {
 
 fn fail(flights: VecDeque<Flight>, failure: &Failure) {
     for flight in flights {
-        if let Some(slot) = flight.slot {
-            slot.complete(Err(failure.error())).map(Waker::wake);
+        if let Some(waker) = flight.slot.and_then(|slot| slot.complete(Err(failure.error()))) {
+            waker.wake();
         }
     }
 }

@@ -276,8 +276,9 @@ impl<'a> Pipe<'a> {
         for flight in &self.flights {
             if flight.deadline.is_some_and(|at| at <= now)
                 && let Some(slot) = &flight.slot
+                && let Some(waker) = slot.complete(Err(error::timeout()))
             {
-                slot.complete(Err(error::timeout())).map(Waker::wake);
+                waker.wake();
             }
         }
     }

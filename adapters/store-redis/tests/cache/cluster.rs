@@ -65,8 +65,8 @@ async fn nothing_is_stale_for_good_while_slots_move_and_a_master_fails() {
             moved.move_slot(slot, to.expect("another master"), || ());
             println!("round {round}: the slot has moved");
         }
-        moved.fail_over(slot);
-        println!("its master has failed over");
+        let promoted = moved.fail_over(slot).address();
+        println!("its master has failed over to {promoted}");
     })
     .await
     .unwrap();
