@@ -108,10 +108,11 @@ pub async fn transport_waits_apart(transport: &impl Transport) {
 
 /// Rule: dropping a call that waits on the server ends the wait, so that nothing later is taken for nobody.
 pub async fn transport_ends_the_wait_of_a_dropped_call(transport: &impl Transport) {
-    let queue: &[u8] = b"conformance:dropped-wait";
+    // In the slot of the word by which the node is asked for its clients.
+    let queue: &[u8] = b"{normal}:conformance:dropped-wait";
     let mut waiting = transport.clone();
     poll_fn(|cx| waiting.poll_ready(cx)).await.unwrap();
-    let wait = [b"BLPOP" as &[u8], queue, b"30"].map(Bytes::copy_from_slice);
+    let wait = [b"BRPOP" as &[u8], queue, b"30"].map(Bytes::copy_from_slice);
     let mut waits =
         Box::pin(waiting.call(Command::new(wait, Instant::now() + LIMIT).with_key(1).with_blocking()));
     until(async || {
@@ -127,12 +128,13 @@ pub async fn transport_ends_the_wait_of_a_dropped_call(transport: &impl Transpor
     assert_eq!(call(transport, &[b"LPOP", queue], LIMIT).await.unwrap(), Reply::Data("a".into()));
 }
 
-/// Says whether some client waits, as the server counts them.
+/// Says whether a client waits as only this rule does, by the server's own list.
 async fn blocked(transport: &impl Transport) -> bool {
-    let Reply::Data(info) = call(transport, &[b"INFO", b"clients"], LIMIT).await.unwrap() else {
-        return false;
-    };
-    !String::from_utf8_lossy(&info).contains("blocked_clients:0\r\n")
+    let words = ["CLIENT", "LIST", "TYPE", "normal"].map(|word| Bytes::from_static(word.as_bytes()));
+    let mut transport = transport.clone();
+    poll_fn(|cx| transport.poll_ready(cx)).await.unwrap();
+    let list = transport.call(Command::new(words, Instant::now() + LIMIT).with_key(3)).await.unwrap();
+    matches!(list, Reply::Data(list) if String::from_utf8_lossy(&list).contains("cmd=brpop"))
 }
 
 async fn until(mut state: impl AsyncFnMut() -> bool) {
