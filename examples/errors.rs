@@ -49,10 +49,8 @@ async fn main() -> Result<(), Error> {
 
     // The client half: the same error again, in another process, in the same trace.
     let transport = server.clone().map_err(|never| -> Error { match never {} });
-    let client = ServiceBuilder::new()
-        .layer(DecodeConfig::default().build())
-        .layer(PropagateLayer)
-        .service(transport);
+    let client =
+        ServiceBuilder::new().layer(DecodeConfig::default().build()).layer(PropagateLayer).service(transport);
     let here = TraceContext::root();
     let err = here.scope(client.oneshot(Request::new(()))).await.expect_err("the draft fails");
     assert_eq!((err.code(), err.status()), (Code::NodeThrottled, Status::Temporary));

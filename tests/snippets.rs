@@ -62,6 +62,7 @@ fn trouble(path: &str, page: &str, rust: bool) -> Vec<String> {
             }
             "python" | "sh" | "console" => None,
             "js" => unstarted(&text, page),
+            "http" => bodiless(&text),
             "json" => serde_json::from_str::<serde_json::Value>(&text).err().map(|err| err.to_string()),
             "toml" => toml::from_str::<toml::Table>(&text).err().map(|err| err.to_string()),
             "text" => text.lines().find(|line| is_code(line)).map(|line| format!("this is code: {line}")),
@@ -84,6 +85,14 @@ fn unstarted(program: &str, page: &str) -> Option<String> {
         return Some("the first line of a program is a comment with the name of its file".to_owned());
     };
     (!page.contains(&format!("\n$ node {name}"))).then(|| format!("the page never runs `node {name}`"))
+}
+
+/// Says why an answer does not end in a JSON body.
+fn bodiless(answer: &str) -> Option<String> {
+    let Some((_, body)) = answer.split_once("\n\n") else {
+        return Some("the answer has no body".to_owned());
+    };
+    serde_json::from_str::<serde_json::Value>(body).err().map(|err| err.to_string())
 }
 
 fn is_code(line: &str) -> bool {
