@@ -62,6 +62,7 @@ fn trouble(path: &str, page: &str, rust: bool) -> Vec<String> {
             }
             "python" | "sh" | "console" => None,
             "js" => unstarted(&text, page),
+            "ts" if TYPESCRIPT.contains(&format!("/{path}\"")) => None,
             "http" => bodiless(&text),
             "json" => serde_json::from_str::<serde_json::Value>(&text).err().map(|err| err.to_string()),
             "toml" => toml::from_str::<toml::Table>(&text).err().map(|err| err.to_string()),
@@ -86,6 +87,9 @@ fn unstarted(program: &str, page: &str) -> Option<String> {
     };
     (!page.contains(&format!("\n$ node {name}"))).then(|| format!("the page never runs `node {name}`"))
 }
+
+/// What compiles and runs the TypeScript of the pages that it names.
+const TYPESCRIPT: &str = include_str!("../bindings/typescript/errors/scripts/snippets.mjs");
 
 /// Says why an answer does not end in a JSON body.
 fn bodiless(answer: &str) -> Option<String> {
