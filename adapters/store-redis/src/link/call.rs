@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use maily_errors::Result;
 use maily_redis::{Command, Reply};
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout_at};
 
 use super::Link;
@@ -75,7 +76,13 @@ impl Call {
                     }
                     return Poll::Ready(Ok(slot));
                 }
-                State::Down(failure) => return Poll::Ready(Err(failure.error())),
+                State::Down(failure) => {
+                    let failure = failure.error();
+                    drop(queue);
+                    // Who repeats a call that fails at once must let the task run that makes the connection again.
+                    ready!(pin!(consume_budget()).poll(cx));
+                    return Poll::Ready(Err(failure));
+                }
                 State::Connecting => {}
                 State::Idle => {
                     drop(queue);
