@@ -59,11 +59,9 @@
 //! # }
 //! ```
 
-mod future;
 mod layer;
 mod service;
 
-pub use self::future::ResponseFuture;
 pub use self::layer::CacheLayer;
 pub use self::service::Remember;
 

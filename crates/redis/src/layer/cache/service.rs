@@ -9,13 +9,15 @@ use maily_errors::{Code, Error, Result};
 use parking_lot::Mutex;
 use tower_service::Service;
 
-use super::future::ResponseFuture;
 use crate::cache::Cache;
+use crate::layer::ResponseFuture;
 use crate::layer::idempotency::Codec;
 use crate::model::Key;
 use crate::port::Watch;
 
 /// A service whose answers are cached.
+///
+/// Dropping the future leaves a request that is under way to those who wait for the same answer.
 pub struct Remember<S: Watch, F, C, I> {
     cache: Cache<S>,
     ttl: Duration,
@@ -62,7 +64,7 @@ where
         let next = self.inner.clone();
         let inner = mem::replace(&mut self.inner, next);
         let (cache, codec, ttl) = (self.cache.clone(), self.codec.clone(), self.ttl);
-        ResponseFuture::remember(Box::pin(remember(cache, ttl, key, codec, inner, req)))
+        ResponseFuture::stored(Box::pin(remember(cache, ttl, key, codec, inner, req)))
     }
 }
 

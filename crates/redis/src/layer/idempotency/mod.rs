@@ -47,12 +47,10 @@
 //! ```
 
 mod codec;
-mod future;
 mod layer;
 mod service;
 
 pub use self::codec::{Codec, Json};
-pub use self::future::ResponseFuture;
 pub use self::layer::IdempotencyLayer;
 pub use self::service::Once;
 

@@ -6,12 +6,14 @@ use maily_errors::{Error, Result};
 use tower_service::Service;
 
 use super::codec::Codec;
-use super::future::ResponseFuture;
 use crate::idempotency::{Begin, Fingerprint, Idempotency};
+use crate::layer::ResponseFuture;
 use crate::model::Key;
 use crate::port::Store;
 
 /// A service that runs each key once.
+///
+/// Dropping the future drops the work where it waited; its key stays taken until the lease ends.
 #[derive(Clone)]
 pub struct Once<S, F, C, I> {
     idempotency: Idempotency<S>,
@@ -50,7 +52,7 @@ where
         // The service that was ready goes into the future; its clone is asked again before the next request.
         let next = self.inner.clone();
         let inner = mem::replace(&mut self.inner, next);
-        ResponseFuture::once(Box::pin(once(idempotency, key, fingerprint, codec, inner, req)))
+        ResponseFuture::stored(Box::pin(once(idempotency, key, fingerprint, codec, inner, req)))
     }
 }
 

@@ -10,9 +10,9 @@ use pin_project_lite::pin_project;
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 pin_project! {
-    /// The answer of [`Once`](super::Once).
+    /// The answer of a layer that lets a request pass, or takes it through a store.
     ///
-    /// Dropping it drops the work where it waited; its key stays taken until the lease ends.
+    /// What dropping it means stands with the layer.
     pub struct ResponseFuture<F, T> {
         #[pin]
         state: State<F, T>,
@@ -23,7 +23,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, T> {
         Call { #[pin] call: F },
-        Once { once: Boxed<T> },
+        Stored { answer: Boxed<T> },
     }
 }
 
@@ -32,8 +32,8 @@ impl<F, T> ResponseFuture<F, T> {
         Self { state: State::Call { call } }
     }
 
-    pub(super) const fn once(once: Boxed<T>) -> Self {
-        Self { state: State::Once { once } }
+    pub(super) const fn stored(answer: Boxed<T>) -> Self {
+        Self { state: State::Stored { answer } }
     }
 }
 
@@ -47,7 +47,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Call { call } => call.poll(cx).map_err(Into::into),
-            StateProjection::Once { once } => once.as_mut().poll(cx),
+            StateProjection::Stored { answer } => answer.as_mut().poll(cx),
         }
     }
 }
