@@ -80,7 +80,7 @@ impl Clients {
 
 /// Prints the table of one question, and a figure for each bar: the medians of time per operation and of p99.
 fn report(product: Product, operation: Operation, tasks: usize, all: [Vec<Sample>; 4]) {
-    let medians = all.map(Sample::median);
+    let medians = all.map(|samples| Sample::median(&samples));
     println!(
         "\n{product:?} {operation:?}, {tasks} tasks{:>16}{:>10}{:>10}{:>12}",
         "ops/s", "p50 µs", "p99 µs", "CPU µs/op"
@@ -134,6 +134,6 @@ fn figure(
 const NAMES: [&str; 4] =
     ["ours, everything on", "redis-rs 1.8.1", "rustis 0.27.2", "deadpool-redis 0.23 x16"];
 const TASKS: [usize; 3] = [1, 64, 512];
-/// How often everybody has a turn; odd, so that the median is one of the turns.
-const ROUNDS: usize = 5;
+/// How often everybody has a turn; odd, so that a median is one of the figures.
+const ROUNDS: usize = 9;
 const WORKERS: usize = 2;

@@ -25,10 +25,19 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Returns the turn in the middle, by operations per second.
-    pub(super) fn median(mut samples: Vec<Self>) -> Self {
-        samples.sort_by(|one, two| one.per_second.total_cmp(&two.per_second));
-        samples.swap_remove(samples.len() / 2)
+    /// Returns the median of each figure: a turn that was quick may still have had a slow tail.
+    pub(super) fn median(samples: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| {
+            let mut figures: Vec<f64> = samples.iter().map(figure).collect();
+            figures.sort_by(f64::total_cmp);
+            figures[figures.len() / 2]
+        };
+        Self {
+            per_second: of(|sample| sample.per_second),
+            p50_us: of(|sample| sample.p50_us),
+            p99_us: of(|sample| sample.p99_us),
+            cpu_us: of(|sample| sample.cpu_us),
+        }
     }
 }
 
