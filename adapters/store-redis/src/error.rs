@@ -92,6 +92,11 @@ pub(crate) fn renewed() -> Error {
         .with_operation("store_redis::call")
 }
 
+/// A connection was being made that nobody wants any more; what waited for it was not sent.
+pub(crate) fn unwanted() -> Error {
+    renewed().with_operation("store_redis::connect")
+}
+
 /// A reply is due and nothing comes.
 pub(crate) fn silent(limit: Duration) -> Error {
     Error::new(Code::RedisUnreachable, "the server says nothing")

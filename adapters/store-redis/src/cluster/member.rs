@@ -50,6 +50,10 @@ impl Resolve for Place {
         ready(Ok(Target { address: self.address.clone(), epoch: 0 })).boxed()
     }
 
+    fn moves(&self) -> bool {
+        false
+    }
+
     fn is_misled(&self, code: &str) -> bool {
         if matches!(code, "CLUSTERDOWN" | "MOVED" | "READONLY")
             && let Some(cluster) = self.cluster.upgrade()

@@ -45,7 +45,7 @@ struct Driver {
 }
 
 impl Driver {
-    /// Makes a connection, from the beginning again when it is to lead elsewhere meanwhile.
+    /// Makes a connection, from the beginning again when it is to lead elsewhere meanwhile, if it can.
     async fn connect(&self) -> Result<(Stream, Frames)> {
         loop {
             let renewed = self.shared.renewed.notified();
@@ -55,7 +55,11 @@ impl Driver {
             self.shared.queue.lock().renew = false;
             tokio::select! {
                 biased;
-                () = renewed => {}
+                () = renewed => {
+                    if !self.shared.resolve.moves() {
+                        return Err(error::unwanted());
+                    }
+                }
                 attempt = self.attempt() => return attempt,
             }
         }

@@ -35,6 +35,12 @@ pub(crate) trait Resolve: fmt::Debug + Send + Sync {
     /// Returns where the server is now. Bounded by the time limit of the connection attempt.
     fn resolve(&self) -> BoxFuture<'_, Result<Target>>;
 
+    /// Says whether the server may be elsewhere the next time. If not, calls that wait for a connection which nobody
+    /// wants any more fail at once, unsent, so that who sent them can go elsewhere.
+    fn moves(&self) -> bool {
+        true
+    }
+
     /// Refuses a server that is not the one looked for, such as one that is a replica by now.
     ///
     /// # Errors
@@ -70,6 +76,10 @@ pub(crate) struct Constant(pub(crate) Address);
 impl Resolve for Constant {
     fn resolve(&self) -> BoxFuture<'_, Result<Target>> {
         ready(Ok(Target { address: self.0.clone(), epoch: 0 })).boxed()
+    }
+
+    fn moves(&self) -> bool {
+        false
     }
 }
 
