@@ -27,6 +27,13 @@ proptest! {
 }
 
 #[test]
+fn zeros_at_the_end_of_a_foreign_index_leave_room() {
+    for (low, high) in [("1", "10"), ("1", "1000"), ("", "0"), ("0", "00"), ("V0", "V00"), ("1", "1 ")] {
+        assert!(low < between(Some(low), Some(high)).as_str(), "{low:?} {high:?}");
+    }
+}
+
+#[test]
 fn appending_a_thousand_stays_short() {
     let mut last = between(None, None);
     for _ in 0..1_000 {

@@ -27,7 +27,7 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 #[must_use]
 pub fn between(low: Option<&str>, high: Option<&str>) -> String {
     let low = low.map(digits).unwrap_or_default();
-    let high = high.map(digits).filter(|high| *high > low && high.iter().any(|&digit| digit != 0));
+    let high = high.map(|high| without_zeros(digits(high))).filter(|high| *high > low);
     let mut out = Index(Vec::with_capacity(low.len() + 1));
     let mut bounded = high.is_some();
     for place in 0.. {
@@ -52,6 +52,12 @@ pub fn between(low: Option<&str>, high: Option<&str>) -> String {
 /// A foreign index may hold any byte; it counts as the nearest digit at or below it.
 fn digits(index: &str) -> Vec<usize> {
     index.bytes().map(|byte| DIGITS.partition_point(|&digit| digit <= byte).saturating_sub(1)).collect()
+}
+
+/// Zeros at the end change no fraction: with them, an index could be over another one and leave no room between.
+fn without_zeros(mut digits: Vec<usize>) -> Vec<usize> {
+    digits.truncate(digits.iter().rposition(|&digit| digit != 0).map_or(0, |last| last + 1));
+    digits
 }
 
 struct Index(Vec<u8>);
