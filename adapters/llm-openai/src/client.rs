@@ -5,51 +5,31 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::response::Parts;
-use http_body_util::combinators::Collect;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture as Sent};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use maily_errors::{Error, Result};
 use maily_mesh::{Body, Completion, Prompt};
-use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
-use crate::body::Upstream;
+use crate::body::{self, Upstream};
+use crate::codec::{self, Fields};
 use crate::config::Settings;
-use crate::{codec, error};
-
-type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+use crate::error;
+use crate::http1::{Client, Head, Incoming, Sending};
 
 /// An OpenAI-compatible server as a node. Clones share the connections.
 #[derive(Clone)]
 pub struct OpenAi {
-    client: Http,
-    settings: Arc<Settings>,
+    client: Arc<Client>,
+    head: Bytes,
 }
 
 impl OpenAi {
     pub(crate) fn new(settings: Settings) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(settings.connect));
-        let provider = rustls::crypto::ring::default_provider();
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(provider)
-            .expect("ring speaks TLS 1.2 and 1.3")
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        Self { client, settings: Arc::new(settings) }
+        let Settings { target, patience, head } = settings;
+        Self { client: Client::new(target, patience), head }
     }
 }
 
@@ -63,84 +43,77 @@ impl Service<Prompt> for OpenAi {
     }
 
     fn call(&mut self, prompt: Prompt) -> Self::Future {
-        let request = codec::request(&self.settings, &prompt);
-        ResponseFuture {
-            state: State::Sent { response: self.client.request(request) },
-            sleep: sleep(self.settings.headers),
-            settings: self.settings.clone(),
-        }
+        let request = codec::request(self.head.clone(), &prompt);
+        ResponseFuture { state: State::Sent(self.client.send(request)) }
     }
 }
 
 impl fmt::Debug for OpenAi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenAi").field("settings", &self.settings).finish_non_exhaustive()
+        // Not the head: the key is in it.
+        f.debug_struct("OpenAi").field("client", &self.client).finish_non_exhaustive()
     }
 }
 
-pin_project! {
-    /// The future of [`OpenAi`]. Dropping it closes the connection, which aborts the call.
-    pub struct ResponseFuture {
-        #[pin]
-        state: State,
-        #[pin]
-        sleep: Sleep,
-        settings: Arc<Settings>,
-    }
+/// The future of [`OpenAi`]. Dropping it closes the connection, which aborts the call.
+pub struct ResponseFuture {
+    state: State,
 }
 
-pin_project! {
-    #[project = StateProjection]
-    enum State {
-        Sent { #[pin] response: Sent },
-        // The node refused: what it says why is read, up to a limit.
-        Refused { parts: Option<Parts>, #[pin] reason: Collect<Limited<Incoming>> },
-    }
+enum State {
+    Sent(Sending<Fields>),
+    // The node refused: what it says why is read, up to a limit.
+    Refused { head: Head<Fields>, body: Box<Incoming>, reason: Vec<u8>, patience: Pin<Box<Sleep>> },
 }
 
 impl Future for ResponseFuture {
     type Output = Result<Completion>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.get_mut();
         loop {
-            match this.state.as_mut().project() {
-                StateProjection::Sent { response } => match response.poll(cx) {
-                    Poll::Ready(Ok(response)) => {
-                        let (parts, body) = response.into_parts();
-                        if parts.status.is_success() {
-                            return Poll::Ready(pass(&parts, body, this.settings));
-                        }
-                        let reason = Limited::new(body, codec::MAX_REASON_BYTES).collect();
-                        this.state.set(State::Refused { parts: Some(parts), reason });
+            match &mut this.state {
+                State::Sent(sending) => match ready!(Pin::new(sending).poll(cx)) {
+                    Ok((head, body)) if head.status.is_success() => return Poll::Ready(pass(head, body, cx)),
+                    Ok((head, body)) => {
+                        let (reason, patience) = (Vec::new(), Box::pin(sleep(REASON_TIME)));
+                        this.state = State::Refused { head, body: Box::new(body), reason, patience };
                     }
-                    Poll::Ready(Err(err)) => return Poll::Ready(Err(error::unsent(err))),
-                    Poll::Pending => {
-                        ready!(this.sleep.poll(cx));
-                        return Poll::Ready(Err(error::silent("headers")));
-                    }
+                    Err(failure) => return Poll::Ready(Err(error::of(failure))),
                 },
-                StateProjection::Refused { parts, reason } => {
-                    let reason = match reason.poll(cx) {
-                        Poll::Ready(reason) => reason.map(|reason| reason.to_bytes()).unwrap_or_default(),
-                        Poll::Pending => {
-                            ready!(this.sleep.poll(cx));
-                            Bytes::new()
+                State::Refused { head, body, reason, patience } => {
+                    match body.poll_piece(cx) {
+                        Poll::Ready(Some(Ok(piece))) => {
+                            reason.extend_from_slice(&piece);
+                            if reason.len() < codec::MAX_REASON_BYTES {
+                                continue;
+                            }
                         }
-                    };
-                    let parts = parts.take().expect("polled after it was ready");
-                    return Poll::Ready(Err(error::refused(&parts, &reason)));
+                        Poll::Ready(Some(Err(_)) | None) => {}
+                        Poll::Pending => ready!(patience.as_mut().poll(cx)),
+                    }
+                    return Poll::Ready(Err(error::refused(head.status, &head.headers, reason)));
                 }
             }
         }
     }
 }
 
-fn pass(parts: &Parts, body: Incoming, settings: &Settings) -> Result<Completion> {
-    let streamed = codec::is_stream(&parts.headers)?;
-    let body = Upstream::new(body, streamed, settings.between);
-    let mut completion = Completion::new(streamed, Body::stream(body));
-    completion.head.headers = codec::passed_on(&parts.headers);
+fn pass(head: Head<Fields>, mut body: Incoming, cx: &mut Context<'_>) -> Result<Completion> {
+    let fields = head.headers;
+    let streamed = fields.is_stream()?;
+    let body = if body.is_whole()
+        && let Poll::Ready(Some(Ok(piece))) = body.poll_piece(cx)
+    {
+        if !body::is_whole(&piece, streamed) {
+            return Err(error::without_end());
+        }
+        Body::full(piece)
+    } else {
+        Body::stream(Upstream::new(body, streamed))
+    };
+    let mut completion = Completion::new(streamed, body);
+    completion.head.headers = fields.passed_on;
     Ok(completion)
 }
 
@@ -149,3 +122,6 @@ impl fmt::Debug for ResponseFuture {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
+
+/// How long the reason of a refusal is waited for.
+const REASON_TIME: Duration = Duration::from_secs(2);

@@ -1,58 +1,129 @@
 //! Wire bytes to model types. Pure functions.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use maily_errors::Result;
 use maily_mesh::Prompt;
 use serde::Deserialize;
 
-use crate::config::Settings;
 use crate::error;
+use crate::http1::{Headers, Request};
 
 /// How much of a refusal is read.
 pub(crate) const MAX_REASON_BYTES: usize = 16 * 1024;
 /// How much of a refusal is shown.
 const MAX_REASON_CHARS: usize = 300;
 
+/// The part of a head that every request has.
+pub(crate) fn fixed_head(path: &str, host: &str, key: Option<&str>) -> Bytes {
+    let mut head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: maily/{}\r\ncontent-type: application/json\r\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    if let Some(key) = key {
+        head.push_str("authorization: Bearer ");
+        head.push_str(key);
+        head.push_str("\r\n");
+    }
+    head.into()
+}
+
 /// The request of a prompt: its body as it is.
-pub(crate) fn request(settings: &Settings, prompt: &Prompt) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(prompt.body().clone()));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = settings.endpoint.clone();
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+pub(crate) fn request(fixed: Bytes, prompt: &Prompt) -> Request {
     let accept = if prompt.head.stream { "text/event-stream" } else { "application/json" };
-    headers.insert(ACCEPT, HeaderValue::from_static(accept));
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("maily/", env!("CARGO_PKG_VERSION"))));
-    if let Some(key) = &settings.authorization {
-        headers.insert(AUTHORIZATION, key.clone());
+    let mut own = Vec::with_capacity(160);
+    // Writing to a vector does not fail.
+    if let Some(trace) = prompt.head.trace {
+        let _ = write!(own, "traceparent: {trace}\r\n");
     }
-    if let Some(trace) = prompt.head.trace.and_then(|trace| HeaderValue::try_from(trace.to_string()).ok()) {
-        headers.insert("traceparent", trace);
-    }
-    request
+    let _ = write!(own, "accept: {accept}\r\ncontent-length: {}\r\n\r\n", prompt.body().len());
+    Request { fixed, own, body: prompt.body().clone() }
 }
 
-/// Whether the answer is a stream of events; anything but events and JSON is no answer.
-pub(crate) fn is_stream(headers: &HeaderMap) -> Result<bool> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("application/json");
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        "text/event-stream" => Ok(true),
-        "application/json" => Ok(false),
-        _ => Err(error::not_an_answer(&essence)),
+/// What the head of an answer says to us.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    kind: Kind,
+    retry_after: Option<Duration>,
+    retry_after_ms: Option<Duration>,
+    /// The fields that a client may want: the request's id at the node, and its rate limits.
+    pub(crate) passed_on: HeaderMap,
+}
+
+/// The format of the body.
+#[derive(Debug, Default)]
+enum Kind {
+    Events,
+    /// Also without a content type.
+    #[default]
+    Json,
+    Other(String),
+}
+
+impl Headers for Fields {
+    fn see(&mut self, name: &str, value: &[u8]) {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let text = || std::str::from_utf8(value).unwrap_or_default();
+        if is("content-type") {
+            self.kind = Kind::of(text());
+        } else if is("content-encoding") && !value.eq_ignore_ascii_case(b"identity") {
+            // Nobody asked for it, and nobody behind us would know.
+            self.kind = Kind::Other(text().to_owned());
+        } else if is("retry-after") {
+            self.retry_after = delay(text());
+        } else if is("retry-after-ms") {
+            self.retry_after_ms = text().parse().ok().map(Duration::from_millis);
+        } else if (is("x-request-id") || begins(name, "x-ratelimit-"))
+            && let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value))
+        {
+            self.passed_on.append(name, value);
+        }
     }
 }
 
-/// The headers that a client may want: the request's id at the node, and its rate limits.
-pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
-    let wanted = |name: &str| name == "x-request-id" || name.starts_with("x-ratelimit-");
-    let pairs = headers.iter().filter(|(name, _)| wanted(name.as_str()));
-    pairs.map(|(name, value)| (name.clone(), value.clone())).collect()
+impl Fields {
+    /// Whether the answer is a stream of events; anything but events and JSON is no answer.
+    pub(crate) fn is_stream(&self) -> Result<bool> {
+        match &self.kind {
+            Kind::Events => Ok(true),
+            Kind::Json => Ok(false),
+            Kind::Other(kind) => Err(error::not_an_answer(kind)),
+        }
+    }
+
+    /// How long the node asks to wait: milliseconds, seconds or a date.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after_ms.or(self.retry_after)
+    }
+}
+
+impl Kind {
+    fn of(content_type: &str) -> Self {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if essence.eq_ignore_ascii_case("text/event-stream") {
+            Self::Events
+        } else if essence.eq_ignore_ascii_case("application/json") {
+            Self::Json
+        } else {
+            Self::Other(essence.to_ascii_lowercase())
+        }
+    }
+}
+
+fn begins(name: &str, with: &str) -> bool {
+    name.as_bytes().get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with.as_bytes()))
+}
+
+fn delay(value: &str) -> Option<Duration> {
+    let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.or_else(|| {
+        let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+        // A date in the past means now.
+        Some(Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default())
+    })
 }
 
 /// Whether an answer with this end is whole.
@@ -63,23 +134,12 @@ pub(crate) fn is_whole(tail: &[u8], streamed: bool) -> bool {
     if !streamed {
         return tail.trim_ascii_end().ends_with(b"}");
     }
+    let tail = tail.trim_ascii_end();
     let holds = |needle: &[u8]| tail.windows(needle.len()).any(|window| window == needle);
-    holds(b"[DONE]") || holds(b"\"finish_reason\":\"") || holds(b"\"finish_reason\": \"")
-}
-
-/// How long the node asks to wait: milliseconds, seconds or a date.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse().ok()) {
-        return Some(Duration::from_millis(millis));
-    }
-    let value = text(RETRY_AFTER.as_str())?;
-    let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.or_else(|| {
-        let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-        // A date in the past means now.
-        Some(Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default())
-    })
+    tail.ends_with(b"[DONE]")
+        || holds(b"[DONE]")
+        || holds(b"\"finish_reason\":\"")
+        || holds(b"\"finish_reason\": \"")
 }
 
 /// What the node says why it refused, at most 300 characters; `None` if it is not the OpenAI format.
@@ -103,13 +163,15 @@ pub(crate) fn reason(body: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    fn fields(pairs: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::default();
+        pairs.iter().for_each(|(name, value)| fields.see(name, value.as_bytes()));
+        fields
     }
 
     #[test]
     fn retry_after_is_read_in_each_form() {
-        let read = |name, value| retry_after(&headers(&[(name, value)]));
+        let read = |name, value| fields(&[(name, value)]).retry_after();
 
         assert_eq!(read("retry-after", "7"), Some(Duration::from_secs(7)));
         assert_eq!(read("retry-after", "0.5"), Some(Duration::from_millis(500)));
@@ -119,6 +181,13 @@ mod tests {
         for nonsense in ["", "-1", "NaN", "1e300", "soon"] {
             assert_eq!(read("retry-after", nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn milliseconds_win_over_seconds() {
+        let fields = fields(&[("retry-after-ms", "20"), ("retry-after", "7")]);
+
+        assert_eq!(fields.retry_after(), Some(Duration::from_millis(20)));
     }
 
     #[test]
@@ -142,20 +211,26 @@ mod tests {
 
     #[test]
     fn answer_is_events_or_json() {
-        assert!(is_stream(&headers(&[("content-type", "text/event-stream; charset=utf-8")])).unwrap());
-        assert!(!is_stream(&headers(&[("content-type", "Application/JSON")])).unwrap());
-        assert!(is_stream(&headers(&[("content-type", "text/html")])).is_err());
+        assert!(fields(&[("Content-Type", "text/event-stream; charset=utf-8")]).is_stream().unwrap());
+        assert!(!fields(&[("content-type", "Application/JSON")]).is_stream().unwrap());
+        assert!(!fields(&[]).is_stream().unwrap());
+        assert!(fields(&[("content-type", "text/html")]).is_stream().is_err());
+        assert!(
+            fields(&[("content-type", "application/json"), ("content-encoding", "gzip")])
+                .is_stream()
+                .is_err()
+        );
     }
 
     #[test]
     fn only_harmless_headers_are_passed_on() {
-        let passed = passed_on(&headers(&[
-            ("x-request-id", "r1"),
+        let fields = fields(&[
+            ("X-Request-Id", "r1"),
             ("x-ratelimit-remaining-tokens", "5"),
             ("set-cookie", "secret"),
             ("openai-organization", "secret"),
-        ]));
+        ]);
 
-        assert_eq!(passed.len(), 2);
+        assert_eq!(fields.passed_on.len(), 2);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use http::uri::Scheme;
+use bytes::Bytes;
 use http::{HeaderValue, Uri};
 use maily_errors::{Code, Error, Public, Result, Secret};
 use serde::Deserialize;
 
 use crate::client::OpenAi;
+use crate::codec;
+use crate::http1::{Patience, Target};
 
 /// The settings of an OpenAI-compatible server.
 ///
@@ -54,13 +56,11 @@ const fn default_between_ms() -> u64 {
 }
 
 /// What a client needs, checked.
-#[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) endpoint: Uri,
-    pub(crate) authorization: Option<HeaderValue>,
-    pub(crate) connect: Duration,
-    pub(crate) headers: Duration,
-    pub(crate) between: Duration,
+    pub(crate) target: Target,
+    pub(crate) patience: Patience,
+    /// What every request begins with; the key is in it.
+    pub(crate) head: Bytes,
 }
 
 impl OpenAiConfig {
@@ -95,25 +95,34 @@ impl OpenAiConfig {
         let invalid = |message| Error::new(Code::ConfigInvalid, message).with_operation("openai::build");
         let not_a_url =
             || invalid("the url is not one of http or https").with_context("url", Public(&self.url));
-        let endpoint: Uri = format!("{}/chat/completions", self.url.trim_end_matches('/'))
-            .parse()
-            .map_err(|_| not_a_url())?;
-        let scheme = endpoint.scheme();
-        if scheme != Some(&Scheme::HTTP) && scheme != Some(&Scheme::HTTPS) {
-            return Err(not_a_url());
+        let url: Uri = self.url.parse().map_err(|_| not_a_url())?;
+        let authority = url.authority().ok_or_else(not_a_url)?;
+        if authority.as_str().contains('@') {
+            return Err(invalid("the url names a user; a key has a setting of its own"));
         }
-        let authorization = self.key.as_ref().map(|key| {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose()))
-                .map_err(|_| invalid("the key has characters that no header may have"))?;
-            value.set_sensitive(true);
-            Ok::<_, Error>(value)
-        });
+        // An address of version 6 has brackets in a URL, and nowhere else.
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let target = match url.scheme_str() {
+            Some("http") => Target::plain(host, authority.port_u16().unwrap_or(80)),
+            Some("https") => Target::tls(host, authority.port_u16().unwrap_or(443)).ok_or_else(not_a_url)?,
+            _ => return Err(not_a_url()),
+        };
+        let mut path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
+        if let Some(query) = url.query() {
+            path = format!("{path}?{query}");
+        }
+        let key = self.key.as_ref().map(|key| key.expose().as_str());
+        if key.is_some_and(|key| HeaderValue::from_str(key).is_err()) {
+            return Err(invalid("the key has characters that no header may have"));
+        }
         Ok(Settings {
-            endpoint,
-            authorization: authorization.transpose()?,
-            connect: Duration::from_millis(self.connect_ms),
-            headers: Duration::from_millis(self.headers_ms),
-            between: Duration::from_millis(self.between_ms),
+            target,
+            patience: Patience {
+                connect: Duration::from_millis(self.connect_ms),
+                headers: Duration::from_millis(self.headers_ms),
+                between: Duration::from_millis(self.between_ms),
+            },
+            head: codec::fixed_head(&path, authority.as_str(), key),
         })
     }
 }

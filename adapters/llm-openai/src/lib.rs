@@ -5,6 +5,7 @@ mod client;
 mod codec;
 mod config;
 mod error;
+mod http1;
 
 pub use self::client::{OpenAi, ResponseFuture};
 pub use self::config::OpenAiConfig;
