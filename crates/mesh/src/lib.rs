@@ -16,8 +16,9 @@ pub mod wire;
 pub use self::body::{Body, Watch};
 pub use self::config::{DeadlineConfig, MeshConfig, NodeConfig, RecallConfig, RetryConfig};
 pub use self::model::{
-    Answer, Chat, Completion, CompletionHead, Delta, Embedding, FinishReason, Memory, MemoryId, MemoryQuery,
-    Message, ModelName, NodeName, Prompt, PromptHead, Recalled, Role, Tenant, Texts, Usage,
+    Answer, Chat, Completion, CompletionHead, Delta, Embedding, FinishReason, Format, Formats, Memory,
+    MemoryId, MemoryQuery, Message, ModelName, NodeName, Prompt, PromptHead, Recalled, Role, Tenant, Texts,
+    Thought, ToolCall, Usage,
 };
 pub use self::port::{AnyEmbed, AnyLlm, Embed, Llm, NodeChange, NodeSource, Recall};
 pub use self::registry::Registry;

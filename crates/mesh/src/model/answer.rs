@@ -4,14 +4,14 @@ use futures_util::TryStreamExt;
 use maily_errors::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{NodeName, Recalled};
+use super::{Format, NodeName, Recalled};
 use crate::body::Body;
 use crate::wire;
 
 /// An answer: what came with it, and its raw body.
 ///
-/// The body is in the OpenAI wire format: server-sent events if `head.streamed`, else one JSON
-/// object. Dropping it cancels the work at the node.
+/// The body is in the format that the head names: server-sent events if `head.streamed`, else one
+/// JSON object. Dropping it cancels the work at the node.
 #[derive(Debug)]
 pub struct Completion {
     /// What came with the answer.
@@ -24,6 +24,8 @@ pub struct Completion {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CompletionHead {
+    /// The protocol of the body: that of the prompt.
+    pub format: Format,
     /// Whether the body is a stream of server-sent events.
     pub streamed: bool,
     /// The node that answers, as soon as a balancer chose it.
@@ -35,16 +37,23 @@ pub struct CompletionHead {
 }
 
 impl Completion {
-    /// Creates an answer of a body; `streamed` says whether it is server-sent events.
+    /// Creates an answer of a chat-completions body; `streamed` says whether it is server-sent events.
     #[must_use]
     pub fn new(streamed: bool, body: Body) -> Self {
         Self { head: CompletionHead { streamed, ..CompletionHead::default() }, body }
     }
 
+    /// Sets the protocol of the body.
+    #[must_use]
+    pub const fn with_format(mut self, format: Format) -> Self {
+        self.head.format = format;
+        self
+    }
+
     /// Decodes the body into what a person reads: text, token by token, then why it ended.
     #[must_use]
     pub fn into_deltas(self) -> wire::Deltas {
-        wire::Deltas::new(self.head.streamed, self.body)
+        wire::Deltas::new(self.head.format, self.head.streamed, self.body)
     }
 
     /// Waits for the whole answer and decodes it.
@@ -52,7 +61,7 @@ impl Completion {
     /// # Errors
     ///
     /// - [`Code::AnswerIncomplete`](maily_errors::Code::AnswerIncomplete) when the node stops without saying that it is done.
-    /// - [`Code::StreamMalformed`](maily_errors::Code::StreamMalformed) when the body is not the OpenAI format.
+    /// - [`Code::StreamMalformed`](maily_errors::Code::StreamMalformed) when the body is not of its format.
     /// - Whatever the node fails with meanwhile.
     pub async fn into_answer(self) -> Result<Answer> {
         let mut answer = Answer::of(&self.head);
@@ -79,6 +88,12 @@ impl Completion {
 pub struct Answer {
     /// The text of the first choice.
     pub text: String,
+    /// What the model thought, if it says so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thoughts: Vec<Thought>,
+    /// The tools that it calls, in the order in which it began to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
     /// Why it ended.
     pub finish: Option<FinishReason>,
     /// How many tokens it took, if the node counts.
@@ -100,10 +115,54 @@ impl Answer {
     pub fn add(&mut self, delta: Delta) {
         match delta {
             Delta::Finish(reason) => self.finish = Some(reason),
+            Delta::Reasoning(text) => self.open_thought().text.push_str(&text),
+            Delta::Signature(signature) => self.open_thought().signature = Some(signature),
             Delta::Text(text) => self.text.push_str(&text),
+            Delta::ToolArguments { index, json } => {
+                // The last call is nearly always the one that goes on.
+                if let Some(call) = self.tool_calls.iter_mut().rev().find(|call| call.index == index) {
+                    call.arguments.push_str(&json);
+                }
+            }
+            Delta::ToolCall { index, id, name } => {
+                self.tool_calls.push(ToolCall { index, id, name, arguments: String::new() });
+            }
             Delta::Usage(usage) => self.usage = Some(usage),
         }
     }
+
+    /// The thought that goes on: a signature ends one.
+    fn open_thought(&mut self) -> &mut Thought {
+        if self.thoughts.last().is_none_or(|last| last.signature.is_some()) {
+            self.thoughts.push(Thought::default());
+        }
+        self.thoughts.last_mut().expect("one was pushed if there was none")
+    }
+}
+
+/// A piece of what the model thought before it spoke.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Thought {
+    /// The text; empty if the node hides it.
+    pub text: String,
+    /// What the node wants back with the next prompt, to trust the thought: a signature or its ciphertext.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+/// A tool that the model calls.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ToolCall {
+    /// Its place among the calls, as the node counts them.
+    pub index: u32,
+    /// The name of this call, to answer it by.
+    pub id: String,
+    /// The name of the tool.
+    pub name: String,
+    /// The arguments, as JSON text.
+    pub arguments: String,
 }
 
 /// One step of a decoded answer.
@@ -112,8 +171,28 @@ impl Answer {
 pub enum Delta {
     /// Why the answer ended.
     Finish(FinishReason),
+    /// More of what the model thinks before it speaks; never empty.
+    Reasoning(String),
+    /// What makes the thought before it trusted, or a thought that is hidden; it ends that thought.
+    Signature(String),
     /// More text of the first choice; never empty.
     Text(String),
+    /// More of the arguments of a call that began before.
+    ToolArguments {
+        /// Which call.
+        index: u32,
+        /// A piece of JSON text; never empty.
+        json: String,
+    },
+    /// The model begins to call a tool.
+    ToolCall {
+        /// Its place among the calls.
+        index: u32,
+        /// The name of this call, to answer it by.
+        id: String,
+        /// The name of the tool.
+        name: String,
+    },
     /// How many tokens it took.
     Usage(Usage),
 }
@@ -130,6 +209,7 @@ pub enum FinishReason {
     /// The model was done.
     Stop,
     /// The model calls a tool.
+    #[serde(alias = "function_call")]
     ToolCalls,
     /// A reason that Maily does not know.
     #[serde(other)]
@@ -146,6 +226,12 @@ pub struct Usage {
     pub completion_tokens: u32,
     /// Both together.
     pub total_tokens: u32,
+    /// Tokens of the prompt that the node had in its cache.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cached_tokens: u32,
+    /// Tokens of the answer that are thoughts.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reasoning_tokens: u32,
 }
 
 impl Usage {
@@ -153,6 +239,18 @@ impl Usage {
     #[must_use]
     pub const fn new(prompt_tokens: u32, completion_tokens: u32) -> Self {
         let total_tokens = prompt_tokens.saturating_add(completion_tokens);
-        Self { prompt_tokens, completion_tokens, total_tokens }
+        Self { prompt_tokens, completion_tokens, total_tokens, cached_tokens: 0, reasoning_tokens: 0 }
     }
+
+    /// Sets how many tokens of the prompt came from the cache, and how many of the answer are thoughts.
+    #[must_use]
+    pub const fn with_details(mut self, cached_tokens: u32, reasoning_tokens: u32) -> Self {
+        (self.cached_tokens, self.reasoning_tokens) = (cached_tokens, reasoning_tokens);
+        self
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

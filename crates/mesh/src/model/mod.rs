@@ -1,12 +1,14 @@
 //! The values that cross the crate: prompts, answers, vectors, memories.
 
 mod answer;
+mod format;
 mod memory;
 mod name;
 mod prompt;
 mod vector;
 
-pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, Usage};
+pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, Thought, ToolCall, Usage};
+pub use self::format::{Format, Formats};
 pub use self::memory::{Memory, MemoryQuery, Recalled};
 pub use self::name::{MemoryId, ModelName, NodeName, Tenant};
 pub use self::prompt::{Chat, Message, Prompt, PromptHead, Role};

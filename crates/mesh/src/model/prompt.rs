@@ -7,13 +7,13 @@ use maily_errors::{Result, TraceContext};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{ModelName, Tenant};
+use super::{Format, ModelName, Tenant};
 use crate::wire;
 
 /// A prompt: what routing needs to know, and the raw body that nobody re-serializes.
 ///
-/// The body is an OpenAI chat-completions request of at most [`MAX_PROMPT_BYTES`](Self::MAX_BYTES)
-/// bytes. Fields that Maily does not know, key order and the digits of big numbers reach the node
+/// The body is a request of at most [`MAX_BYTES`](Self::MAX_BYTES) bytes in the [`Format`] that its
+/// head names. Fields that Maily does not know, key order and the digits of big numbers reach the node
 /// byte for byte; only the value of `model` is replaced where a node calls it something else,
 /// and what [`with_system`](Self::with_system) and [`with_stream`](Self::with_stream) say is added.
 ///
@@ -44,13 +44,15 @@ pub struct PromptHead {
     pub model: ModelName,
     /// Whether the answer is wanted as server-sent events.
     pub stream: bool,
-    /// Whether a stream ends with a chunk that counts tokens.
+    /// The protocol of the body, and of the answer.
+    pub format: Format,
+    /// Whether a stream ends with a count of tokens; messages and responses always do.
     pub include_usage: bool,
     /// The most tokens that the answer may have.
     pub max_tokens: Option<u32>,
-    /// The length of the messages in tokens, at four bytes each.
+    /// The length of what is said in tokens, at four bytes each.
     pub estimated_tokens: u32,
-    /// A hash of the first 1024 bytes of the messages: equal for prompts that may share a cache.
+    /// A hash of the first 1024 bytes of the rules and messages: equal for prompts that may share a cache.
     pub prefix: u64,
     /// When the answer is no longer wanted.
     pub deadline: Option<Instant>,
@@ -60,13 +62,13 @@ pub struct PromptHead {
     pub tenant: Tenant,
     /// Where the value of `model` stands in the body, quotes included.
     pub(crate) model_span: Range<usize>,
-    /// Where the value of `messages` stands in the body, brackets included.
+    /// Where the value of `messages`, `input` or `prompt` stands in the body; empty if it is absent.
     pub(crate) messages_span: Range<usize>,
 }
 
 impl Prompt {
-    /// The longest body, in bytes: 16 MiB.
-    pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+    /// The longest body, in bytes: 32 MiB.
+    pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
     /// Reads what routing needs from a chat-completions body.
     ///
@@ -77,8 +79,20 @@ impl Prompt {
     /// - [`Code::PromptTooLarge`](maily_errors::Code::PromptTooLarge) over [`MAX_BYTES`](Self::MAX_BYTES).
     /// - [`Code::PromptInvalid`](maily_errors::Code::PromptInvalid) when it is no JSON object, names no model or has no message.
     pub fn parse(body: impl Into<Bytes>) -> Result<Self> {
+        Self::parse_as(Format::Chat, body)
+    }
+
+    /// Reads what routing needs from a body of any format.
+    ///
+    /// What is said must be there: `messages` with at least one, a `prompt`. Only `input` may be absent,
+    /// because a node that takes responses may keep the conversation itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_as(format: Format, body: impl Into<Bytes>) -> Result<Self> {
         let body = body.into();
-        let head = wire::read_head(&body)?;
+        let head = wire::read_head(format, &body)?;
         Ok(Self { head, body })
     }
 
@@ -115,7 +129,7 @@ impl Prompt {
         wire::read_chat(&self.body)
     }
 
-    /// Returns the last text that the person says, if there is any.
+    /// Returns the last text that the person says, if there is any, in any format.
     #[must_use]
     pub fn last_user_text(&self) -> Option<String> {
         wire::last_user_text(&self.body[self.head.messages_span.clone()])
@@ -132,6 +146,9 @@ impl Prompt {
     }
 
     /// Adds a system message behind the system messages that the prompt begins with.
+    ///
+    /// In messages it goes behind `system`, in responses behind `instructions`, in completions in front of
+    /// the text; a list of texts or tokens to complete stays as it is.
     ///
     /// # Errors
     ///
@@ -152,13 +169,19 @@ impl Prompt {
         if self.head.stream && self.head.include_usage {
             return Ok(self);
         }
-        let body = wire::splice_stream(&self.body);
+        let body = wire::splice_stream(&self.body, self.head.format);
         self.with_body(body)
     }
 
     /// Reads the head of a changed body; what the body does not say stays.
     fn with_body(self, body: Bytes) -> Result<Self> {
-        let fresh = Self::parse(body)?;
+        let format = self.head.format;
+        self.with_body_of(format, body)
+    }
+
+    /// Reads the head of a body that says the same in another format; what the body does not say stays.
+    pub(crate) fn with_body_of(self, format: Format, body: impl Into<Bytes>) -> Result<Self> {
+        let fresh = Self::parse_as(format, body)?;
         let PromptHead { deadline, trace, tenant, .. } = self.head;
         Ok(Self { head: PromptHead { deadline, trace, tenant, ..fresh.head }, ..fresh })
     }

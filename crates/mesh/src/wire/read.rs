@@ -6,9 +6,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use maily_errors::{Code, Error, Public, Result};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::model::{Chat, Message, ModelName, Prompt, PromptHead, Role, Tenant};
+use crate::model::{Chat, Format, Message, ModelName, Prompt, PromptHead, Role, Tenant};
 
 #[derive(Deserialize)]
 struct RawHead<'a> {
@@ -16,11 +17,20 @@ struct RawHead<'a> {
     model: Option<&'a RawValue>,
     #[serde(borrow)]
     messages: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt: Option<&'a RawValue>,
+    #[serde(borrow)]
+    system: Option<&'a RawValue>,
+    #[serde(borrow)]
+    instructions: Option<&'a RawValue>,
     stream: Option<bool>,
     #[serde(borrow)]
     stream_options: Option<&'a RawValue>,
     max_tokens: Option<u32>,
     max_completion_tokens: Option<u32>,
+    max_output_tokens: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
@@ -29,7 +39,7 @@ struct RawStreamOptions {
 }
 
 /// Reads what routing needs. O(bytes), no allocation but the model's name.
-pub(crate) fn read_head(body: &Bytes) -> Result<PromptHead> {
+pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
     if body.len() > Prompt::MAX_BYTES {
         return Err(Error::new(Code::PromptTooLarge, "the prompt is too large")
             .with_operation("mesh::parse")
@@ -43,30 +53,64 @@ pub(crate) fn read_head(body: &Bytes) -> Result<PromptHead> {
     if name.is_empty() {
         return Err(missing("/model", "must not be empty"));
     }
-    let messages = raw.messages.ok_or_else(|| missing("/messages", "send at least one message"))?;
-    let inner = messages.get().strip_prefix('[').ok_or_else(|| missing("/messages", "must be a list"))?;
-    if inner.trim_start().starts_with(']') {
-        return Err(missing("/messages", "send at least one message"));
-    }
+    let said = said(format, &raw)?;
     let options: RawStreamOptions = match raw.stream_options {
         Some(options) => serde_json::from_str(options.get())
             .map_err(|_| missing("/stream_options", "must be an object or absent"))?,
         None => RawStreamOptions::default(),
     };
-    let tokens = messages.get().len() / 4 + 1;
+    let rules = raw.system.or(raw.instructions).map_or("", RawValue::get);
+    let tokens = said.len() / 4 + 1;
     Ok(PromptHead {
+        format,
         model: ModelName::new(name),
         stream: raw.stream.unwrap_or(false),
-        include_usage: options.include_usage.unwrap_or(false),
-        max_tokens: raw.max_completion_tokens.or(raw.max_tokens),
+        include_usage: match format {
+            Format::Chat | Format::Completions => options.include_usage.unwrap_or(false),
+            Format::Messages | Format::Responses => true,
+        },
+        max_tokens: raw.max_completion_tokens.or(raw.max_output_tokens).or(raw.max_tokens),
         estimated_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-        prefix: prefix_hash(messages.get().as_bytes()),
+        prefix: prefix_hash(rules.as_bytes(), said.as_bytes()),
         deadline: None,
         trace: None,
         tenant: Tenant::default(),
         model_span: span(body, model.get()),
-        messages_span: span(body, messages.get()),
+        messages_span: if said.is_empty() { 0..0 } else { span(body, said) },
     })
+}
+
+/// What is said, as it is written: a list of messages, a text, or nothing where the node keeps it.
+fn said<'a>(format: Format, raw: &RawHead<'a>) -> Result<&'a str> {
+    let value = match format {
+        Format::Chat | Format::Messages => raw.messages,
+        Format::Completions => raw.prompt,
+        Format::Responses => raw.input,
+    };
+    let pointer = format.said_at();
+    let list = |value: &'a RawValue| match value.get().strip_prefix('[') {
+        Some(inner) if inner.trim_start().starts_with(']') => Err(missing(pointer, "must not be empty")),
+        list => Ok(list.is_some()),
+    };
+    match (format, value) {
+        (Format::Chat | Format::Messages, None) => Err(missing(pointer, "send at least one message")),
+        (Format::Chat | Format::Messages, Some(value)) => {
+            if list(value)? {
+                Ok(value.get())
+            } else {
+                Err(missing(pointer, "must be a list"))
+            }
+        }
+        (Format::Completions, None) => Err(missing(pointer, "send a text")),
+        (Format::Responses, None) => Ok(""),
+        (Format::Completions | Format::Responses, Some(value)) => {
+            if list(value)? || value.get().starts_with('"') {
+                Ok(value.get())
+            } else {
+                Err(missing(pointer, "must be a text or a list"))
+            }
+        }
+    }
 }
 
 /// Where a borrowed part stands in the whole.
@@ -77,9 +121,14 @@ pub(super) fn span(whole: &[u8], part: &str) -> Range<usize> {
 }
 
 /// FNV-1a over 64-bit words of the first 1024 bytes: the same on every machine.
-fn prefix_hash(messages: &[u8]) -> u64 {
-    let prefix = &messages[..messages.len().min(1024)];
-    let (words, rest) = prefix.as_chunks::<8>();
+fn prefix_hash(rules: &[u8], messages: &[u8]) -> u64 {
+    // Where rules stand apart, a provider caches them in front of what is said.
+    let mut prefix = [0; 1024];
+    let behind = rules.len().min(prefix.len());
+    prefix[..behind].copy_from_slice(&rules[..behind]);
+    let end = (behind + messages.len()).min(prefix.len());
+    prefix[behind..end].copy_from_slice(&messages[..end - behind]);
+    let (words, rest) = prefix[..end].as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
@@ -89,7 +138,7 @@ fn prefix_hash(messages: &[u8]) -> u64 {
 
 /// The text of a `serde` error may quote the input, so only its place is kept.
 fn unreadable(err: &serde_json::Error) -> Error {
-    Error::new(Code::PromptInvalid, "the prompt is not a chat-completions object")
+    Error::new(Code::PromptInvalid, "the prompt is not a JSON object of its format")
         .with_operation("mesh::parse")
         .with_context("line", Public(err.line()))
         .with_context("column", Public(err.column()))
@@ -129,6 +178,7 @@ enum Content<'a> {
 struct Part<'a> {
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
+    tool_use_id: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -173,24 +223,34 @@ impl RawMessage<'_> {
 }
 
 /// Reads the last message of the person, pictures left out; `None` when it says nothing.
-pub(crate) fn last_user_text(messages: &[u8]) -> Option<String> {
-    let list: Vec<&RawValue> = serde_json::from_slice(messages).ok()?;
+///
+/// `said` is a list of messages, or the text itself. Results of tools are read over: they are no words of
+/// the person, though messages writes them so.
+pub(crate) fn last_user_text(said: &[u8]) -> Option<String> {
+    if said.starts_with(b"\"") {
+        let text: String = serde_json::from_slice(said).ok()?;
+        return (!text.trim().is_empty()).then_some(text);
+    }
+    let list: Vec<&RawValue> = serde_json::from_slice(said).ok()?;
     let read = |raw: &RawValue| serde_json::from_str::<RawMessage<'_>>(raw.get()).ok().map(text_of);
     let text = list
         .into_iter()
         .rev()
         .filter_map(read)
-        .find_map(|(role, text)| (role == Role::User).then_some(text))?;
+        .find_map(|(role, said)| (role == Role::User).then_some(said).flatten())?;
     (!text.trim().is_empty()).then_some(text)
 }
 
-fn text_of(message: RawMessage<'_>) -> (Role, String) {
+/// Who speaks, and the text; `None` for a message that only carries the results of tools.
+fn text_of(message: RawMessage<'_>) -> (Role, Option<String>) {
     let text = match message.content {
-        Some(Content::Text(text)) => text.into_owned(),
+        Some(Content::Text(text)) => Some(text.into_owned()),
         Some(Content::Parts(parts)) => {
-            parts.into_iter().filter_map(|part| part.text).collect::<Vec<_>>().join("\n")
+            let results_only = !parts.is_empty() && parts.iter().all(|part| part.tool_use_id.is_some());
+            let texts = parts.into_iter().filter_map(|part| part.text).collect::<Vec<_>>().join("\n");
+            (!results_only).then_some(texts)
         }
-        None => String::new(),
+        None => Some(String::new()),
     };
     (message.role, text)
 }
