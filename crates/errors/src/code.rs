@@ -120,6 +120,8 @@ pub enum Code {
     RecallFull,
     /// The answer has no end.
     AnswerIncomplete,
+    /// The stream is no longer kept.
+    StreamGone,
     /// The document name is not allowed.
     DocumentName,
     /// There is no such document.
@@ -279,6 +281,7 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry { code: Code::EmbeddingDimension, number: 214, name: "embedding-dimension", domain: "mesh", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The vector has another dimension", cause: "The index holds vectors of another length.", fix: "Use the embedder that the index was built with.", docs: "docs/errors/embedding-dimension.md" },
     Entry { code: Code::RecallFull, number: 215, name: "recall-full", domain: "mesh", kind: Kind::TooLarge, http_status: 507, grpc_status: 8, class: Class::Server, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The memory is full", cause: "The index reached its limit of items.", fix: "Forget old items, or raise the limit.", docs: "docs/errors/recall-full.md" },
     Entry { code: Code::AnswerIncomplete, number: 216, name: "answer-incomplete", domain: "mesh", kind: Kind::Unavailable, http_status: 502, grpc_status: 14, class: Class::Transient, retryable: true, safe_when: SafeWhen::Idempotent, backoff_ms: 100, title: "The answer has no end", cause: "The stream ended without a finish reason.", fix: "Send the prompt again.", docs: "docs/errors/answer-incomplete.md" },
+    Entry { code: Code::StreamGone, number: 225, name: "stream-gone", domain: "mesh", kind: Kind::NotFound, http_status: 410, grpc_status: 5, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The stream is no longer kept", cause: "The `Last-Event-ID` names a stream that this instance does not keep: it is too old or too long, or belongs to another prompt.", fix: "Send the prompt again without `Last-Event-ID`.", docs: "docs/errors/stream-gone.md" },
     Entry { code: Code::DocumentName, number: 300, name: "document-name", domain: "canvas", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The document name is not allowed", cause: "Names have 1 to 128 letters, digits, `-`, `_` or `.`.", fix: "Choose another name.", docs: "docs/errors/document-name.md" },
     Entry { code: Code::DocumentNotFound, number: 301, name: "document-not-found", domain: "canvas", kind: Kind::NotFound, http_status: 404, grpc_status: 5, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "There is no such document", cause: "No document of this name was stored.", fix: "Check the name, or create the document by connecting to it.", docs: "docs/errors/document-not-found.md" },
     Entry { code: Code::FrameMalformed, number: 302, name: "frame-malformed", domain: "canvas", kind: Kind::Invalid, http_status: 400, grpc_status: 3, class: Class::Client, retryable: false, safe_when: SafeWhen::Never, backoff_ms: 0, title: "The frame cannot be read", cause: "A frame is not a y-protocols message, or it is cut.", fix: "Use a y-protocols client; the connection stays open.", docs: "docs/errors/frame-malformed.md" },

@@ -8,6 +8,9 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use maily_errors::{Error, Result};
+use smallvec::SmallVec;
+
+use crate::wire;
 
 /// The body of an answer: a stream of raw bytes, in the OpenAI wire format.
 ///
@@ -28,7 +31,9 @@ use maily_errors::{Error, Result};
 /// ```
 pub struct Body {
     source: Source,
-    peeked: Option<Bytes>,
+    // What was looked at and not yet taken, and whether that is the beginning of the answer.
+    held: SmallVec<[Bytes; 2]>,
+    begun: bool,
     watchers: Vec<Box<dyn Watch>>,
 }
 
@@ -50,6 +55,9 @@ pub trait Watch: Send {
 }
 
 impl Body {
+    /// The most bytes that are held back until an answer has begun: 1 MiB.
+    pub const MAX_HELD_BYTES: usize = 1024 * 1024;
+
     /// Creates a body that is already there.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         Self::of(Source::Full(bytes.into()))
@@ -60,8 +68,8 @@ impl Body {
         Self::of(Source::Stream(Box::pin(stream)))
     }
 
-    const fn of(source: Source) -> Self {
-        Self { source, peeked: None, watchers: Vec::new() }
+    fn of(source: Source) -> Self {
+        Self { source, held: SmallVec::new(), begun: false, watchers: Vec::new() }
     }
 
     /// Adds somebody who sees the body pass.
@@ -71,20 +79,30 @@ impl Body {
         self
     }
 
-    /// Waits for the first chunk without taking it: an error before it is still one before the answer.
+    /// Waits for the beginning of the answer without taking it: an error before it is still one before the answer.
+    ///
+    /// A stream has begun with the first chunk that says something; a role, a comment or a ping does
+    /// not. An answer of one object has begun when it is there, so it comes whole or not at all. Both hold
+    /// back at most [`MAX_HELD_BYTES`](Self::MAX_HELD_BYTES).
     ///
     /// # Errors
     ///
-    /// Whatever the source fails with.
-    pub fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.peeked.is_none() {
+    /// Whatever the source fails with. Then the body has ended.
+    pub fn poll_begin(&mut self, streamed: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        while !self.begun {
             match ready!(self.poll_source(cx)) {
-                Some(Ok(chunk)) => self.peeked = Some(chunk),
+                Some(Ok(chunk)) => {
+                    let said = streamed && wire::says_something(&chunk);
+                    self.held.push(chunk);
+                    self.begun =
+                        said || self.held.iter().map(Bytes::len).sum::<usize>() > Self::MAX_HELD_BYTES;
+                }
                 Some(Err(err)) => {
+                    self.held.clear();
                     self.finish(Some(&err));
                     return Poll::Ready(Err(err));
                 }
-                None => {}
+                None => self.begun = true,
             }
         }
         Poll::Ready(Ok(()))
@@ -121,10 +139,8 @@ impl Stream for Body {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let item = match this.peeked.take() {
-            Some(chunk) => Some(Ok(chunk)),
-            None => ready!(this.poll_source(cx)),
-        };
+        let item =
+            if this.held.is_empty() { ready!(this.poll_source(cx)) } else { Some(Ok(this.held.remove(0))) };
         match &item {
             Some(Ok(chunk)) => this.watchers.iter_mut().for_each(|watcher| watcher.chunk(chunk)),
             Some(Err(err)) => this.finish(Some(err)),

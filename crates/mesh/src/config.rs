@@ -7,8 +7,9 @@ use maily_errors::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::layer::deadline::Limits;
+use crate::layer::hedge::Patience;
 use crate::layer::memory::Rules;
-use crate::layer::retry::Policy;
+use crate::layer::retry::{Budget, Policy};
 use crate::model::{ModelName, NodeName};
 
 /// The settings of a mesh. Every field has a default; an unknown one is an error.
@@ -31,6 +32,8 @@ use crate::model::{ModelName, NodeName};
 pub struct MeshConfig {
     /// How long a node may be silent.
     pub deadline: DeadlineConfig,
+    /// When to ask a second node.
+    pub hedge: HedgeConfig,
     /// The nodes.
     pub nodes: Vec<NodeConfig>,
     /// What is worth recalling.
@@ -44,10 +47,16 @@ pub struct MeshConfig {
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields)]
 pub struct DeadlineConfig {
-    /// From the call to the first byte of the answer, each attempt.
-    pub first_byte_ms: u64,
-    /// From one chunk to the next.
+    /// To connect, for nodes that say nothing else.
+    pub connect_ms: u64,
+    /// From the call to the head of a streamed answer, each attempt.
+    pub headers_ms: u64,
+    /// From the call to the first token of a stream, each attempt.
+    pub first_token_ms: u64,
+    /// From one token of a stream to the next.
     pub between_ms: u64,
+    /// From the call to the end of an answer in one piece, each attempt.
+    pub whole_ms: u64,
     /// From the call to the end of the answer, all attempts together.
     pub total_ms: u64,
 }
@@ -61,6 +70,23 @@ pub struct RetryConfig {
     pub attempts: u32,
     /// The longest wait before an attempt, in milliseconds.
     pub max_wait_ms: u64,
+    /// What part of their cost prompts pay in for extra attempts, in percent: retries, second nodes, continued streams.
+    pub share_pct: u32,
+    /// The tokens that extra attempts may cost before anything was paid in, at most 25,000.
+    pub reserve_tokens: u32,
+}
+
+/// When to ask a second node, because the first one is slow to begin.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct HedgeConfig {
+    /// Whether to ask one at all.
+    pub enabled: bool,
+    /// The least wait, in milliseconds, however fast nodes usually are.
+    pub min_wait_ms: u64,
+    /// The wait as long as fewer than 20 answers are known, in milliseconds.
+    pub unknown_wait_ms: u64,
 }
 
 /// What is worth recalling into a prompt.
@@ -132,15 +158,24 @@ impl MeshConfig {
 
 impl Default for DeadlineConfig {
     fn default() -> Self {
-        Self { first_byte_ms: 60_000, between_ms: 30_000, total_ms: 600_000 }
+        Self {
+            connect_ms: 5_000,
+            headers_ms: 30_000,
+            first_token_ms: 60_000,
+            between_ms: 30_000,
+            whole_ms: 300_000,
+            total_ms: 600_000,
+        }
     }
 }
 
 impl DeadlineConfig {
     pub(crate) const fn limits(self) -> Limits {
         Limits {
-            first_byte: Duration::from_millis(self.first_byte_ms),
+            headers: Duration::from_millis(self.headers_ms),
+            first_token: Duration::from_millis(self.first_token_ms),
             between: Duration::from_millis(self.between_ms),
+            whole: Duration::from_millis(self.whole_ms),
         }
     }
 }
@@ -148,13 +183,32 @@ impl DeadlineConfig {
 impl Default for RetryConfig {
     fn default() -> Self {
         let Policy { attempts, .. } = Policy::default();
-        Self { attempts, max_wait_ms: 2000 }
+        Self { attempts, max_wait_ms: 2000, share_pct: 10, reserve_tokens: 4_000 }
+    }
+}
+
+impl Default for HedgeConfig {
+    fn default() -> Self {
+        Self { enabled: true, min_wait_ms: 10, unknown_wait_ms: 2_000 }
+    }
+}
+
+impl HedgeConfig {
+    pub(crate) fn patience(self) -> Option<Patience> {
+        self.enabled.then_some(Patience {
+            least: Duration::from_millis(self.min_wait_ms),
+            unknown: Duration::from_millis(self.unknown_wait_ms),
+        })
     }
 }
 
 impl RetryConfig {
     pub(crate) const fn policy(self) -> Policy {
         Policy { attempts: self.attempts, max_wait: Duration::from_millis(self.max_wait_ms) }
+    }
+
+    pub(crate) fn budget(self) -> Budget {
+        Budget::new(self.share_pct, self.reserve_tokens)
     }
 }
 

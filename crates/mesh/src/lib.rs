@@ -14,9 +14,9 @@ mod service;
 pub mod wire;
 
 pub use self::body::{Body, Watch};
-pub use self::config::{DeadlineConfig, MeshConfig, NodeConfig, RecallConfig, RetryConfig};
+pub use self::config::{DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, RetryConfig};
 pub use self::model::{
-    Answer, Chat, Completion, CompletionHead, Delta, Embedding, FinishReason, Format, Formats, Memory,
+    Answer, Chat, Completion, CompletionHead, Delta, Embedding, EventId, FinishReason, Format, Formats, Memory,
     MemoryId, MemoryQuery, Message, ModelName, NodeName, Prompt, PromptHead, Recalled, Role, Tenant, Texts,
     Thought, ToolCall, Usage,
 };

@@ -16,6 +16,7 @@ use tower_service::Service;
 use crate::balance::{Balance, Node, Nodes};
 use crate::config::MeshConfig;
 use crate::layer::deadline::{Deadline, DeadlineLayer};
+use crate::layer::hedge::{Hedge, HedgeLayer};
 use crate::layer::memory::{MemoryLayer, Remember};
 use crate::layer::meter::{Meter, MeterLayer};
 use crate::layer::retry::{Retry, RetryLayer};
@@ -25,7 +26,7 @@ use crate::port::Recall;
 use crate::registry::Registry;
 
 /// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
-type Stack = Trace<Meter<Remember<Retry<Deadline<Balance>>>>>;
+type Stack = Trace<Meter<Remember<Hedge<Retry<Deadline<Balance>>>>>>;
 
 /// A mesh of nodes, as one language model. Clones share nodes, budget and instruments.
 ///
@@ -96,10 +97,14 @@ impl Mesh {
         let nodes = Nodes::default();
         // Innermost: one attempt at one node.
         let node = Balance::new(nodes.clone());
-        // Inside retry: each attempt has its own time to the first byte.
+        // Inside retry: each attempt has its own time to the first token.
         let node = DeadlineLayer::new(config.deadline.limits()).layer(node);
+        // One budget for every extra attempt, whoever makes it.
+        let budget = config.retry.budget();
         // Outside the balancer: the next attempt may go to another node.
-        let node = RetryLayer::new(config.retry.policy()).layer(node);
+        let node = RetryLayer::new(config.retry.policy()).with_budget(budget.clone()).layer(node);
+        // Outside retry: a second node is asked while the first one repeats, and repeats itself.
+        let node = HedgeLayer::new(config.hedge.patience()).with_budget(budget).layer(node);
         // Outside retry: one search for all attempts.
         let node = memory.with_rules(config.recall.rules()).layer(node);
         // Outside all that costs time: the client waits for it too.

@@ -97,13 +97,18 @@ fn check_values(config: &Config) -> Result<(), Error> {
         return refuse("trust.origin", "an origin has 1 to 255 characters, without blanks and `+`");
     }
     let Config { mesh, canvas, sockets, server, redis, .. } = config;
-    let numbers: [(&'static str, u64, RangeInclusive<u64>); 15] = [
+    let numbers: [(&'static str, u64, RangeInclusive<u64>); 20] = [
         ("server.drain_s", server.drain_s, 0..=3_600),
         ("server.max_body_bytes", server.max_body_bytes as u64, 1_024..=1 << 30),
-        ("mesh.deadline.first_byte_ms", mesh.deadline.first_byte_ms, 1..=3_600_000),
+        ("mesh.deadline.connect_ms", mesh.deadline.connect_ms, 1..=3_600_000),
+        ("mesh.deadline.headers_ms", mesh.deadline.headers_ms, 1..=3_600_000),
+        ("mesh.deadline.first_token_ms", mesh.deadline.first_token_ms, 1..=3_600_000),
         ("mesh.deadline.between_ms", mesh.deadline.between_ms, 1..=3_600_000),
+        ("mesh.deadline.whole_ms", mesh.deadline.whole_ms, 1..=3_600_000),
         ("mesh.deadline.total_ms", mesh.deadline.total_ms, 1..=3_600_000),
         ("mesh.retry.attempts", mesh.retry.attempts.into(), 1..=10),
+        ("mesh.retry.share_pct", mesh.retry.share_pct.into(), 0..=100),
+        ("mesh.retry.reserve_tokens", mesh.retry.reserve_tokens.into(), 0..=25_000),
         ("mesh.recall.limit", mesh.recall.limit as u64, 1..=100),
         ("canvas.max_sessions", canvas.max_sessions as u64, 1..=1_000_000),
         ("canvas.max_rooms", canvas.max_rooms as u64, 1..=1_000_000),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 
 use super::load::Load;
-use crate::model::{ModelName, NodeName};
+use crate::model::{ModelName, NodeName, Tried};
 use crate::port::{AnyLlm, Llm, NodeChange, NodeSource};
 
 /// A node: its name, the models that it serves, and the way to it.
@@ -188,10 +188,13 @@ impl Nodes {
         self.table().members.iter().map(status).collect()
     }
 
-    /// Chooses a node for a model.
-    pub(super) fn pick(&self, model: &ModelName) -> Result<Route> {
+    /// Chooses a node for a model, rather one that the prompt was not given to.
+    pub(super) fn pick(&self, model: &ModelName, tried: &Tried) -> Result<Route> {
         let table = self.table();
         let (routes, now) = (table.routes(model)?, Instant::now());
+        if !tried.is_empty() {
+            return pick_another(routes, tried, now);
+        }
         let [first, second] = two_of(routes.len());
         // Two that are in: the usual case looks at no other node.
         if [first, second].iter().all(|index| routes[*index].member.load.out(now).is_none()) {
@@ -288,6 +291,24 @@ fn two_of(count: usize) -> [usize; 2] {
 
 fn cheaper<'a>(left: &'a Route, right: &'a Route, now: Instant) -> &'a Route {
     if right.member.load.cost(now) < left.member.load.cost(now) { right } else { left }
+}
+
+/// Chooses among the nodes that the prompt was not given to; if there are none, among all, unless that is forbidden.
+fn pick_another(routes: &[Route], tried: &Tried, now: Instant) -> Result<Route> {
+    let inside: Vec<_> = routes.iter().filter(|route| route.member.load.out(now).is_none()).collect();
+    let fresh: Vec<_> = inside.iter().copied().filter(|route| !tried.holds(route.member.name())).collect();
+    let among = match (fresh.is_empty(), tried.is_forbidden()) {
+        (false, _) => fresh,
+        (true, true) => {
+            return Err(
+                Error::new(Code::NoNode, "no other node serves this model").with_operation("mesh::balance")
+            );
+        }
+        (true, false) if inside.is_empty() => return last_resort(routes, now),
+        (true, false) => inside,
+    };
+    let [first, second] = two_of(among.len());
+    Ok(cheaper(among[first], among[second], now).clone())
 }
 
 /// All are left out: tries the one that comes back first, unless all asked for it.

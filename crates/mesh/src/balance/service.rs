@@ -34,10 +34,11 @@ impl Service<Prompt> for Balance {
 
     fn call(&mut self, prompt: Prompt) -> Self::Future {
         let model = prompt.head.model.clone();
-        let route = match self.nodes.pick(&model) {
+        let route = match self.nodes.pick(&model, &prompt.head.course.tried) {
             Ok(route) => route,
             Err(err) => return ResponseFuture::failed(err),
         };
+        prompt.head.course.tried.note(route.member.name());
         let (service, at_node) = route.parts();
         let prompt = match at_node {
             Some(name) => prompt.with_model(name.clone()),

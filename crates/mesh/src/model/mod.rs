@@ -1,6 +1,8 @@
 //! The values that cross the crate: prompts, answers, vectors, memories.
 
 mod answer;
+mod course;
+mod event_id;
 mod format;
 mod memory;
 mod name;
@@ -8,8 +10,11 @@ mod prompt;
 mod vector;
 
 pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, Thought, ToolCall, Usage};
+pub use self::event_id::EventId;
 pub use self::format::{Format, Formats};
 pub use self::memory::{Memory, MemoryQuery, Recalled};
 pub use self::name::{MemoryId, ModelName, NodeName, Tenant};
 pub use self::prompt::{Chat, Message, Prompt, PromptHead, Role};
 pub use self::vector::{Embedding, Texts};
+
+pub(crate) use self::course::{Course, Tried};

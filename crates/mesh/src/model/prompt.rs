@@ -7,7 +7,8 @@ use maily_errors::{Result, TraceContext};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Format, ModelName, Tenant};
+use super::course::Course;
+use super::{EventId, Format, ModelName, Tenant};
 use crate::wire;
 
 /// A prompt: what routing needs to know, and the raw body that nobody re-serializes.
@@ -60,6 +61,12 @@ pub struct PromptHead {
     pub trace: Option<TraceContext>,
     /// Whose memories may be recalled.
     pub tenant: Tenant,
+    /// Whether the events of the answer are numbered, so that a reader who lost the connection can come back.
+    pub resumable: bool,
+    /// The last event that the reader has; the answer begins behind it.
+    pub last_event: Option<EventId>,
+    /// What the layers note on the prompt while they try nodes.
+    pub(crate) course: Course,
     /// Where the value of `model` stands in the body, quotes included.
     pub(crate) model_span: Range<usize>,
     /// Where the value of `messages`, `input` or `prompt` stands in the body; empty if it is absent.
@@ -174,7 +181,7 @@ impl Prompt {
     }
 
     /// Reads the head of a changed body; what the body does not say stays.
-    fn with_body(self, body: Bytes) -> Result<Self> {
+    pub(crate) fn with_body(self, body: Bytes) -> Result<Self> {
         let format = self.head.format;
         self.with_body_of(format, body)
     }
@@ -182,8 +189,23 @@ impl Prompt {
     /// Reads the head of a body that says the same in another format; what the body does not say stays.
     pub(crate) fn with_body_of(self, format: Format, body: impl Into<Bytes>) -> Result<Self> {
         let fresh = Self::parse_as(format, body)?;
-        let PromptHead { deadline, trace, tenant, .. } = self.head;
-        Ok(Self { head: PromptHead { deadline, trace, tenant, ..fresh.head }, ..fresh })
+        let PromptHead { deadline, trace, tenant, resumable, last_event, course, .. } = self.head;
+        let head = PromptHead { deadline, trace, tenant, resumable, last_event, course, ..fresh.head };
+        Ok(Self { head, ..fresh })
+    }
+
+    /// Asks for numbered events, so that a reader who loses the connection can come back.
+    #[must_use]
+    pub fn with_event_ids(mut self) -> Self {
+        self.head.resumable = true;
+        self
+    }
+
+    /// Asks for what comes behind an event; the prompt must be the one that the stream answered.
+    #[must_use]
+    pub fn with_last_event(mut self, id: EventId) -> Self {
+        self.head.last_event = Some(id);
+        self.with_event_ids()
     }
 
     /// Sets when the answer is no longer wanted.

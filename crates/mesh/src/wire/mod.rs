@@ -10,6 +10,7 @@ mod json;
 mod read;
 mod splice;
 mod sse;
+mod token;
 
 pub use self::decode::Deltas;
 pub use self::encode::{Chunks, DONE, answer, error_event, error_event_of, error_type};
@@ -19,6 +20,7 @@ pub use self::sse::{SseDecoder, SseEvent};
 pub(crate) use self::encode::write_request;
 pub(crate) use self::read::{last_user_text, read_chat, read_head};
 pub(crate) use self::splice::{splice_model, splice_stream, splice_system};
+pub(crate) use self::token::says_something;
 
 #[cfg(test)]
 mod tests;

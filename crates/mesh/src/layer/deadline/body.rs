@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -8,9 +9,9 @@ use maily_errors::Result;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Limits;
-use super::future::too_late;
+use super::phase::Wait;
 use crate::body::Body;
+use crate::wire;
 
 pin_project! {
     /// A body that ends with an error when it is silent for too long.
@@ -18,17 +19,20 @@ pin_project! {
         body: Option<Body>,
         #[pin]
         sleep: Sleep,
-        limits: Limits,
+        wait: Wait,
+        // None for an answer in one piece, which has no tokens to wait for.
+        between: Option<Duration>,
         total: Option<Instant>,
         begun: bool,
-        // Whether the timer stands at the limit of the chunk that is waited for.
+        // Whether `wait` is about the chunk that is waited for.
         armed: bool,
     }
 }
 
 impl Watched {
-    pub(super) fn new(body: Body, limits: Limits, total: Option<Instant>, first: Instant) -> Self {
-        Self { body: Some(body), sleep: sleep_until(first), limits, total, begun: false, armed: true }
+    pub(super) fn new(body: Body, wait: Wait, between: Option<Duration>, total: Option<Instant>) -> Self {
+        let sleep = sleep_until(wait.until);
+        Self { body: Some(body), sleep, wait, between, total, begun: false, armed: true }
     }
 }
 
@@ -39,20 +43,31 @@ impl Stream for Watched {
         let mut this = self.project();
         let Some(body) = this.body else { return Poll::Ready(None) };
         if let Poll::Ready(item) = Pin::new(body).poll_next(cx) {
-            (*this.begun, *this.armed) = (true, false);
+            if let (Some(Ok(chunk)), Some(_)) = (&item, *this.between) {
+                *this.begun = *this.begun || wire::says_something(chunk);
+                // A comment keeps a connection alive, not an answer.
+                let counts = *this.begun && !chunk.starts_with(b":");
+                *this.armed = *this.armed && !counts;
+            }
             return Poll::Ready(item);
         }
-        if !*this.armed {
+        if let (false, Some(between)) = (*this.armed, *this.between) {
             // Set when the reader begins to wait, so that a slow reader is not the node's fault; and a
             // chunk that is there already costs no look at the clock.
-            let next = Instant::now() + this.limits.between;
-            this.sleep.as_mut().reset(this.total.map_or(next, |total| total.min(next)));
+            *this.wait = Wait::new("between tokens", Instant::now() + between, *this.total);
             *this.armed = true;
+            if this.wait.until < this.sleep.deadline() {
+                this.sleep.as_mut().reset(this.wait.until);
+            }
         }
-        this.sleep.poll(cx).map(|()| {
-            let phase = if *this.begun { "between chunks" } else { "first byte" };
-            *this.body = None;
-            Some(Err(too_late(phase)))
-        })
+        // The timer mostly stands at an earlier limit that was met; moving it for each token costs more.
+        loop {
+            ready!(this.sleep.as_mut().poll(cx));
+            if this.wait.until <= this.sleep.deadline() {
+                *this.body = None;
+                return Poll::Ready(Some(Err(this.wait.error())));
+            }
+            this.sleep.as_mut().reset(this.wait.until);
+        }
     }
 }

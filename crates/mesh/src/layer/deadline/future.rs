@@ -2,12 +2,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::Result;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
 use super::body::Watched;
+use super::phase::Wait;
 use crate::body::Body;
 use crate::model::Completion;
 
@@ -19,16 +20,23 @@ pin_project! {
         inner: F,
         #[pin]
         sleep: Sleep,
+        wait: Wait,
         limits: Limits,
         total: Option<Instant>,
+        start: Instant,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, limits: Limits, total: Option<Instant>) -> Self {
-        let first = Instant::now() + limits.first_byte;
-        let sleep = sleep_until(total.map_or(first, |total| total.min(first)));
-        Self { inner, sleep, limits, total }
+    pub(super) fn new(inner: F, limits: Limits, streamed: bool, total: Option<Instant>) -> Self {
+        let start = Instant::now();
+        let wait = if streamed {
+            Wait::new("headers", start + limits.headers, total)
+        } else {
+            // Its head comes when the model has said everything.
+            Wait::new("whole answer", start + limits.whole, total)
+        };
+        Self { inner, sleep: sleep_until(wait.until), wait, limits, total, start }
     }
 }
 
@@ -42,18 +50,17 @@ where
         let this = self.project();
         // Inner first: an answer that is ready at the deadline still counts.
         if let Poll::Ready(answer) = this.inner.poll(cx) {
-            let (limits, total, first) = (*this.limits, *this.total, this.sleep.deadline());
-            return Poll::Ready(answer.map(|Completion { head, body }| Completion {
-                head,
-                body: Body::stream(Watched::new(body, limits, total, first)),
+            return Poll::Ready(answer.map(|Completion { head, body }| {
+                let (limits, total, start) = (*this.limits, *this.total, *this.start);
+                let watched = if head.streamed {
+                    let wait = Wait::new("first token", start + limits.first_token, total);
+                    Watched::new(body, wait, Some(limits.between), total)
+                } else {
+                    Watched::new(body, Wait::new("whole answer", start + limits.whole, total), None, total)
+                };
+                Completion { head, body: Body::stream(watched) }
             }));
         }
-        this.sleep.poll(cx).map(|()| Err(too_late("first byte")))
+        this.sleep.poll(cx).map(|()| Err(this.wait.error()))
     }
-}
-
-pub(super) fn too_late(phase: &'static str) -> Error {
-    Error::new(Code::Timeout, "the node was silent for too long")
-        .with_operation("mesh::deadline")
-        .with_context("phase", Public(phase))
 }

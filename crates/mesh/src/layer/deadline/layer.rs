@@ -4,19 +4,28 @@ use tower_layer::Layer;
 
 use super::Deadline;
 
-/// How long a node may be silent.
+/// How long a node may be silent, phase by phase. The prompt's own deadline bounds them all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// From the call to the first byte of the body.
-    pub first_byte: Duration,
-    /// From one chunk of the body to the next.
+    /// From the call to the head of a streamed answer.
+    pub headers: Duration,
+    /// From the call to the first token of a streamed answer.
+    pub first_token: Duration,
+    /// From one token of a stream to the next.
     pub between: Duration,
+    /// From the call to the end of an answer that comes as one object.
+    pub whole: Duration,
 }
 
 impl Default for Limits {
-    /// 60 s to the first byte, 30 s between chunks.
+    /// 30 s to the head, 60 s to the first token, 30 s between tokens, 300 s for an answer in one piece.
     fn default() -> Self {
-        Self { first_byte: Duration::from_secs(60), between: Duration::from_secs(30) }
+        Self {
+            headers: Duration::from_secs(30),
+            first_token: Duration::from_secs(60),
+            between: Duration::from_secs(30),
+            whole: Duration::from_secs(300),
+        }
     }
 }
 

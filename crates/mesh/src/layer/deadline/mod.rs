@@ -1,7 +1,9 @@
 //! Middleware that leaves a node which is silent for too long.
 //!
-//! Three limits: to the first byte, between two chunks, and in all. The last one is the deadline of
-//! the prompt, so it covers every attempt of a retry layer above.
+//! A stream has three limits: to its head, to its first token, and between two tokens. A role, a comment
+//! or a ping is no token, so a node that only keeps the connection alive is left too. An answer that comes as
+//! one object has one limit. The deadline of the prompt bounds them all and covers every attempt of a
+//! retry layer above. The time to connect belongs to the adapter, which makes connections.
 //!
 //! # Differences from `tower::timeout`
 //!
@@ -11,7 +13,7 @@
 //!
 //! # Order
 //!
-//! Inside retry each attempt has its own time to the first byte. Outside, one slow node uses up the
+//! Inside retry each attempt has its own time to the first token. Outside, one slow node uses up the
 //! time of all.
 //!
 //! # Examples
@@ -26,7 +28,7 @@
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
 //! let silent = Scripted::new([Step::Hang]);
-//! let limits = Limits { first_byte: Duration::from_secs(5), ..Limits::default() };
+//! let limits = Limits { whole: Duration::from_secs(5), ..Limits::default() };
 //!
 //! let err = DeadlineLayer::new(limits).layer(silent).oneshot(Prompt::text("m", "Hi")?).await.unwrap_err();
 //!
@@ -37,6 +39,7 @@
 mod body;
 mod future;
 mod layer;
+mod phase;
 mod service;
 
 pub use self::future::ResponseFuture;

@@ -34,7 +34,7 @@ where
     }
 
     fn call(&mut self, prompt: Prompt) -> Self::Future {
-        let total = prompt.head.deadline;
-        ResponseFuture::new(self.inner.call(prompt), self.limits, total)
+        let (streamed, total) = (prompt.head.stream, prompt.head.deadline);
+        ResponseFuture::new(self.inner.call(prompt), self.limits, streamed, total)
     }
 }

@@ -4,13 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use maily_errors::retry::{self, Budget, Decision};
+use maily_errors::retry::{self, Decision};
 use maily_errors::{Error, Result};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 use tower_service::Service;
 
-use super::Policy;
+use super::{Budget, Policy};
 use crate::model::{Completion, Prompt};
 
 pin_project! {
@@ -33,7 +33,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F> {
         Called { #[pin] future: F },
-        Peeking { answer: Option<Completion> },
+        Beginning { answer: Option<Completion> },
         Waiting { #[pin] sleep: Sleep },
         Ready,
     }
@@ -61,15 +61,18 @@ where
             let failed = match this.state.as_mut().project() {
                 StateProjection::Called { future } => match ready!(future.poll(cx)) {
                     Ok(answer) => {
-                        this.state.set(State::Peeking { answer: Some(answer) });
+                        this.state.set(State::Beginning { answer: Some(answer) });
                         continue;
                     }
                     Err(err) => err,
                 },
-                StateProjection::Peeking { answer } => {
-                    let body = &mut answer.as_mut().expect("polled after it was ready").body;
-                    match ready!(body.poll_peek(cx)) {
-                        Ok(()) => return Poll::Ready(Ok(answer.take().expect("just looked at"))),
+                StateProjection::Beginning { answer } => {
+                    let Completion { head, body } = answer.as_mut().expect("polled after it was ready");
+                    match ready!(body.poll_begin(head.streamed, cx)) {
+                        Ok(()) => {
+                            this.budget.pay_in(Budget::cost(&this.prompt.head));
+                            return Poll::Ready(Ok(answer.take().expect("just looked at")));
+                        }
                         Err(err) => err,
                     }
                 }
@@ -89,12 +92,13 @@ where
                 },
             };
             match wait(&failed, *this.attempt, this.policy, this.prompt.head.deadline) {
-                Some(delay) if this.budget.take() => {
+                Some(delay) if this.budget.take(Budget::cost(&this.prompt.head)) => {
                     tracing::debug!(
                         attempt = *this.attempt,
                         code = failed.code().name(),
                         "repeats the prompt"
                     );
+                    metrics::counter!("maily_mesh_retries_total").increment(1);
                     this.state.set(State::Waiting { sleep: sleep(delay) });
                 }
                 _ => return Poll::Ready(Err(failed.into_persistent())),

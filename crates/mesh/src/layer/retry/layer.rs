@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use maily_errors::retry::Budget;
 use tower_layer::Layer;
 
-use super::Retry;
+use super::{Budget, Retry};
 
 /// When and how often to repeat.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,7 +31,14 @@ impl RetryLayer {
     /// Creates a layer with a fresh budget.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, budget: Budget::new(SHARE, 0).with_reserve(RESERVE) }
+        Self { policy, budget: Budget::default() }
+    }
+
+    /// Spends from this budget instead, which other layers may share.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
     }
 }
 
@@ -49,8 +55,3 @@ impl<S> Layer<S> for RetryLayer {
         Retry::new(inner, self.policy, self.budget.clone())
     }
 }
-
-/// What part of the prompts may be repeated.
-const SHARE: f64 = 0.2;
-/// The repetitions that are allowed before anything was paid in.
-const RESERVE: u32 = 10;

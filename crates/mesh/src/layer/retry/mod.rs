@@ -1,13 +1,14 @@
 //! Middleware that repeats a prompt as long as nothing of its answer has been seen.
 //!
-//! It holds the answer back until its first byte is there: until then an error is repeated if
-//! [`decide`](maily_errors::retry::decide) says so; afterwards it reaches the reader. A prompt that was not answered
-//! may always be asked again, so the question whether it is idempotent does not arise.
+//! It holds the answer back until it [begins](crate::Body::poll_begin): a stream with the first token, an object
+//! when it is whole. Until then an error is repeated if [`decide`](maily_errors::retry::decide) says so, at a node
+//! that the prompt was not given to if there is one; afterwards it reaches the reader. A prompt that was not
+//! answered may always be asked again, so the question whether it is idempotent does not arise.
 //!
 //! # Differences from `maily_errors::layer::retry`
 //!
-//! - It looks into the answer: a stream that breaks off before its first byte is repeated too.
-//! - The budget is a fifth of the prompts and has no clock: a failing fleet sees at most 1.2 times the prompts.
+//! - It looks into the answer: a stream that breaks off before its first token is repeated too.
+//! - The [`Budget`] counts tokens: a failing fleet sees 1.1 times the prompts, and eight.
 //! - The last error is [persistent](maily_errors::Status::Persistent), so that a layer above does
 //!   not multiply the attempts.
 //!
@@ -29,10 +30,12 @@
 //! # Ok::<(), maily_errors::Error>(()) }).unwrap();
 //! ```
 
+mod budget;
 mod future;
 mod layer;
 mod service;
 
+pub use self::budget::Budget;
 pub use self::future::ResponseFuture;
 pub use self::layer::{Policy, RetryLayer};
 pub use self::service::Retry;

@@ -2,13 +2,12 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use maily_errors::Error;
-use maily_errors::retry::Budget;
 use tower_service::Service;
 
-use super::{Policy, ResponseFuture};
+use super::{Budget, Policy, ResponseFuture};
 use crate::model::{Completion, Prompt};
 
-/// Repeats a prompt until the first byte of its answer.
+/// Repeats a prompt until its answer begins.
 #[derive(Clone, Debug)]
 pub struct Retry<S> {
     inner: S,
@@ -36,8 +35,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, prompt: Prompt) -> Self::Future {
-        self.budget.pay_in();
+    fn call(&mut self, mut prompt: Prompt) -> Self::Future {
+        prompt.head.course.tried.track();
+        if !prompt.head.course.extra {
+            self.budget.pay_in(Budget::cost(&prompt.head));
+        }
         let next = self.inner.clone();
         let inner = mem::replace(&mut self.inner, next);
         ResponseFuture::new(inner, prompt, self.policy, self.budget.clone())

@@ -7,10 +7,14 @@ use tower::{Layer, ServiceExt};
 
 use super::{Policy, RetryLayer};
 use crate::memory::{Scripted, Step};
-use crate::model::Prompt;
+use crate::model::{Message, Prompt};
 
 fn prompt() -> Prompt {
     Prompt::text("m", "Hi").unwrap()
+}
+
+fn streamed() -> Prompt {
+    Prompt::chat("m", &[Message::user("Hi")], true).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -34,7 +38,7 @@ async fn permanent_errors_are_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_fails_before_its_first_byte_is_repeated() {
+async fn body_that_fails_before_it_begins_is_repeated() {
     let node = Scripted::new([Step::Cut(String::new()), Step::Answer("whole".into())]);
 
     let answer = RetryLayer::default().layer(node.clone()).oneshot(prompt()).await.unwrap();
@@ -44,9 +48,9 @@ async fn body_that_fails_before_its_first_byte_is_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_fails_after_its_first_byte_is_not_repeated() {
+async fn body_that_fails_after_it_began_is_not_repeated() {
     let node = Scripted::new([Step::Cut("half".into()), Step::Answer("whole".into())]);
-    let answer = RetryLayer::default().layer(node.clone()).oneshot(prompt()).await.unwrap();
+    let answer = RetryLayer::default().layer(node.clone()).oneshot(streamed()).await.unwrap();
 
     let err = answer.body.try_collect::<Vec<_>>().await.unwrap_err();
 
@@ -94,6 +98,51 @@ async fn fleet_that_fails_sees_few_more_calls_than_prompts() {
         layer.layer(node.clone()).oneshot(prompt()).await.unwrap_err();
     }
 
-    // A fifth for each prompt, and the reserve of ten.
-    assert_eq!(node.calls(), 1000 + 200 + 10);
+    println!("1000 prompts at a fleet that fails: {} calls", node.calls());
+    // A tenth for each prompt, and the reserve of eight; the last one may overdraw.
+    assert!(node.calls() <= 1000 + 100 + 10, "{}", node.calls());
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_prompts_at_a_fleet_that_fails_are_at_most_a_fifth_more() {
+    let node = Scripted::new([Step::Fail(Code::NodeFailed)]);
+    let layer = RetryLayer::new(Policy::default());
+
+    for _ in 0..100 {
+        layer.layer(node.clone()).oneshot(prompt()).await.unwrap_err();
+    }
+
+    assert!(node.calls() <= 120, "{}", node.calls());
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_prompt_leaves_a_debt_that_short_ones_pay_back() {
+    let long = Prompt::text("m", "x".repeat(4 * 32_000)).unwrap();
+    let node = Scripted::new([Step::Fail(Code::NodeFailed)]);
+    let layer = RetryLayer::new(Policy { attempts: 2, ..Policy::default() });
+
+    layer.layer(node.clone()).oneshot(long).await.unwrap_err();
+    assert_eq!(node.calls(), 2);
+    let mut short = 0;
+    while node.calls() == 2 + short {
+        layer.layer(node.clone()).oneshot(prompt()).await.unwrap_err();
+        short += 1;
+    }
+
+    println!("a prompt of 32,000 tokens is paid back by {short} short ones");
+    assert!((400..600).contains(&short), "{short}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_that_breaks_off_in_the_middle_is_repeated() {
+    let cut = futures_util::stream::iter([
+        Ok(bytes::Bytes::from_static(b"{\"choices\":[")),
+        Err(maily_errors::Error::new(Code::StreamCut, "cut")),
+    ]);
+    let mut body = crate::Body::stream(cut);
+
+    let err = std::future::poll_fn(|cx| body.poll_begin(false, cx)).await.unwrap_err();
+
+    assert_eq!(err.code(), Code::StreamCut);
+    assert!(futures_util::StreamExt::next(&mut body).await.is_none());
 }

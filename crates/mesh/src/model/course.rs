@@ -1,0 +1,68 @@
+//! What the layers tell each other about a prompt on its way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use super::NodeName;
+
+/// The notes on a prompt: where it has been, and what of its answer the reader has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Course {
+    /// The nodes that it was given to. All attempts share it.
+    pub(crate) tried: Tried,
+    /// It is one more attempt at a prompt that the budget knows already.
+    pub(crate) extra: bool,
+    /// It ends with the beginning of the answer, which the node has to go on with.
+    pub(crate) continues: bool,
+    /// The whole events that the reader has, when the answer has to go on behind them.
+    pub(crate) told: Option<Arc<[Bytes]>>,
+}
+
+/// The nodes that a prompt was given to; nothing as long as nobody tracks them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tried(Option<Arc<Shared>>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    names: Mutex<SmallVec<[NodeName; 3]>>,
+    strict: AtomicBool,
+}
+
+impl Tried {
+    /// Begins to track, unless somebody above does already.
+    pub(crate) fn track(&mut self) {
+        self.0.get_or_insert_default();
+    }
+
+    /// From now on no attempt goes to a node that was tried, not even as the last resort.
+    pub(crate) fn forbid(&self) {
+        if let Some(shared) = &self.0 {
+            shared.strict.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| shared.strict.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|shared| shared.names.lock().is_empty())
+    }
+
+    pub(crate) fn holds(&self, node: &NodeName) -> bool {
+        self.0.as_ref().is_some_and(|shared| shared.names.lock().contains(node))
+    }
+
+    pub(crate) fn note(&self, node: &NodeName) {
+        if let Some(shared) = &self.0 {
+            let mut names = shared.names.lock();
+            if !names.contains(node) {
+                names.push(node.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The number of an event, as `Last-Event-ID` carries it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use maily_errors::{Code, Error};
+
+/// The number of an event of a stream: the stream's own number, a hyphen, how many events it follows.
+///
+/// # Examples
+///
+/// ```
+/// use maily_mesh::EventId;
+///
+/// let id: EventId = "00000000000000000000000000000abc-17".parse()?;
+/// assert_eq!(id.to_string(), "00000000000000000000000000000abc-17");
+/// assert!("abc-17".parse::<EventId>().is_err());
+/// # Ok::<(), maily_errors::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct EventId {
+    pub(crate) stream: u128,
+    pub(crate) number: u32,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}-{}", self.stream, self.number)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed =
+            text.split_once('-').filter(|(stream, _)| stream.len() == 32).and_then(|(stream, number)| {
+                Some(Self { stream: u128::from_str_radix(stream, 16).ok()?, number: number.parse().ok()? })
+            });
+        parsed.ok_or_else(|| {
+            Error::new(Code::StreamGone, "this is no event of a stream of ours")
+                .with_operation("mesh::event_id")
+        })
+    }
+}

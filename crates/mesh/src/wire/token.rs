@@ -1,0 +1,67 @@
+//! What can be told of a piece of a stream without decoding it.
+
+use memchr::memmem;
+
+/// Returns whether a piece of a stream holds something that the model said, or an end.
+///
+/// A role, a comment, a ping and the opening events of the other formats say nothing. It looks for
+/// the fields of all formats, so a piece that is split inside one is missed; it is asked only until
+/// it says yes, and only a clock hangs on the answer.
+pub(crate) fn says_something(piece: &[u8]) -> bool {
+    memmem::find(piece, b"[DONE]").is_some()
+        || memmem::find(piece, b"\"error\"").is_some()
+        || SPOKEN
+            .iter()
+            .any(|field| memmem::find_iter(piece, field).any(|at| has_text(&piece[at + field.len()..])))
+}
+
+/// The fields that hold what is said, in chat, completions, responses and messages; then why it ended.
+const SPOKEN: [&[u8]; 10] = [
+    b"\"content\"",
+    b"\"delta\"",
+    b"\"text\"",
+    b"\"reasoning_content\"",
+    b"\"reasoning\"",
+    b"\"thinking\"",
+    b"\"arguments\"",
+    b"\"partial_json\"",
+    b"\"finish_reason\"",
+    b"\"stop_reason\"",
+];
+
+/// Whether the value behind a field's name is a text of at least one character.
+fn has_text(rest: &[u8]) -> bool {
+    let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+    matches!(value, Some([b'"', next, ..]) if *next != b'"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_something;
+
+    #[test]
+    fn only_what_the_model_says_is_something() {
+        for silent in [
+            &br#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#[..],
+            b": keep-alive\n\n",
+            b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+            br#"data: {"type":"message_start","message":{"content":[],"stop_reason":null}}"#,
+            br#"data: {"type":"content_block_start","content_block":{"type":"text","text":""}}"#,
+            b"",
+        ] {
+            assert!(!says_something(silent), "{}", String::from_utf8_lossy(silent));
+        }
+        for said in [
+            &br#"data: {"choices":[{"delta":{"content":"H"}}]}"#[..],
+            br#"data: {"choices": [{"delta": {"content": "H"}}]}"#,
+            br#"data: {"choices":[{"delta":{"reasoning_content":"H"}}]}"#,
+            br#"data: {"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
+            br#"data: {"type":"response.output_text.delta","delta":"H"}"#,
+            br#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"H"}}"#,
+            br#"data: {"error":{"message":"x"}}"#,
+            b"data: [DONE]\n\n",
+        ] {
+            assert!(says_something(said), "{}", String::from_utf8_lossy(said));
+        }
+    }
+}
