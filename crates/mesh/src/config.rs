@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::layer::deadline::Limits;
 use crate::layer::hedge::Patience;
 use crate::layer::memory::Rules;
+use crate::layer::resume::Rules as Continue;
 use crate::layer::retry::{Budget, Policy};
 use crate::model::{ModelName, NodeName};
 
@@ -38,6 +39,8 @@ pub struct MeshConfig {
     pub nodes: Vec<NodeConfig>,
     /// What is worth recalling.
     pub recall: RecallConfig,
+    /// How far to continue a stream that breaks off.
+    pub resume: ResumeConfig,
     /// When and how often to repeat.
     pub retry: RetryConfig,
 }
@@ -74,6 +77,17 @@ pub struct RetryConfig {
     pub share_pct: u32,
     /// The tokens that extra attempts may cost before anything was paid in, at most 25,000.
     pub reserve_tokens: u32,
+}
+
+/// How far to continue a stream that breaks off.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct ResumeConfig {
+    /// The most continuations of one stream; 0 never continues.
+    pub attempts: u32,
+    /// The longest text that is continued, in bytes.
+    pub max_bytes: usize,
 }
 
 /// When to ask a second node, because the first one is slow to begin.
@@ -184,6 +198,19 @@ impl Default for RetryConfig {
     fn default() -> Self {
         let Policy { attempts, .. } = Policy::default();
         Self { attempts, max_wait_ms: 2000, share_pct: 10, reserve_tokens: 4_000 }
+    }
+}
+
+impl Default for ResumeConfig {
+    fn default() -> Self {
+        let Continue { attempts, max_bytes } = Continue::default();
+        Self { attempts, max_bytes }
+    }
+}
+
+impl ResumeConfig {
+    pub(crate) const fn rules(self) -> Continue {
+        Continue { attempts: self.attempts, max_bytes: self.max_bytes }
     }
 }
 

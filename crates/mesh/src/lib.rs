@@ -14,11 +14,13 @@ mod service;
 pub mod wire;
 
 pub use self::body::{Body, Watch};
-pub use self::config::{DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, RetryConfig};
+pub use self::config::{
+    DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, ResumeConfig, RetryConfig,
+};
 pub use self::model::{
-    Answer, Chat, Completion, CompletionHead, Delta, Embedding, EventId, FinishReason, Format, Formats, Memory,
-    MemoryId, MemoryQuery, Message, ModelName, NodeName, Prompt, PromptHead, Recalled, Role, Tenant, Texts,
-    Thought, ToolCall, Usage,
+    Answer, Chat, Completion, CompletionHead, Delta, Embedding, EventId, FinishReason, Format, Formats,
+    Memory, MemoryId, MemoryQuery, Message, ModelName, NodeName, Prompt, PromptHead, Recalled, Role, Tenant,
+    Texts, Thought, ToolCall, Usage,
 };
 pub use self::port::{AnyEmbed, AnyLlm, Embed, Llm, NodeChange, NodeSource, Recall};
 pub use self::registry::Registry;

@@ -19,6 +19,7 @@ use crate::layer::deadline::{Deadline, DeadlineLayer};
 use crate::layer::hedge::{Hedge, HedgeLayer};
 use crate::layer::memory::{MemoryLayer, Remember};
 use crate::layer::meter::{Meter, MeterLayer};
+use crate::layer::resume::{Resume, ResumeLayer};
 use crate::layer::retry::{Retry, RetryLayer};
 use crate::layer::trace::{Trace, TraceLayer};
 use crate::model::{Completion, Prompt};
@@ -26,7 +27,7 @@ use crate::port::Recall;
 use crate::registry::Registry;
 
 /// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
-type Stack = Trace<Meter<Remember<Hedge<Retry<Deadline<Balance>>>>>>;
+type Stack = Trace<Meter<Remember<Resume<Hedge<Retry<Deadline<Balance>>>>>>>;
 
 /// A mesh of nodes, as one language model. Clones share nodes, budget and instruments.
 ///
@@ -104,7 +105,9 @@ impl Mesh {
         // Outside the balancer: the next attempt may go to another node.
         let node = RetryLayer::new(config.retry.policy()).with_budget(budget.clone()).layer(node);
         // Outside retry: a second node is asked while the first one repeats, and repeats itself.
-        let node = HedgeLayer::new(config.hedge.patience()).with_budget(budget).layer(node);
+        let node = HedgeLayer::new(config.hedge.patience()).with_budget(budget.clone()).layer(node);
+        // Outside all that choose a node: it goes on with whichever they choose next.
+        let node = ResumeLayer::new(config.resume.rules()).with_budget(budget).layer(node);
         // Outside retry: one search for all attempts.
         let node = memory.with_rules(config.recall.rules()).layer(node);
         // Outside all that costs time: the client waits for it too.

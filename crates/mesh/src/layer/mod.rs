@@ -4,5 +4,6 @@ pub mod deadline;
 pub mod hedge;
 pub mod memory;
 pub mod meter;
+pub mod resume;
 pub mod retry;
 pub mod trace;

@@ -1,0 +1,246 @@
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use maily_errors::{Code, Error, Public, Result};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use super::Rules;
+use super::chat::{self, Joint};
+use super::framer::{Framer, malformed};
+use super::told::Told;
+use crate::body::Body;
+use crate::layer::retry::Budget;
+use crate::model::{Completion, NodeName, Prompt, Tried};
+use crate::wire::{DONE, SseDecoder};
+
+pin_project! {
+    /// The stream of one node, then of the next one: one answer for the reader.
+    pub(super) struct Resumed<S>
+    where
+        S: Service<Prompt>,
+    {
+        inner: S,
+        prompt: Prompt,
+        budget: Budget,
+        attempts: u32,
+        told: Told,
+        node: Option<NodeName>,
+        body: Option<Body>,
+        framer: Framer,
+        // For the stream of a second node.
+        joint: Option<(Joint, SseDecoder)>,
+        // What ends the stream once the events before it have passed.
+        fault: Option<Error>,
+        #[pin]
+        asking: Option<Oneshot<S, Prompt>>,
+    }
+}
+
+impl<S> Resumed<S>
+where
+    S: Service<Prompt, Response = Completion, Error = Error> + Clone,
+{
+    pub(super) fn new(inner: S, prompt: Prompt, rules: Rules, budget: Budget) -> Self {
+        let mut told = Told::new(prompt.head.format, rules.max_bytes);
+        prompt
+            .head
+            .course
+            .told
+            .iter()
+            .flat_map(|chunks| chunks.iter())
+            .for_each(|chunk| told.keep(chunk.clone()));
+        Self {
+            inner,
+            prompt,
+            budget,
+            attempts: rules.attempts,
+            told,
+            node: None,
+            body: None,
+            framer: Framer::default(),
+            joint: None,
+            fault: None,
+            asking: None,
+        }
+    }
+
+    /// Writes the prompt for a reader who has the beginning of the answer already.
+    pub(super) fn go_on(&mut self) -> Result<Prompt> {
+        let story = self.told.story();
+        let next = chat::ask(&self.prompt, story).map_err(|hurdle| {
+            Error::new(Code::StreamGone, "the answer cannot be continued")
+                .with_operation("mesh::resume")
+                .with_context("resume", Public(hurdle))
+        })?;
+        self.joint = Some((Joint::new(story), SseDecoder::default()));
+        Ok(next)
+    }
+
+    /// Begins with the stream of a node.
+    pub(super) fn begin(&mut self, node: Option<NodeName>, body: Body) {
+        (self.node, self.body) = (node, Some(body));
+    }
+}
+
+impl<S> Stream for Resumed<S>
+where
+    S: Service<Prompt, Response = Completion, Error = Error> + Clone,
+{
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let mut this = self.as_mut().project();
+            if let Some(asking) = this.asking.as_mut().as_pin_mut() {
+                match ready!(asking.poll(cx)) {
+                    Ok(answer) => match self.as_mut().join(answer) {
+                        Some(marker) => return Poll::Ready(Some(Ok(marker))),
+                        None => continue,
+                    },
+                    Err(err) => {
+                        this.asking.set(None);
+                        *this.fault = Some(err);
+                    }
+                }
+            }
+            if let Some(err) = this.fault.take() {
+                *this.body = None;
+                match self.as_mut().cut(err) {
+                    // Another node is asked.
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(item) => return Poll::Ready(item),
+                }
+            }
+            let Some(body) = this.body else { return Poll::Ready(None) };
+            match ready!(Pin::new(body).poll_next(cx)) {
+                Some(Ok(chunk)) => {
+                    let framed = this.framer.push(chunk);
+                    *this.fault = framed.fault;
+                    let whole = match this.joint {
+                        None => framed.whole,
+                        Some((joint, decoder)) => {
+                            let (whole, fault) = translate(joint, decoder, &framed.whole);
+                            *this.fault = fault.or(this.fault.take());
+                            whole
+                        }
+                    };
+                    if !whole.is_empty() {
+                        this.told.keep(whole.clone());
+                        return Poll::Ready(Some(Ok(whole)));
+                    }
+                }
+                Some(Err(err)) => *this.fault = Some(err),
+                None if this.framer.is_inside() => {
+                    *this.fault = Some(malformed("the stream ends inside an event"))
+                }
+                None => {
+                    *this.body = None;
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+}
+
+impl<S> Resumed<S>
+where
+    S: Service<Prompt, Response = Completion, Error = Error> + Clone,
+{
+    /// The stream broke off. Asks another node for the rest, or returns how the stream ends.
+    fn cut(self: Pin<&mut Self>, err: Error) -> ControlFlow<Option<Result<Bytes>>> {
+        let mut this = self.project();
+        let story = this.told.story();
+        if story.done {
+            return ControlFlow::Break(None);
+        }
+        if story.finished {
+            // The reader has all of the text and why it ended; only the last line is missing.
+            this.told.keep(DONE);
+            return ControlFlow::Break(Some(Ok(DONE)));
+        }
+        let cost = Budget::cost(&this.prompt.head);
+        if this.joint.is_some() {
+            // A stream that was cut once is not the fleet's fault; what it is continued with has to hold.
+            this.budget.charge(cost);
+        }
+        let late = this.prompt.head.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let next = if !is_cut(err.code()) {
+            Err("this failure")
+        } else if *this.attempts == 0 {
+            Err("attempts")
+        } else if late {
+            Err("deadline")
+        } else if !this.budget.is_open() {
+            Err("budget")
+        } else {
+            chat::ask(this.prompt, story)
+        };
+        match next {
+            Err(hurdle) => ControlFlow::Break(Some(Err(err.with_context("resume", Public(hurdle))))),
+            Ok(mut next) => {
+                tracing::debug!(
+                    code = err.code().name(),
+                    after = story.tokens,
+                    "asks another node for the rest"
+                );
+                metrics::counter!("maily_mesh_resumed_total").increment(1);
+                *this.joint = Some((Joint::new(story), SseDecoder::default()));
+                *this.framer = Framer::default();
+                *this.attempts -= 1;
+                let course = &mut next.head.course;
+                course.extra = true;
+                course.tried = Tried::default();
+                course.tried.track();
+                this.node.iter().for_each(|node| course.tried.note(node));
+                this.asking.set(Some(Oneshot::new(this.inner.clone(), next)));
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    /// Another node answers: tells the reader, in a comment that event streams allow and clients read over.
+    fn join(self: Pin<&mut Self>, answer: Completion) -> Option<Bytes> {
+        let mut this = self.project();
+        this.asking.set(None);
+        if !answer.head.streamed {
+            *this.fault = Some(malformed("the continuation is no stream"));
+            return None;
+        }
+        *this.node = answer.head.node;
+        *this.body = Some(answer.body);
+        let node = this.node.as_ref().map_or("", NodeName::as_str);
+        let marker = serde_json::json!({ "after": this.told.story().tokens, "node": node });
+        Some(format!(": mesh.resumed {marker}\n\n").into())
+    }
+}
+
+/// Whether the node failed, and not the prompt.
+const fn is_cut(code: Code) -> bool {
+    matches!(
+        code,
+        Code::AnswerIncomplete
+            | Code::NodeFailed
+            | Code::NodeThrottled
+            | Code::NodeUnreachable
+            | Code::StreamCut
+            | Code::StreamMalformed
+            | Code::Timeout
+    )
+}
+
+/// Turns whole events of a continuation into events of the answer.
+fn translate(joint: &mut Joint, decoder: &mut SseDecoder, events: &[u8]) -> (Bytes, Option<Error>) {
+    let mut out = Vec::with_capacity(events.len());
+    let mut fault = decoder.push(events).err();
+    while let (None, Some(event)) = (&fault, decoder.next()) {
+        fault = joint.event(&event, &mut out).err();
+    }
+    (out.into(), fault)
+}

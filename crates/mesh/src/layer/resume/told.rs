@@ -1,0 +1,93 @@
+use bytes::Bytes;
+use maily_errors::Result;
+
+use super::chat;
+use crate::model::Format;
+use crate::wire::SseDecoder;
+
+/// What the reader has of a stream. The chunks are kept as they are; nobody decodes them on the good path.
+#[derive(Debug)]
+pub(super) struct Told {
+    chunks: Vec<Bytes>,
+    bytes: usize,
+    story: Story,
+    max_bytes: usize,
+}
+
+/// What the chunks say.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    /// The text of the first choice.
+    pub(super) text: String,
+    /// How many events had text: as many tokens, at nodes that send each token when it is there.
+    pub(super) tokens: u32,
+    /// The identity of the answer, which every event of it repeats.
+    pub(super) identity: Option<Identity>,
+    /// Why it cannot be continued.
+    pub(super) hurdle: Option<&'static str>,
+    /// Whether it says why it ended.
+    pub(super) finished: bool,
+    /// Whether it says that nothing follows.
+    pub(super) done: bool,
+}
+
+/// The values of `id`, `created` and `model`, as they are written.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) id: String,
+    pub(super) created: String,
+    pub(super) model: String,
+}
+
+impl Told {
+    pub(super) fn new(format: Format, max_bytes: usize) -> Self {
+        let hurdle = (format != Format::Chat).then_some("this format");
+        Self { chunks: Vec::new(), bytes: 0, story: Story { hurdle, ..Story::default() }, max_bytes }
+    }
+
+    /// Keeps whole events. O(1) until [`KEPT`] bytes are there, then they are read and let go.
+    pub(super) fn keep(&mut self, chunk: Bytes) {
+        if self.story.hurdle.is_some() {
+            return;
+        }
+        self.bytes += chunk.len();
+        self.chunks.push(chunk);
+        if self.bytes > KEPT {
+            self.digest();
+        }
+    }
+
+    /// Reads what was kept.
+    pub(super) fn story(&mut self) -> &Story {
+        self.digest();
+        &self.story
+    }
+
+    fn digest(&mut self) {
+        self.bytes = 0;
+        let chunks = std::mem::take(&mut self.chunks);
+        if read(&chunks, &mut self.story).is_err() {
+            self.story.hurdle = Some("a stream that cannot be read");
+        }
+        if self.story.text.len() > self.max_bytes {
+            self.story.hurdle = Some("an answer over the limit");
+        }
+        if self.story.hurdle.is_some() {
+            self.story.text = String::new();
+        }
+    }
+}
+
+fn read(chunks: &[Bytes], story: &mut Story) -> Result<()> {
+    let mut decoder = SseDecoder::default();
+    for chunk in chunks {
+        decoder.push(chunk)?;
+        while let Some(event) = decoder.next() {
+            chat::read(&event, story)?;
+        }
+    }
+    Ok(())
+}
+
+/// The chunks that are kept by reference, in bytes: some 300 tokens. They pin the buffers that they arrived in.
+const KEPT: usize = 64 * 1024;
