@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use maily_errors::{Error, Result};
-use maily_mesh::{Body, Completion, Prompt};
+use maily_mesh::wire::Ending;
+use maily_mesh::{Body, Completion, Format, Prompt};
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
-use crate::body::{self, Upstream};
-use crate::codec::{self, Fields};
+use crate::body::Upstream;
+use crate::codec::{self, Fields, Heads};
 use crate::config::Settings;
 use crate::error;
 use crate::http1::{Client, Head, Incoming, Sending};
@@ -23,13 +23,13 @@ use crate::http1::{Client, Head, Incoming, Sending};
 #[derive(Clone)]
 pub struct OpenAi {
     client: Arc<Client>,
-    head: Bytes,
+    heads: Arc<Heads>,
 }
 
 impl OpenAi {
     pub(crate) fn new(settings: Settings) -> Self {
-        let Settings { target, patience, head } = settings;
-        Self { client: Client::new(target, patience), head }
+        let Settings { target, patience, heads } = settings;
+        Self { client: Client::new(target, patience), heads: Arc::new(heads) }
     }
 }
 
@@ -43,20 +43,21 @@ impl Service<Prompt> for OpenAi {
     }
 
     fn call(&mut self, prompt: Prompt) -> Self::Future {
-        let request = codec::request(self.head.clone(), &prompt);
-        ResponseFuture { state: State::Sent(self.client.send(request)) }
+        let request = codec::request(&self.heads, &prompt);
+        ResponseFuture { format: prompt.head.format, state: State::Sent(self.client.send(request)) }
     }
 }
 
 impl fmt::Debug for OpenAi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the head: the key is in it.
+        // Not the heads: the key is in them.
         f.debug_struct("OpenAi").field("client", &self.client).finish_non_exhaustive()
     }
 }
 
 /// The future of [`OpenAi`]. Dropping it closes the connection, which aborts the call.
 pub struct ResponseFuture {
+    format: Format,
     state: State,
 }
 
@@ -74,7 +75,9 @@ impl Future for ResponseFuture {
         loop {
             match &mut this.state {
                 State::Sent(sending) => match ready!(Pin::new(sending).poll(cx)) {
-                    Ok((head, body)) if head.status.is_success() => return Poll::Ready(pass(head, body, cx)),
+                    Ok((head, body)) if head.status.is_success() => {
+                        return Poll::Ready(pass(this.format, head, body, cx));
+                    }
                     Ok((head, body)) => {
                         let (reason, patience) = (Vec::new(), Box::pin(sleep(REASON_TIME)));
                         this.state = State::Refused { head, body: Box::new(body), reason, patience };
@@ -99,20 +102,22 @@ impl Future for ResponseFuture {
     }
 }
 
-fn pass(head: Head<Fields>, mut body: Incoming, cx: &mut Context<'_>) -> Result<Completion> {
+fn pass(format: Format, head: Head<Fields>, mut body: Incoming, cx: &mut Context<'_>) -> Result<Completion> {
     let fields = head.headers;
     let streamed = fields.is_stream()?;
+    let mut ending = Ending::new(format, streamed);
     let body = if body.is_whole()
         && let Poll::Ready(Some(Ok(piece))) = body.poll_piece(cx)
     {
-        if !body::is_whole(&piece, streamed) {
+        // All of it came with its head: no more polls.
+        if !ending.is_whole_with(&piece) {
             return Err(error::without_end());
         }
         Body::full(piece)
     } else {
-        Body::stream(Upstream::new(body, streamed))
+        Body::stream(Upstream::new(body, ending))
     };
-    let mut completion = Completion::new(streamed, body);
+    let mut completion = Completion::new(streamed, body).with_format(format);
     completion.head.headers = fields.passed_on;
     Ok(completion)
 }

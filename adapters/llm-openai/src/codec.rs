@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use maily_errors::Result;
-use maily_mesh::Prompt;
+use maily_mesh::{Format, Prompt};
 use serde::Deserialize;
 
 use crate::error;
@@ -14,33 +14,60 @@ use crate::http1::{Headers, Request};
 
 /// How much of a refusal is read.
 pub(crate) const MAX_REASON_BYTES: usize = 16 * 1024;
+/// Enough for what one request has of its own.
+const OWN_BYTES: usize = 160;
 /// How much of a refusal is shown.
 const MAX_REASON_CHARS: usize = 300;
 
-/// The part of a head that every request has.
-pub(crate) fn fixed_head(path: &str, host: &str, key: Option<&str>) -> Bytes {
-    let mut head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: maily/{}\r\ncontent-type: application/json\r\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    if let Some(key) = key {
-        head.push_str("authorization: Bearer ");
-        head.push_str(key);
-        head.push_str("\r\n");
+/// What every request of a format begins with. The key is in it.
+#[derive(Clone)]
+pub(crate) struct Heads {
+    chat: Bytes,
+    completions: Bytes,
+    messages: Bytes,
+    responses: Bytes,
+}
+
+impl Heads {
+    /// Writes the heads of a node whose API begins at `path`; a query goes behind each.
+    pub(crate) fn new(host: &str, path: &str, query: &str, key: Option<&str>) -> Self {
+        let path = path.trim_end_matches('/');
+        let key = key.map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
+        let version = env!("CARGO_PKG_VERSION");
+        let head = |end: &str| {
+            Bytes::from(format!(
+                "POST {path}/{end}{query} HTTP/1.1\r\nhost: {host}\r\nuser-agent: maily/{version}\r\n\
+                 content-type: application/json\r\n{key}"
+            ))
+        };
+        Self {
+            chat: head("chat/completions"),
+            completions: head("completions"),
+            messages: head("messages"),
+            responses: head("responses"),
+        }
     }
-    head.into()
+
+    const fn of(&self, format: Format) -> &Bytes {
+        match format {
+            Format::Chat => &self.chat,
+            Format::Completions => &self.completions,
+            Format::Messages => &self.messages,
+            Format::Responses => &self.responses,
+        }
+    }
 }
 
 /// The request of a prompt: its body as it is.
-pub(crate) fn request(fixed: Bytes, prompt: &Prompt) -> Request {
+pub(crate) fn request(heads: &Heads, prompt: &Prompt) -> Request {
     let accept = if prompt.head.stream { "text/event-stream" } else { "application/json" };
-    let mut own = Vec::with_capacity(160);
+    let mut own = Vec::with_capacity(OWN_BYTES);
     // Writing to a vector does not fail.
     if let Some(trace) = prompt.head.trace {
         let _ = write!(own, "traceparent: {trace}\r\n");
     }
     let _ = write!(own, "accept: {accept}\r\ncontent-length: {}\r\n\r\n", prompt.body().len());
-    Request { fixed, own, body: prompt.body().clone() }
+    Request { fixed: heads.of(prompt.head.format).clone(), own, body: prompt.body().clone() }
 }
 
 /// What the head of an answer says to us.
@@ -126,22 +153,6 @@ fn delay(value: &str) -> Option<Duration> {
     })
 }
 
-/// Whether an answer with this end is whole.
-///
-/// A stream says `[DONE]`, or at least why it ended: some servers forget the last line. An object
-/// ends with its brace.
-pub(crate) fn is_whole(tail: &[u8], streamed: bool) -> bool {
-    if !streamed {
-        return tail.trim_ascii_end().ends_with(b"}");
-    }
-    let tail = tail.trim_ascii_end();
-    let holds = |needle: &[u8]| tail.windows(needle.len()).any(|window| window == needle);
-    tail.ends_with(b"[DONE]")
-        || holds(b"[DONE]")
-        || holds(b"\"finish_reason\":\"")
-        || holds(b"\"finish_reason\": \"")
-}
-
 /// What the node says why it refused, at most 300 characters; `None` if it is not the OpenAI format.
 pub(crate) fn reason(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
@@ -188,16 +199,6 @@ mod tests {
         let fields = fields(&[("retry-after-ms", "20"), ("retry-after", "7")]);
 
         assert_eq!(fields.retry_after(), Some(Duration::from_millis(20)));
-    }
-
-    #[test]
-    fn end_of_an_answer_is_known() {
-        assert!(is_whole(b"data: [DONE]\n\n", true));
-        assert!(is_whole(b"{\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n", true));
-        assert!(!is_whole(b"{\"choices\":[{\"finish_reason\":null}]}\n\n", true));
-        assert!(!is_whole(b"", true));
-        assert!(is_whole(b"{}\n", false));
-        assert!(!is_whole(b"{\"choices\":[", false));
     }
 
     #[test]

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, Uri};
 use maily_errors::{Code, Error, Public, Result, Secret};
 use serde::Deserialize;
 
 use crate::client::OpenAi;
-use crate::codec;
+use crate::codec::Heads;
 use crate::http1::{Patience, Target};
 
 /// The settings of an OpenAI-compatible server.
@@ -59,8 +58,7 @@ const fn default_between_ms() -> u64 {
 pub(crate) struct Settings {
     pub(crate) target: Target,
     pub(crate) patience: Patience,
-    /// What every request begins with; the key is in it.
-    pub(crate) head: Bytes,
+    pub(crate) heads: Heads,
 }
 
 impl OpenAiConfig {
@@ -107,14 +105,11 @@ impl OpenAiConfig {
             Some("https") => Target::tls(host, authority.port_u16().unwrap_or(443)).ok_or_else(not_a_url)?,
             _ => return Err(not_a_url()),
         };
-        let mut path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
-        if let Some(query) = url.query() {
-            path = format!("{path}?{query}");
-        }
         let key = self.key.as_ref().map(|key| key.expose().as_str());
         if key.is_some_and(|key| HeaderValue::from_str(key).is_err()) {
             return Err(invalid("the key has characters that no header may have"));
         }
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         Ok(Settings {
             target,
             patience: Patience {
@@ -122,7 +117,7 @@ impl OpenAiConfig {
                 headers: Duration::from_millis(self.headers_ms),
                 between: Duration::from_millis(self.between_ms),
             },
-            head: codec::fixed_head(&path, authority.as_str(), key),
+            heads: Heads::new(authority.as_str(), url.path(), &query, key),
         })
     }
 }
