@@ -61,7 +61,7 @@ fn invalid(violation: Violation) -> Error {
         .with_violations([violation])
 }
 
-fn unread(rejection: &BytesRejection) -> Error {
+pub(crate) fn unread(rejection: &BytesRejection) -> Error {
     let status = rejection.status();
     if status == http::StatusCode::PAYLOAD_TOO_LARGE {
         return Error::new(Code::TooLarge, "the body is over the limit of this route")

@@ -26,14 +26,20 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let err = self.0;
-        if err.code().http_status() >= 500 {
-            tracing::warn!(code = err.code().name(), error = ?err, "request failed");
-        } else {
-            tracing::debug!(code = err.code().name(), error = ?err, "request refused");
-        }
-        metrics::counter!("maily_http_problems_total", "code" => err.code().name()).increment(1);
+        note(&err);
         Respond.respond(&err).map(axum::body::Body::new)
     }
+}
+
+/// Writes an error into the log and counts it, on its way to the client.
+pub(crate) fn note(err: &Error) {
+    let code = err.code();
+    if code.http_status() >= 500 {
+        tracing::warn!(code = code.name(), error = ?err, "request failed");
+    } else {
+        tracing::debug!(code = code.name(), error = ?err, "request refused");
+    }
+    metrics::counter!("maily_http_problems_total", "code" => code.name()).increment(1);
 }
 
 impl IntoResponses for Problem {

@@ -11,7 +11,7 @@ use crate::layer::hedge::Patience;
 use crate::layer::memory::Rules;
 use crate::layer::resume::Rules as Continue;
 use crate::layer::retry::{Budget, Policy};
-use crate::model::{ModelName, NodeName};
+use crate::model::{Format, ModelName, NodeName};
 
 /// The settings of a mesh. Every field has a default; an unknown one is an error.
 ///
@@ -129,6 +129,9 @@ pub struct NodeConfig {
     /// What the node calls a model, where it differs.
     #[serde(default)]
     pub rename: BTreeMap<ModelName, ModelName>,
+    /// The formats that it takes as they are; none means those that are usual for its scheme.
+    #[serde(default)]
+    pub native: Vec<Format>,
     /// The key that it wants. It is read and never written.
     #[serde(default, skip_serializing)]
     pub key: Option<Secret<String>>,
@@ -137,13 +140,27 @@ pub struct NodeConfig {
 impl NodeConfig {
     /// Creates a node that serves any model.
     pub fn new(name: impl Into<NodeName>, url: impl Into<String>) -> Self {
-        Self { name: name.into(), url: url.into(), models: Vec::new(), rename: BTreeMap::new(), key: None }
+        Self {
+            name: name.into(),
+            url: url.into(),
+            models: Vec::new(),
+            rename: BTreeMap::new(),
+            native: Vec::new(),
+            key: None,
+        }
     }
 
     /// Adds a model that it serves.
     #[must_use]
     pub fn with_model(mut self, model: impl Into<ModelName>) -> Self {
         self.models.push(model.into());
+        self
+    }
+
+    /// Sets the formats that it takes as they are.
+    #[must_use]
+    pub fn with_native(mut self, native: impl IntoIterator<Item = Format>) -> Self {
+        self.native = native.into_iter().collect();
         self
     }
 

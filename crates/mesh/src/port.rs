@@ -15,7 +15,9 @@ use crate::model::{
 /// # Contract
 ///
 /// - `poll_ready` says whether the node takes one more prompt.
-/// - The body of the answer is in the OpenAI wire format, streamed if the head of the prompt says so.
+/// - It takes chat completions; a node that takes other formats says so where it is added, and
+///   [`Translate`](crate::layer::translate::Translate) sees to the rest.
+/// - The body of the answer is in the format of the prompt, streamed if the head of the prompt says so.
 /// - Dropping the future, or the body, cancels the work at the node.
 /// - A body that ends cleanly is whole; one that breaks off ends with an error.
 /// - A temporary failure answers with an error whose [`is_temporary`](Error::is_temporary) is true.

@@ -8,6 +8,7 @@ use maily_errors::{Code, Error, Public, Result};
 use tower::util::BoxCloneSyncService;
 
 use crate::config::NodeConfig;
+use crate::model::Formats;
 use crate::port::{AnyLlm, Llm};
 
 type Build = Arc<dyn Fn(&NodeConfig) -> Result<AnyLlm> + Send + Sync>;
@@ -28,11 +29,11 @@ type Build = Arc<dyn Fn(&NodeConfig) -> Result<AnyLlm> + Send + Sync>;
 /// ```
 #[derive(Clone, Default)]
 pub struct Registry {
-    schemes: BTreeMap<&'static str, Build>,
+    schemes: BTreeMap<&'static str, (Formats, Build)>,
 }
 
 impl Registry {
-    /// Registers an adapter for a scheme, in place of an earlier one.
+    /// Registers an adapter for a scheme, in place of an earlier one. Its nodes take chat.
     pub fn register<L>(
         &mut self,
         scheme: &'static str,
@@ -41,8 +42,21 @@ impl Registry {
         L: Llm + Sync + 'static,
         L::Future: 'static,
     {
+        self.register_native(scheme, Formats::CHAT, build);
+    }
+
+    /// Registers an adapter whose nodes take these formats, unless their settings say otherwise.
+    pub fn register_native<L>(
+        &mut self,
+        scheme: &'static str,
+        native: Formats,
+        build: impl Fn(&NodeConfig) -> Result<L> + Send + Sync + 'static,
+    ) where
+        L: Llm + Sync + 'static,
+        L::Future: 'static,
+    {
         let build = move |node: &NodeConfig| build(node).map(BoxCloneSyncService::new);
-        self.schemes.insert(scheme, Arc::new(build));
+        self.schemes.insert(scheme, (native, Arc::new(build)));
     }
 
     /// Builds the service of a node.
@@ -51,7 +65,7 @@ impl Registry {
     ///
     /// [`Code::ConfigInvalid`] for a scheme that nobody registered, or what the adapter refuses.
     pub fn build(&self, node: &NodeConfig) -> Result<AnyLlm> {
-        let build = self.schemes.get(node.scheme()).ok_or_else(|| {
+        let (_, build) = self.schemes.get(node.scheme()).ok_or_else(|| {
             let known: Vec<_> = self.schemes.keys().copied().collect();
             Error::new(Code::ConfigInvalid, "the node has a scheme that is not offered")
                 .with_operation("mesh::build")
@@ -60,6 +74,16 @@ impl Registry {
                 .with_context("offered", Public(known.join(", ")))
         })?;
         build(node)
+    }
+
+    /// Returns the formats that a node takes as they are: what its settings say, or what is usual.
+    #[must_use]
+    pub fn native(&self, node: &NodeConfig) -> Formats {
+        if node.native.is_empty() {
+            self.schemes.get(node.scheme()).map_or(Formats::CHAT, |(native, _)| *native)
+        } else {
+            node.native.iter().copied().collect()
+        }
     }
 }
 

@@ -82,6 +82,7 @@ impl Mesh {
                     .with_context("node", Public(wanted.name.as_str())));
             }
             let node = Node::new(wanted.name.clone(), registry.build(wanted)?);
+            let node = node.with_native(registry.native(wanted));
             let named = wanted.models.iter().fold(node, |node, model| node.with_model(model.clone()));
             nodes.push(
                 wanted

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use maily_errors::{Error, Problem, Respond};
-use maily_mesh::{Body, Completion, wire};
+use maily_mesh::{Body, Completion, Format, wire};
 use serde_json::json;
 use utoipa::openapi::{RefOr, Response as Described};
 
@@ -31,12 +31,7 @@ impl IntoResponse for OpenAiProblem {
     fn into_response(self) -> Response {
         let Self(err) = self;
         let code = err.code();
-        if code.http_status() >= 500 {
-            tracing::warn!(code = code.name(), error = ?err, "request failed");
-        } else {
-            tracing::debug!(code = code.name(), error = ?err, "request refused");
-        }
-        metrics::counter!("maily_http_problems_total", "code" => code.name()).increment(1);
+        crate::reply::note(&err);
         let mut problem = Problem::from(&err);
         let param = problem.errors.first().map(|violation| violation.pointer.clone());
         let message = problem.detail.as_ref().unwrap_or(&problem.title);
@@ -60,7 +55,7 @@ impl utoipa::IntoResponses for OpenAiProblem {
 pub(super) fn pass(completion: Completion) -> Response {
     let Completion { head, body } = completion;
     let body = if head.streamed {
-        axum::body::Body::from_stream(Events { body: Some(body), failed: None })
+        axum::body::Body::from_stream(Events { body: Some(body), format: head.format, failed: None })
     } else {
         axum::body::Body::from_stream(body)
     };
@@ -83,6 +78,7 @@ pub(super) fn pass(completion: Completion) -> Response {
 /// still sees that the answer is not whole.
 struct Events {
     body: Option<Body>,
+    format: Format,
     failed: Option<(Error, bool)>,
 }
 
@@ -105,7 +101,7 @@ impl Stream for Events {
         let Some(Err(err)) = item else { return Poll::Ready(item) };
         self.body = None;
         tracing::warn!(code = err.code().name(), error = ?err, "stream failed");
-        let event = wire::error_event(&err);
+        let event = wire::error_event_of(self.format, &err);
         self.failed = Some((err, false));
         Poll::Ready(Some(Ok(event)))
     }

@@ -1,13 +1,19 @@
-//! Routes of the mesh core, in the OpenAI protocol.
+//! Routes of the mesh core, in the protocols of `OpenAI` and Anthropic.
 //!
-//! An unmodified OpenAI client works: point its base URL at `/v1`. A failed call is a problem document
-//! that also carries the `error` object which such clients read.
+//! Unmodified clients work: point the base URL of an `OpenAI` client at `/v1`, that of an Anthropic client in
+//! front of it. A failed call is a problem document that also carries the `error` object which the former read;
+//! of messages it is the envelope which the latter read.
 
 mod answer;
+mod anthropic;
+mod ask;
 mod chat;
+mod completions;
 mod embeddings;
 mod memories;
+mod messages;
 mod models;
+mod responses;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use self::answer::OpenAiProblem;
+pub use self::anthropic::AnthropicProblem;
 use crate::reply::declare_problems;
 
 /// What the routes answer from.
@@ -65,7 +72,7 @@ impl fmt::Debug for MeshState {
     }
 }
 
-/// Creates the routes of the mesh; a body may have 16 MiB.
+/// Creates the routes of the mesh; a body may have 32 MiB.
 ///
 /// # Examples
 ///
@@ -82,6 +89,11 @@ impl fmt::Debug for MeshState {
 pub fn router(state: MeshState) -> OpenApiRouter {
     let mut router = OpenApiRouter::new()
         .routes(routes!(chat::complete))
+        .routes(routes!(completions::create))
+        .routes(routes!(messages::create))
+        .routes(routes!(messages::count_tokens))
+        .routes(routes!(responses::create))
+        .routes(routes!(responses::input_tokens))
         .routes(routes!(models::list))
         .routes(routes!(models::retrieve))
         .routes(routes!(embeddings::create))

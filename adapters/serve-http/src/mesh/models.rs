@@ -15,6 +15,12 @@ pub(super) struct ModelList {
     object: &'static str,
     /// The models, by name.
     data: Vec<Model>,
+    /// The first of them, for clients that turn pages.
+    first_id: Option<String>,
+    /// The last of them.
+    last_id: Option<String>,
+    /// Always false: one page has them all.
+    has_more: bool,
 }
 
 /// A model that the mesh serves.
@@ -24,6 +30,13 @@ pub(super) struct Model {
     id: String,
     /// Always `model`.
     object: &'static str,
+    /// Always `model`: what Anthropic clients call it.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The same as `id`.
+    display_name: String,
+    /// Always the beginning of 1970, as `created`.
+    created_at: &'static str,
     /// Always 0: the mesh does not know when a model was made.
     created: u64,
     /// The nodes that serve it, separated by commas.
@@ -33,7 +46,15 @@ pub(super) struct Model {
 impl From<ModelStatus> for Model {
     fn from(status: ModelStatus) -> Self {
         let nodes: Vec<_> = status.nodes.iter().map(|node| node.as_str()).collect();
-        Self { id: status.id.to_string(), object: "model", created: 0, owned_by: nodes.join(",") }
+        Self {
+            id: status.id.to_string(),
+            object: "model",
+            kind: "model",
+            display_name: status.id.to_string(),
+            created_at: "1970-01-01T00:00:00Z",
+            created: 0,
+            owned_by: nodes.join(","),
+        }
     }
 }
 
@@ -46,8 +67,10 @@ impl From<ModelStatus> for Model {
     responses((status = 200, description = "All models, by name", body = ModelList)),
 )]
 pub(super) async fn list(State(state): State<MeshState>) -> axum::Json<ModelList> {
-    let data = state.mesh.nodes().models().into_iter().map(Model::from).collect();
-    axum::Json(ModelList { object: "list", data })
+    let data: Vec<_> = state.mesh.nodes().models().into_iter().map(Model::from).collect();
+    let id = |model: Option<&Model>| model.map(|model| model.id.clone());
+    let (first_id, last_id) = (id(data.first()), id(data.last()));
+    axum::Json(ModelList { object: "list", data, first_id, last_id, has_more: false })
 }
 
 /// Shows one model.

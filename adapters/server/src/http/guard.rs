@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// - Without keys only loopback names are answered, so that no page of another origin can reach the server
 ///   through a name that resolves to 127.0.0.1.
 /// - A browser's request must come from the page that this server served: `Origin` equals `Host`.
-/// - With keys, everything below `/v1`, `/metrics` and `/openapi.json` needs one: `Authorization: Bearer KEY`,
+/// - With keys, everything below `/v1`, `/metrics` and `/openapi.json` needs one: `Authorization: Bearer KEY`, `x-api-key: KEY`,
 ///   or `?key=KEY` on a WebSocket, where a browser cannot set a header. Webhooks carry their own signature.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -98,7 +98,9 @@ fn presented(request: &Request) -> String {
         let Query(mut pairs) = Query::<HashMap<String, String>>::try_from_uri(request.uri()).ok()?;
         pairs.remove("key")
     };
-    bearer.or_else(query).unwrap_or_default()
+    // What Anthropic clients send.
+    let api_key = || text(request.headers(), HeaderName::from_static("x-api-key")).map(str::to_owned);
+    bearer.or_else(api_key).or_else(query).unwrap_or_default()
 }
 
 fn is_loopback(host: &str) -> bool {

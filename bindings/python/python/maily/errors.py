@@ -177,6 +177,8 @@ class Code(str, Enum):
     """The memory is full."""
     ANSWER_INCOMPLETE = "answer-incomplete"
     """The answer has no end."""
+    PROMPT_UNTRANSLATABLE = "prompt-untranslatable"
+    """The prompt cannot be said in the node's format."""
     STREAM_GONE = "stream-gone"
     """The stream is no longer kept."""
     DOCUMENT_NAME = "document-name"
@@ -404,6 +406,7 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "embedding-dimension": (214, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The vector has another dimension"),
     "recall-full": (215, "too_large", 507, False, 8, "server", "never", 0, "mesh", "The memory is full"),
     "answer-incomplete": (216, "unavailable", 502, True, 14, "transient", "idempotent", 100, "mesh", "The answer has no end"),
+    "prompt-untranslatable": (220, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The prompt cannot be said in the node's format"),
     "stream-gone": (225, "not_found", 410, False, 5, "client", "never", 0, "mesh", "The stream is no longer kept"),
     "document-name": (300, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The document name is not allowed"),
     "document-not-found": (301, "not_found", 404, False, 5, "client", "never", 0, "canvas", "There is no such document"),

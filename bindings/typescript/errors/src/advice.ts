@@ -60,6 +60,7 @@ export const ADVICE: Readonly<Record<Code, readonly [cause: string, fix: string]
   "embedding-dimension": ["The index holds vectors of another length.", "Use the embedder that the index was built with."],
   "recall-full": ["The index reached its limit of items.", "Forget old items, or raise the limit."],
   "answer-incomplete": ["The stream ended without a finish reason.", "Send the prompt again."],
+  "prompt-untranslatable": ["The node takes another format, and that has no words for a field of the prompt.", "Leave the field out, or ask a node that takes the format of the prompt; the violation names the field."],
   "stream-gone": ["The `Last-Event-ID` names a stream that this instance does not keep: it is too old or too long, or belongs to another prompt.", "Send the prompt again without `Last-Event-ID`."],
   "document-name": ["Names have 1 to 128 letters, digits, `-`, `_` or `.`.", "Choose another name."],
   "document-not-found": ["No document of this name was stored.", "Check the name, or create the document by connecting to it."],

@@ -61,6 +61,7 @@ export const ROWS = {
   "embedding-dimension": [214, "invalid", 400, 3, "client", "never", 0, "mesh", "The vector has another dimension"],
   "recall-full": [215, "too_large", 507, 8, "server", "never", 0, "mesh", "The memory is full"],
   "answer-incomplete": [216, "unavailable", 502, 14, "transient", "idempotent", 100, "mesh", "The answer has no end"],
+  "prompt-untranslatable": [220, "invalid", 400, 3, "client", "never", 0, "mesh", "The prompt cannot be said in the node's format"],
   "stream-gone": [225, "not_found", 410, 5, "client", "never", 0, "mesh", "The stream is no longer kept"],
   "document-name": [300, "invalid", 400, 3, "client", "never", 0, "canvas", "The document name is not allowed"],
   "document-not-found": [301, "not_found", 404, 5, "client", "never", 0, "canvas", "There is no such document"],

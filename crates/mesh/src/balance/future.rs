@@ -12,6 +12,7 @@ use tower::util::Oneshot;
 
 use super::nodes::{Member, Nodes};
 use crate::body::Watch;
+use crate::layer::translate::Translate;
 use crate::model::{Completion, ModelName, NodeName, Prompt};
 use crate::port::AnyLlm;
 
@@ -27,7 +28,7 @@ pin_project! {
     #[project = StateProjection]
     enum State {
         Failed { err: Option<Error> },
-        Asking { #[pin] answer: Oneshot<AnyLlm, Prompt>, inflight: Option<Inflight>, nodes: Nodes, model: ModelName },
+        Asking { #[pin] answer: Oneshot<Translate<AnyLlm>, Prompt>, inflight: Option<Inflight>, nodes: Nodes, model: ModelName },
     }
 }
 
@@ -37,7 +38,7 @@ impl ResponseFuture {
     }
 
     pub(super) const fn asking(
-        answer: Oneshot<AnyLlm, Prompt>,
+        answer: Oneshot<Translate<AnyLlm>, Prompt>,
         inflight: Inflight,
         nodes: Nodes,
         model: ModelName,

@@ -12,9 +12,11 @@ use rand::RngExt;
 use serde::Serialize;
 use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
+use tower_layer::Layer;
 
 use super::load::Load;
-use crate::model::{ModelName, NodeName, Tried};
+use crate::layer::translate::{Translate, TranslateLayer};
+use crate::model::{Formats, ModelName, NodeName, Tried};
 use crate::port::{AnyLlm, Llm, NodeChange, NodeSource};
 
 /// A node: its name, the models that it serves, and the way to it.
@@ -23,17 +25,25 @@ pub struct Node {
     name: NodeName,
     // What clients call a model, and what the node calls it. Empty: it serves any model.
     models: BTreeMap<ModelName, ModelName>,
-    service: AnyLlm,
+    service: Translate<AnyLlm>,
 }
 
 impl Node {
-    /// Creates a node that serves any model, until it is told one.
+    /// Creates a node that serves any model, until it is told one, and takes chat completions as they are.
     pub fn new<L>(name: impl Into<NodeName>, service: L) -> Self
     where
         L: Llm + Sync + 'static,
         L::Future: 'static,
     {
-        Self { name: name.into(), models: BTreeMap::new(), service: BoxCloneSyncService::new(service) }
+        let service = TranslateLayer::new(Formats::CHAT).layer(BoxCloneSyncService::new(service));
+        Self { name: name.into(), models: BTreeMap::new(), service }
+    }
+
+    /// Sets which formats the node takes as they are; others are translated.
+    #[must_use]
+    pub fn with_native(mut self, native: Formats) -> Self {
+        self.service = self.service.with_native(native);
+        self
     }
 
     /// Adds a model that the node serves.
@@ -116,7 +126,7 @@ pub(super) struct Route {
 
 impl Route {
     /// The way to the node, and what it calls the model.
-    pub(super) fn parts(&self) -> (AnyLlm, Option<&ModelName>) {
+    pub(super) fn parts(&self) -> (Translate<AnyLlm>, Option<&ModelName>) {
         (self.member.node.service.clone(), self.at_node.as_ref())
     }
 }

@@ -7,3 +7,4 @@ pub mod meter;
 pub mod resume;
 pub mod retry;
 pub mod trace;
+pub mod translate;

@@ -50,6 +50,14 @@ impl Object {
         }
     }
 
+    /// Adds a text that may be absent.
+    pub(crate) fn maybe_text(self, key: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.text(key, value),
+            None => self,
+        }
+    }
+
     /// Ends the object.
     pub(crate) fn end(mut self) -> String {
         self.0.push('}');

@@ -3,9 +3,11 @@
 //! A request is read with borrowed `serde` types, only for what routing needs; nothing is
 //! serialized again. For nodes that run a model in this process, [`answer`] writes the format.
 
+mod convert;
 mod decode;
 mod encode;
 mod ending;
+mod estimate;
 mod json;
 mod read;
 mod splice;
@@ -17,7 +19,9 @@ pub use self::encode::{Chunks, DONE, answer, error_event, error_event_of, error_
 pub use self::ending::Ending;
 pub use self::sse::{SseDecoder, SseEvent};
 
+pub(crate) use self::convert::convert;
 pub(crate) use self::encode::write_request;
+pub(crate) use self::estimate::estimate_tokens;
 pub(crate) use self::read::{last_user_text, read_chat, read_head};
 pub(crate) use self::splice::{splice_model, splice_stream, splice_system};
 pub(crate) use self::token::says_something;

@@ -1,0 +1,68 @@
+//! Errors that Anthropic clients read.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
+use maily_errors::{Error, Problem, Respond};
+use maily_mesh::wire;
+use serde_json::json;
+use utoipa::openapi::{RefOr, Response as Described};
+
+use crate::body;
+
+/// An error in the envelope of messages: `{"type":"error","error":{"type":..,"message":..}}`.
+///
+/// An official client picks its exception by the status and takes the message from `error`; `code` is ours.
+/// `x-should-retry: false` keeps it from repeating what the mesh has repeated already.
+#[derive(Debug)]
+pub struct AnthropicProblem(Error);
+
+impl From<Error> for AnthropicProblem {
+    fn from(err: Error) -> Self {
+        Self(err)
+    }
+}
+
+impl IntoResponse for AnthropicProblem {
+    fn into_response(self) -> Response {
+        let Self(err) = self;
+        crate::reply::note(&err);
+        let code = err.code();
+        let problem = Problem::from(&err);
+        let mut message = problem.detail.unwrap_or(problem.title);
+        // The envelope has no member for the field.
+        for violation in &problem.errors {
+            message.push_str(&format!("; {} {}", violation.pointer, violation.detail));
+        }
+        let error = json!({ "type": wire::error_type(code.kind()), "message": message, "code": code.name() });
+        let mut response = axum::Json(json!({ "type": "error", "error": error })).into_response();
+        *response.status_mut() =
+            StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Respond.write_head(&err, response.headers_mut());
+        let again = HeaderValue::from_static(if err.is_temporary() { "true" } else { "false" });
+        response.headers_mut().insert("x-should-retry", again);
+        response
+    }
+}
+
+impl utoipa::IntoResponses for AnthropicProblem {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        crate::reply::Problem::responses()
+    }
+}
+
+/// A raw body of at most the router's limit, refused in the envelope of messages.
+#[derive(Clone, Debug)]
+pub(super) struct Body(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = AnthropicProblem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, AnthropicProblem> {
+        let read = Bytes::from_request(request, state).await;
+        read.map(Self).map_err(|rejection| AnthropicProblem(body::unread(&rejection)))
+    }
+}

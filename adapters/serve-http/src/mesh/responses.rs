@@ -1,0 +1,65 @@
+//! `POST /v1/responses` and its count of tokens.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use maily_mesh::Format;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ask::{ask, count};
+use super::{MeshState, OpenAiProblem};
+use crate::body::Raw;
+
+/// How many tokens a prompt has.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct InputTokens {
+    /// Always `response.input_tokens`.
+    object: &'static str,
+    /// An estimate: a quarter of the bytes of all texts.
+    input_tokens: u32,
+}
+
+/// Answers a conversation, as one JSON object or as typed events.
+#[utoipa::path(
+    post,
+    path = "/v1/responses",
+    tag = "mesh",
+    operation_id = "mesh_respond",
+    request_body(
+        content = serde_json::Value,
+        content_type = "application/json",
+        description = "An OpenAI responses request; a node that takes responses gets it byte for byte",
+    ),
+    responses(
+        (status = 200, description = "The answer of the node", content(
+            (serde_json::Value = "application/json"),
+            (String = "text/event-stream"),
+        )),
+        OpenAiProblem,
+    ),
+)]
+pub(super) async fn create(
+    State(state): State<MeshState>,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, OpenAiProblem> {
+    Ok(ask(&state, &headers, Format::Responses, body).await?)
+}
+
+/// Estimates how many tokens a prompt has.
+#[utoipa::path(
+    post,
+    path = "/v1/responses/input_tokens",
+    tag = "mesh",
+    operation_id = "mesh_input_tokens",
+    request_body(content = serde_json::Value, content_type = "application/json"),
+    responses((status = 200, description = "An estimate", body = InputTokens), OpenAiProblem),
+)]
+pub(super) async fn input_tokens(
+    State(state): State<MeshState>,
+    Raw(body): Raw,
+) -> Result<axum::Json<InputTokens>, OpenAiProblem> {
+    let input_tokens = count(&state, Format::Responses, body)?;
+    Ok(axum::Json(InputTokens { object: "response.input_tokens", input_tokens }))
+}
