@@ -19,19 +19,13 @@ use maily_errors::Code;
 use maily_redis::{Command, Event, Key, Listen as _, Listener, Reply, ServerStore, Store as _};
 use maily_store_redis::testing::{Cluster, Product};
 use maily_store_redis::{RedisConfig, RedisTransport};
-use support::{Outage, SLACK, TIMEOUT, outage};
+use support::{SLACK, TIMEOUT, config, outage};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{block_in_place, spawn_blocking};
 use tower::ServiceExt as _;
 
 /// How long a node says nothing before the others call it down.
 const NODE_TIMEOUT: Duration = Duration::from_secs(2);
-
-fn config(url: String) -> RedisConfig {
-    let mut config = RedisConfig::new(url);
-    config.timeout_ms = TIMEOUT.as_millis() as u64;
-    config
-}
 
 fn store(cluster: &Cluster) -> ServerStore<RedisTransport> {
     config(cluster.url()).build().unwrap()
@@ -46,15 +40,6 @@ fn patient(url: String) -> ServerStore<RedisTransport> {
 
 async fn start(product: Product) -> Option<Arc<Cluster>> {
     spawn_blocking(move || Cluster::start_on(product, NODE_TIMEOUT).map(Arc::new)).await.unwrap()
-}
-
-/// Asserts the bar: no call outlives its deadline, and recovery within two seconds after the node timeout, as far as
-/// the nodes themselves are that fast.
-fn assert_bar(what: &str, outage: &Outage) {
-    println!("{what}: {outage:?}; behind the nodes {:?}", outage.recovered.saturating_sub(outage.mended));
-    assert!(outage.longest_call < TIMEOUT + SLACK, "{what}: {outage:?}");
-    let bar = outage.mended.max(NODE_TIMEOUT) + Duration::from_secs(2);
-    assert!(outage.recovered < bar + SLACK, "{what}: {outage:?}");
 }
 
 fn words(words: &[&str]) -> Vec<Bytes> {
@@ -106,7 +91,7 @@ async fn killed_master_is_left_as_soon_as_there_is_another() {
             assert!(cluster.kill_master(cluster.slot("k")).is_up());
         });
 
-        assert_bar(&format!("master killed, {product:?}"), &outage.await);
+        outage.await.assert_bar(&format!("master killed, {product:?}"), NODE_TIMEOUT);
     }
 }
 
@@ -122,7 +107,7 @@ async fn stopped_master_is_left_as_soon_as_there_is_another() {
             assert!(cluster.wait_for_another(cluster.slot("k"), old).is_up());
         });
 
-        assert_bar(&format!("master stopped, {product:?}"), &outage.await);
+        outage.await.assert_bar(&format!("master stopped, {product:?}"), NODE_TIMEOUT);
     }
 }
 

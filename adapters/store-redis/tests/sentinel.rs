@@ -14,21 +14,15 @@ use std::time::{Duration, Instant};
 
 use maily_errors::Code;
 use maily_redis::{Command, Key, Reply, ServerStore, Store as _};
+use maily_store_redis::RedisTransport;
 use maily_store_redis::testing::{Product, Sentinels};
-use maily_store_redis::{RedisConfig, RedisTransport};
-use support::{Outage, SLACK, TIMEOUT, outage};
+use support::{SLACK, TIMEOUT, config, outage};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 /// How long a master says nothing before the sentinels of these tests call it down.
 const DOWN_AFTER: Duration = Duration::from_secs(1);
-
-fn config(url: String) -> RedisConfig {
-    let mut config = RedisConfig::new(url);
-    config.timeout_ms = TIMEOUT.as_millis() as u64;
-    config
-}
 
 fn store(sentinels: &Sentinels) -> ServerStore<RedisTransport> {
     config(sentinels.url()).build().unwrap()
@@ -37,17 +31,6 @@ fn store(sentinels: &Sentinels) -> ServerStore<RedisTransport> {
 async fn start(product: Product) -> Option<Arc<Sentinels>> {
     let start = move || Sentinels::start_on(product, DOWN_AFTER).map(Arc::new);
     tokio::task::spawn_blocking(start).await.unwrap()
-}
-
-/// Asserts the bar: no call outlives its deadline, and recovery within two seconds after `down-after`, as far as the
-/// sentinels themselves are that fast.
-fn assert_bar(what: &str, outage: &Outage) {
-    println!("{what}: {outage:?}; behind the sentinels {:?}", outage.recovered.saturating_sub(outage.mended));
-    assert!(outage.longest_call < TIMEOUT + SLACK, "{what}: {outage:?}");
-    assert!(
-        outage.recovered < outage.mended.max(DOWN_AFTER) + Duration::from_secs(2) + SLACK,
-        "{what}: {outage:?}"
-    );
 }
 
 /// Calls until it works again, at most twenty seconds.
@@ -78,7 +61,7 @@ async fn killed_master_is_left_as_soon_as_there_is_another() {
         let outage =
             outage(&store, "k", &sentinels, |sentinels| assert!(sentinels.kill_master().is_up())).await;
 
-        assert_bar(&format!("master killed, {product:?}"), &outage);
+        outage.assert_bar(&format!("master killed, {product:?}"), DOWN_AFTER);
     }
 }
 
@@ -93,7 +76,7 @@ async fn stopped_master_is_left_as_soon_as_there_is_another() {
         assert_ne!(sentinels.wait_for_another(old).address(), old.address());
     });
 
-    assert_bar("master stopped", &outage.await);
+    outage.await.assert_bar("master stopped", DOWN_AFTER);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,7 +93,7 @@ async fn connection_moves_at_once_when_a_living_master_hands_over() {
     })
     .await;
 
-    assert_bar(&format!("master {old} handed over"), &outage);
+    outage.assert_bar(&format!("master {old} handed over"), DOWN_AFTER);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,7 +161,7 @@ async fn calls_end_in_time_while_too_few_sentinels_vote_and_recover_when_they_ar
         assert_ne!(sentinels.wait_for_another(old).address(), old.address());
     });
 
-    assert_bar("master killed, two sentinels stopped for two seconds", &outage.await);
+    outage.await.assert_bar("master killed, two sentinels stopped for two seconds", DOWN_AFTER);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maily_redis::{Key, ServerStore, Store as _, Transport};
+use maily_store_redis::RedisConfig;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
@@ -24,6 +25,26 @@ pub(crate) struct Outage {
     pub(crate) mended: Duration,
     /// When the first call worked of those that all work, from the fault on.
     pub(crate) recovered: Duration,
+}
+
+impl Outage {
+    /// Asserts that no call outlived its deadline, and that calls worked within two seconds after `silence`, which is
+    /// when the servers call a master down, as far as they themselves are that fast.
+    pub(crate) fn assert_bar(&self, what: &str, silence: Duration) {
+        println!("{what}: {self:?}; behind the servers {:?}", self.recovered.saturating_sub(self.mended));
+        assert!(self.longest_call < TIMEOUT + SLACK, "{what}: {self:?}");
+        assert!(
+            self.recovered < self.mended.max(silence) + Duration::from_secs(2) + SLACK,
+            "{what}: {self:?}"
+        );
+    }
+}
+
+/// Returns the settings of a store whose calls end after [`TIMEOUT`].
+pub(crate) fn config(url: String) -> RedisConfig {
+    let mut config = RedisConfig::new(url);
+    config.timeout_ms = TIMEOUT.as_millis() as u64;
+    config
 }
 
 /// Writes every few milliseconds while `fault` breaks the servers and waits until they have mended themselves, and
