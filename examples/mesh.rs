@@ -7,14 +7,15 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use maily::errors::{Code, Result};
 use maily::mesh::balance::Node;
-use maily::mesh::memory::{ExactIndex, HashEmbedder, Scripted, Step};
+use maily::mesh::memory::{HashEmbedder, Scripted, Step};
+use maily::mesh::recall::Memories;
 use maily::mesh::{Delta, Memory, Mesh, MeshConfig, Message, Prompt, Recall};
 use maily_llm_echo::EchoConfig;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     // Memories of earlier campaigns, searched by meaning.
-    let memories = Arc::new(ExactIndex::new(HashEmbedder));
+    let memories = Arc::new(Memories::new(HashEmbedder));
     memories.store(Memory::new("The spring sale begins on Monday")).await?;
 
     // Two nodes serve `small`; one of them is dead, so its prompts go to the other one.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use maily_errors::TraceContext;
 use maily_llm_echo::EchoConfig;
 use maily_mesh::balance::Node;
-use maily_mesh::memory::{ExactIndex, HashEmbedder, Scripted, Step};
+use maily_mesh::memory::{HashEmbedder, Scripted, Step};
+use maily_mesh::recall::Memories;
 use maily_mesh::{AnyEmbed, Mesh, MeshConfig};
 use maily_serve_http::mesh::{MeshState, router};
 use serde_json::{Value, json};
@@ -161,7 +162,7 @@ async fn models_are_listed_and_shown() {
 
 #[tokio::test]
 async fn memories_are_stored_found_recalled_and_forgotten() {
-    let index = Arc::new(ExactIndex::new(HashEmbedder));
+    let index = Arc::new(Memories::new(HashEmbedder));
     let mesh = Mesh::with_recall(&MeshConfig::default(), index.clone());
     mesh.nodes().insert(Node::new("local", EchoConfig::default().build()));
     let address = serve(MeshState::new(mesh).with_recall(index)).await;

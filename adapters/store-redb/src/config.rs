@@ -6,7 +6,7 @@ use maily_errors::Error;
 use serde::Deserialize;
 
 use crate::file::File;
-use crate::{RedbDocuments, RedbEvents, RedbValues};
+use crate::{RedbDocuments, RedbEvents, RedbMemories, RedbValues};
 
 /// Settings of one file, which serves one port. Unknown fields are an error.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -67,6 +67,18 @@ impl RedbConfig {
     /// - [`Code::RedisDiskFailed`](maily_errors::Code::RedisDiskFailed) when it cannot be read or made.
     pub async fn values(self) -> Result<RedbValues, Error> {
         RedbValues::open(self).await
+    }
+
+    /// Opens the memories of a mesh, and makes the file if there is none.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::MemoryStoreCorrupt`](maily_errors::Code::MemoryStoreCorrupt) when the file is not a store, or is damaged;
+    ///   it stays as it is.
+    /// - [`Code::MemoryStoreLocked`](maily_errors::Code::MemoryStoreLocked) when another process has it open.
+    /// - [`Code::MemoryStoreFailed`](maily_errors::Code::MemoryStoreFailed) when it cannot be read or made.
+    pub async fn memories(self) -> Result<RedbMemories, Error> {
+        File::open(self).await.map(RedbMemories)
     }
 
     /// Opens the event log, and makes the file if there is none.

@@ -6,12 +6,14 @@ mod documents;
 mod error;
 mod events;
 mod file;
+mod memories;
 mod values;
 mod writer;
 
 pub use self::config::RedbConfig;
 pub use self::documents::RedbDocuments;
 pub use self::events::RedbEvents;
+pub use self::memories::RedbMemories;
 pub use self::values::{RedbValues, RedbWatched};
 
 /// The scheme of this adapter in a configuration: `redb:PATH`.

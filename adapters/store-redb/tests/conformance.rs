@@ -1,5 +1,7 @@
-//! The redb files keep every rule of the ports `store`, `log`, and those of a redis store.
+//! The redb files keep every rule of the ports `store`, `log`, `archive`, and those of a redis store.
 
+use maily_mesh::memory::HashEmbedder;
+use maily_mesh::recall::{Memories, MemoriesConfig};
 use maily_store_redb::RedbConfig;
 
 /// A file in a folder of its own.
@@ -9,6 +11,12 @@ fn fresh() -> RedbConfig {
 
 maily_canvas::conformance!(store, fresh().documents().await.expect("documents"));
 maily_analytics::conformance!(log, fresh().events().await.expect("events"));
+
+maily_mesh::conformance!(archive, fresh().memories().await.expect("memories"));
+maily_mesh::conformance!(recall, {
+    let archive = std::sync::Arc::new(fresh().memories().await.expect("memories"));
+    Memories::open(HashEmbedder, archive, MemoriesConfig::default()).await.expect("opened")
+});
 
 mod redis {
     use super::fresh;

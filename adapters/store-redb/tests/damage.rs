@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use maily_analytics::model::{Event, Seq};
@@ -14,8 +15,9 @@ use maily_analytics::port::EventLog;
 use maily_canvas::DocumentName;
 use maily_canvas::port::DocStore;
 use maily_errors::{Code, Error};
+use maily_mesh::{Archive, Archived, Embedding};
 use maily_redis::{Key, Store};
-use maily_store_redb::{RedbConfig, RedbDocuments, RedbEvents, RedbValues};
+use maily_store_redb::{RedbConfig, RedbDocuments, RedbEvents, RedbMemories, RedbValues};
 
 /// A port as these rules see it: a list of values, each of which tells its number.
 trait Values: Sized {
@@ -109,6 +111,34 @@ impl Values for RedbValues {
     }
 }
 
+impl Values for RedbMemories {
+    const NAME: &str = "memories";
+    const CODES: [Code; 3] = [Code::MemoryStoreCorrupt, Code::MemoryStoreLocked, Code::MemoryStoreFailed];
+    const MANY: u64 = 200;
+
+    async fn open(path: &Path) -> Result<Self, Error> {
+        RedbConfig::new(path).memories().await
+    }
+
+    async fn put(&self, numbers: RangeInclusive<u64>) -> Result<(), Error> {
+        self.append(numbers.map(|number| Arc::new(memory(number))).collect()).await
+    }
+
+    async fn count(&self) -> Result<u64, Error> {
+        let stored = self.load(0, usize::MAX).await?;
+        for (number, found) in (1..).zip(&stored) {
+            assert_eq!(found, &memory(number));
+        }
+        Ok(stored.len() as u64)
+    }
+}
+
+fn memory(number: u64) -> Archived {
+    let embedding = Embedding::normalized((0..256).map(|value| (value ^ number) as f32).collect());
+    let text = format!("memory {number}").repeat(40);
+    Archived { number, tenant: "spring".into(), text, embedding, created_ms: number, ends_ms: None }
+}
+
 fn key(number: u64) -> Key {
     Key::new(format!("key-{number}")).unwrap()
 }
@@ -150,7 +180,7 @@ async fn read<V: Values>(path: &Path) -> Result<u64, Error> {
 }
 
 macro_rules! rules {
-    ($($rule:ident)+) => { rules! { @of documents RedbDocuments: $($rule)+ } rules! { @of events RedbEvents: $($rule)+ } rules! { @of redis RedbValues: $($rule)+ } };
+    ($($rule:ident)+) => { rules! { @of documents RedbDocuments: $($rule)+ } rules! { @of events RedbEvents: $($rule)+ } rules! { @of memories RedbMemories: $($rule)+ } rules! { @of redis RedbValues: $($rule)+ } };
     (@of $module:ident $values:ident: $($rule:ident)+) => {
         mod $module {
             $(

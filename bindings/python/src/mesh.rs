@@ -9,7 +9,8 @@ use futures_util::TryStreamExt;
 use maily_embed_ort::EmbedOrtConfig;
 use maily_errors::Result;
 use maily_llm_candle::LlmCandleConfig;
-use maily_mesh::memory::{ExactIndex, HashEmbedder};
+use maily_mesh::memory::HashEmbedder;
+use maily_mesh::recall::Memories;
 use maily_mesh::{
     AnyEmbed, Delta, FinishReason, MemoryId, MemoryQuery, MeshConfig, NodeConfig, Prompt, Recall, Registry,
     Tenant,
@@ -302,7 +303,7 @@ impl Calls {
             Some(folder) => AnyEmbed::new(EmbedOrtConfig::from_folder(&folder).build()?),
             None => AnyEmbed::new(HashEmbedder),
         };
-        let recall: Arc<dyn Recall> = Arc::new(ExactIndex::new(embedder));
+        let recall: Arc<dyn Recall> = Arc::new(Memories::new(embedder));
         Ok(Self { mesh: maily_mesh::Mesh::with_recall(&MeshConfig::default(), recall.clone()), recall })
     }
 

@@ -12,6 +12,7 @@ use crate::layer::memory::Rules;
 use crate::layer::resume::Rules as Continue;
 use crate::layer::retry::{Budget, Policy};
 use crate::model::{Format, ModelName, NodeName};
+use crate::recall::MemoriesConfig;
 
 /// The settings of a mesh. Every field has a default; an unknown one is an error.
 ///
@@ -35,6 +36,8 @@ pub struct MeshConfig {
     pub deadline: DeadlineConfig,
     /// When to ask a second node.
     pub hedge: HedgeConfig,
+    /// How much is remembered.
+    pub memories: MemoriesConfig,
     /// The nodes.
     pub nodes: Vec<NodeConfig>,
     /// What is worth recalling.
@@ -110,8 +113,12 @@ pub struct HedgeConfig {
 pub struct RecallConfig {
     /// The most memories in one prompt, 1 to 100.
     pub limit: usize,
-    /// The lowest score of a memory that is recalled, -1.0 to 1.0.
+    /// The lowest relevance of a memory that is recalled, -1.0 to 1.0.
     pub min_score: f32,
+    /// The most tokens of all memories in one prompt, at four bytes each.
+    pub budget_tokens: u32,
+    /// How long a search may take, in milliseconds; then the prompt goes on without memories.
+    pub timeout_ms: u64,
 }
 
 /// A node: where it is and what it serves.
@@ -258,13 +265,18 @@ impl RetryConfig {
 
 impl Default for RecallConfig {
     fn default() -> Self {
-        let Rules { limit, min_score } = Rules::default();
-        Self { limit, min_score }
+        let Rules { limit, min_score, budget_tokens, timeout } = Rules::default();
+        Self { limit, min_score, budget_tokens, timeout_ms: timeout.as_millis() as u64 }
     }
 }
 
 impl RecallConfig {
     pub(crate) const fn rules(self) -> Rules {
-        Rules { limit: self.limit, min_score: self.min_score }
+        Rules {
+            limit: self.limit,
+            min_score: self.min_score,
+            budget_tokens: self.budget_tokens,
+            timeout: Duration::from_millis(self.timeout_ms),
+        }
     }
 }

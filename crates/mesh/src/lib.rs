@@ -9,6 +9,7 @@ pub mod layer;
 pub mod memory;
 mod model;
 mod port;
+pub mod recall;
 mod registry;
 mod service;
 pub mod wire;
@@ -18,10 +19,10 @@ pub use self::config::{
     DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, ResumeConfig, RetryConfig,
 };
 pub use self::model::{
-    Answer, Chat, Completion, CompletionHead, Delta, Embedding, EventId, FinishReason, Format, Formats,
-    Memory, MemoryId, MemoryQuery, Message, ModelName, NodeName, Prompt, PromptHead, Recalled, Role, Tenant,
-    Texts, Thought, ToolCall, Usage,
+    Answer, Archived, Chat, Completion, CompletionHead, Delta, Embedding, EventId, FinishReason, Format,
+    Formats, Memory, MemoryId, MemoryPage, MemoryQuery, Message, ModelName, NodeName, Prompt, PromptHead,
+    Recalled, Remembered, Role, Tenant, Texts, Thought, ToolCall, Usage,
 };
-pub use self::port::{AnyEmbed, AnyLlm, Embed, Llm, NodeChange, NodeSource, Recall};
+pub use self::port::{AnyEmbed, AnyLlm, Archive, Embed, Llm, NodeChange, NodeSource, Recall};
 pub use self::registry::Registry;
 pub use self::service::{Mesh, ResponseFuture};

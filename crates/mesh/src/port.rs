@@ -1,5 +1,7 @@
 //! What the mesh needs from outside: models, embedders, memories, nodes.
 
+use std::sync::Arc;
+
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use maily_errors::{Error, Result};
@@ -7,7 +9,8 @@ use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
 use crate::model::{
-    Completion, Embedding, Memory, MemoryId, MemoryQuery, NodeName, Prompt, Recalled, Tenant, Texts,
+    Archived, Completion, Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, NodeName, Prompt, Recalled, Remembered,
+    Tenant, Texts,
 };
 
 /// A language model, as the mesh sees it.
@@ -49,21 +52,26 @@ impl<S> Embed for S where
 /// Any embedder, behind one pointer.
 pub type AnyEmbed = BoxCloneSyncService<Texts, Vec<Embedding>, Error>;
 
-/// Memories that can be searched by meaning.
+/// Memories that can be searched by meaning and by words.
 ///
 /// The futures are boxed, because an operator chooses the implementation at run time.
 ///
 /// # Contract
 ///
-/// - What `store` acknowledged, `search` finds, at once.
+/// - What `store` acknowledged, `search` and `list` find, at once; what `forget` acknowledged, they never find again.
+/// - A memory whose time is over is never found.
 /// - A tenant sees only its own memories.
-/// - Answers come best first, at most as many as asked for.
+/// - Answers come best first, at most as many as asked for; the same question has the same answer until something
+///   is stored or forgotten.
+/// - A call that is dropped has happened or has not; a later call sees which.
 pub trait Recall: Send + Sync {
     /// Remembers a text and returns its name.
     ///
     /// # Errors
     ///
-    /// - [`Code::Invalid`](maily_errors::Code::Invalid) for an empty text.
+    /// - [`Code::Invalid`](maily_errors::Code::Invalid) for an empty text, or a time to live or a tenant's name out of
+    ///   range.
+    /// - [`Code::TooLarge`](maily_errors::Code::TooLarge) for a text over 65 536 bytes.
     /// - [`Code::RecallFull`](maily_errors::Code::RecallFull) when the tenant has as many as it may.
     fn store(&self, memory: Memory) -> BoxFuture<'_, Result<MemoryId>>;
 
@@ -71,8 +79,16 @@ pub trait Recall: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Code::Invalid`](maily_errors::Code::Invalid) for an empty text or a limit that is not 1 to 100.
+    /// - [`Code::Invalid`](maily_errors::Code::Invalid) for an empty text or a limit that is not 1 to 100.
+    /// - [`Code::TooLarge`](maily_errors::Code::TooLarge) for a text over 65 536 bytes.
     fn search(&self, query: MemoryQuery) -> BoxFuture<'_, Result<Vec<Recalled>>>;
+
+    /// Lists the memories of a tenant, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Invalid`](maily_errors::Code::Invalid) for a limit that is not 1 to 100, or a name that no memory can have.
+    fn list(&self, page: MemoryPage) -> BoxFuture<'_, Result<Vec<Remembered>>>;
 
     /// Forgets a memory; returns whether there was one.
     ///
@@ -80,6 +96,53 @@ pub trait Recall: Send + Sync {
     ///
     /// Whatever the store behind fails with.
     fn forget<'a>(&'a self, tenant: &'a Tenant, id: &'a MemoryId) -> BoxFuture<'a, Result<bool>>;
+
+    /// Forgets all memories of a tenant; returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store behind fails with.
+    fn forget_all<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<usize>>;
+
+    /// Returns whether a search for a tenant may find anything, without asking: true if in doubt.
+    ///
+    /// It lets a mesh pass prompts of tenants without memories on, without a look at their text.
+    fn holds(&self, tenant: &Tenant) -> bool {
+        let _ = tenant;
+        true
+    }
+}
+
+/// Where memories are kept across restarts.
+///
+/// # Contract
+///
+/// - What `append` and `remove` acknowledged survives a power cut.
+/// - A memory that is appended again, under its number, is replaced.
+/// - All memories of one `append`, and all numbers of one `remove`, are stored or removed together or not at all.
+/// - What is damaged fails and is never a memory with another text; a file that is not ours stays as it is.
+pub trait Archive: Send + Sync {
+    /// Keeps memories.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::MemoryStoreFailed`](maily_errors::Code::MemoryStoreFailed) when the disk is full or fails; then nothing
+    /// was kept.
+    fn append(&self, memories: Vec<Arc<Archived>>) -> BoxFuture<'_, Result<()>>;
+
+    /// Reads the memories whose number is above `after`, at most `limit`, in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::MemoryStoreCorrupt`](maily_errors::Code::MemoryStoreCorrupt) when a memory is damaged.
+    fn load(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Archived>>>;
+
+    /// Removes memories; numbers that are not there do not matter.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::MemoryStoreFailed`](maily_errors::Code::MemoryStoreFailed) when the disk fails; then all are there.
+    fn remove(&self, numbers: Vec<u64>) -> BoxFuture<'_, Result<()>>;
 }
 
 /// A change of the set of nodes.

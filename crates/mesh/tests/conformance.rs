@@ -1,6 +1,8 @@
 //! What the crate keeps in memory keeps the rules of its own ports.
 
-use maily_mesh::memory::{ExactIndex, HashEmbedder};
+use maily_mesh::memory::{HashEmbedder, VolatileArchive};
+use maily_mesh::recall::Memories;
 
 maily_mesh::conformance!(embed, HashEmbedder);
-maily_mesh::conformance!(recall, ExactIndex::new(HashEmbedder));
+maily_mesh::conformance!(recall, Memories::new(HashEmbedder));
+maily_mesh::conformance!(archive, VolatileArchive::default());

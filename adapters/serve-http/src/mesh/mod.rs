@@ -97,7 +97,7 @@ pub fn router(state: MeshState) -> OpenApiRouter {
         .routes(routes!(models::list))
         .routes(routes!(models::retrieve))
         .routes(routes!(embeddings::create))
-        .routes(routes!(memories::store))
+        .routes(routes!(memories::store, memories::list, memories::forget_tenant))
         .routes(routes!(memories::search))
         .routes(routes!(memories::forget))
         .layer(DefaultBodyLimit::max(Prompt::MAX_BYTES))

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use maily_embed_ort::EmbedOrtConfig;
 use maily_errors::{Code, Error};
 use maily_llm_candle::LlmCandleConfig;
-use maily_mesh::memory::{ExactIndex, HashEmbedder};
+use maily_mesh::memory::HashEmbedder;
+use maily_mesh::recall::Memories;
 use maily_mesh::{AnyEmbed, Mesh, NodeConfig, Recall, Registry};
 
 use crate::config::Config;
@@ -53,7 +54,7 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
         }
         Err(err) => return Err(err),
     };
-    let recall: Arc<dyn Recall> = Arc::new(ExactIndex::new(embed.clone()));
+    let recall: Arc<dyn Recall> = Arc::new(Memories::new(embed.clone()));
 
     let mut settings = config.mesh.clone();
     let local = LlmCandleConfig::from_folder(cache);

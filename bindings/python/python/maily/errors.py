@@ -181,6 +181,12 @@ class Code(str, Enum):
     """The prompt cannot be said in the node's format."""
     STREAM_GONE = "stream-gone"
     """The stream is no longer kept."""
+    MEMORY_STORE_CORRUPT = "memory-store-corrupt"
+    """The store of memories is damaged."""
+    MEMORY_STORE_LOCKED = "memory-store-locked"
+    """Another process uses the store of memories."""
+    MEMORY_STORE_FAILED = "memory-store-failed"
+    """The memory could not be stored."""
     DOCUMENT_NAME = "document-name"
     """The document name is not allowed."""
     DOCUMENT_NOT_FOUND = "document-not-found"
@@ -408,6 +414,9 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "answer-incomplete": (216, "unavailable", 502, True, 14, "transient", "idempotent", 100, "mesh", "The answer has no end"),
     "prompt-untranslatable": (220, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The prompt cannot be said in the node's format"),
     "stream-gone": (225, "not_found", 410, False, 5, "client", "never", 0, "mesh", "The stream is no longer kept"),
+    "memory-store-corrupt": (235, "corrupt", 500, False, 15, "server", "never", 0, "mesh", "The store of memories is damaged"),
+    "memory-store-locked": (236, "conflict", 409, False, 9, "server", "never", 0, "mesh", "Another process uses the store of memories"),
+    "memory-store-failed": (237, "unavailable", 503, True, 14, "transient", "idempotent", 200, "mesh", "The memory could not be stored"),
     "document-name": (300, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The document name is not allowed"),
     "document-not-found": (301, "not_found", 404, False, 5, "client", "never", 0, "canvas", "There is no such document"),
     "frame-malformed": (302, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The frame cannot be read"),

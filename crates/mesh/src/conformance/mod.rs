@@ -4,19 +4,21 @@
 //! once for each rule and may `.await`:
 //!
 //! ```no_run
-//! use maily_mesh::memory::{ExactIndex, HashEmbedder};
+//! use maily_mesh::memory::HashEmbedder;
+//! use maily_mesh::recall::Memories;
 //!
 //! maily_mesh::conformance!(embed, HashEmbedder);
-//! maily_mesh::conformance!(recall, ExactIndex::new(HashEmbedder));
+//! maily_mesh::conformance!(recall, Memories::new(HashEmbedder));
 //! ```
 
 #![expect(clippy::missing_panics_doc, reason = "every rule panics when it is broken: that is what it is for")]
 
+pub mod archive;
 pub mod embed;
 pub mod llm;
 pub mod recall;
 
-/// Runs every rule of a port (`llm`, `embed` or `recall`) as a test of its own.
+/// Runs every rule of a port (`llm`, `embed`, `recall` or `archive`) as a test of its own.
 #[macro_export]
 macro_rules! conformance {
     (llm, $port:expr) => {
@@ -51,6 +53,22 @@ macro_rules! conformance {
             tenants_do_not_see_each_other
             forgotten_memory_is_not_found
             empty_text_and_wrong_limits_are_refused
+            rare_word_is_found_whatever_the_meaning
+            same_question_has_the_same_answer
+            memory_whose_time_is_over_is_not_found
+            memories_are_listed_page_by_page
+            forgotten_tenant_is_empty_and_others_stay
+        }
+    };
+    (archive, $port:expr) => {
+        $crate::conformance! { @rules archive, $port,
+            appended_memories_are_loaded_as_they_were
+            pages_come_in_order_and_end
+            memory_appended_again_is_replaced
+            removed_memories_are_gone
+            biggest_memory_is_kept
+            many_at_once_are_all_kept
+            opened_memories_answer_as_before
         }
     };
     (@rules $of:ident, $port:expr, $($rule:ident)*) => {

@@ -1,11 +1,11 @@
 //! Every port in memory: for documents, tests and the first five minutes.
 
+mod archive;
 mod embedder;
-mod index;
 mod scripted;
 
+pub use self::archive::VolatileArchive;
 pub use self::embedder::HashEmbedder;
-pub use self::index::ExactIndex;
 pub use self::scripted::{Scripted, Step};
 
 use crate::port::{NodeChange, NodeSource};

@@ -1,23 +1,8 @@
 use maily_errors::Code;
 use tower::ServiceExt;
 
-use super::{ExactIndex, HashEmbedder};
-use crate::model::{Embedding, Memory, MemoryQuery, Texts};
-use crate::port::Recall;
-
-#[tokio::test]
-async fn index_takes_its_limit_and_one_more_is_refused() {
-    let index = ExactIndex::new(HashEmbedder).with_limit(2);
-    for text in ["one", "two"] {
-        index.store(Memory::new(text)).await.unwrap();
-    }
-
-    let err = index.store(Memory::new("three")).await.unwrap_err();
-
-    assert_eq!(err.code(), Code::RecallFull);
-    assert_eq!(index.search(MemoryQuery::new("three")).await.unwrap().len(), 2);
-    index.store(Memory::new("three").with_tenant("other")).await.unwrap();
-}
+use super::HashEmbedder;
+use crate::model::{Embedding, Texts};
 
 #[test]
 fn cosine_is_the_plain_sum() {

@@ -12,7 +12,7 @@ mod vector;
 pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, Thought, ToolCall, Usage};
 pub use self::event_id::EventId;
 pub use self::format::{Format, Formats};
-pub use self::memory::{Memory, MemoryQuery, Recalled};
+pub use self::memory::{Archived, Memory, MemoryPage, MemoryQuery, Recalled, Remembered};
 pub use self::name::{MemoryId, ModelName, NodeName, Tenant};
 pub use self::prompt::{Chat, Message, Prompt, PromptHead, Role};
 pub use self::vector::{Embedding, Texts};

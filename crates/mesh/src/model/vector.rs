@@ -68,6 +68,12 @@ impl Embedding {
         Self(values.into())
     }
 
+    /// Takes values as they are, which were written of an embedding before.
+    #[must_use]
+    pub fn from_normalized(values: Vec<f32>) -> Self {
+        Self(values.into())
+    }
+
     /// Returns the values.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {

@@ -37,11 +37,12 @@ where
     }
 
     fn call(&mut self, prompt: Prompt) -> Self::Future {
-        let asked = self.recall.as_ref().and_then(|recall| Some((recall, prompt.last_user_text()?)));
+        let recall = self.recall.as_ref().filter(|recall| recall.holds(&prompt.head.tenant));
+        let asked = recall.and_then(|recall| Some((recall, prompt.last_user_text()?)));
         match asked {
             None => ResponseFuture::call(self.inner.call(prompt)),
             Some((recall, text)) => {
-                let search = super::future::search(recall.clone(), &prompt, text, self.rules);
+                let search = super::future::search(recall.clone(), &prompt, &text, self.rules);
                 let next = self.inner.clone();
                 let inner = mem::replace(&mut self.inner, next);
                 ResponseFuture::recall(inner, prompt, search)
