@@ -125,7 +125,9 @@ fn read(number: u64, content: &[u8]) -> Option<Archived> {
         number,
         tenant: Tenant::from(str::from_utf8(tenant).ok()?),
         text: str::from_utf8(text).ok()?.to_owned(),
-        embedding: Embedding::from_normalized(values.iter().map(|value| f32::from_le_bytes(*value)).collect()),
+        embedding: Embedding::from_normalized(
+            values.iter().map(|value| f32::from_le_bytes(*value)).collect(),
+        ),
         created_ms: u64::from_be_bytes(*created_ms),
         ends_ms: (ends_ms != u64::MAX).then_some(ends_ms),
     })

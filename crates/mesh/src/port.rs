@@ -9,8 +9,8 @@ use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
 use crate::model::{
-    Archived, Completion, Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, NodeName, Prompt, Recalled, Remembered,
-    Tenant, Texts,
+    Archived, Completion, Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, NodeName, Prompt, Recalled,
+    Remembered, Tenant, Texts,
 };
 
 /// A language model, as the mesh sees it.

@@ -8,7 +8,7 @@ use http::StatusCode;
 use maily_errors::{Code, Error};
 use maily_mesh::{Memory, MemoryId, MemoryPage, MemoryQuery, Recalled, Remembered, Tenant};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::MeshState;
 use crate::body::Json;
@@ -68,8 +68,7 @@ struct FoundMemory {
 }
 
 /// Whose memories to list, and from where on.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MemoryList {
     /// Whose memories to list; `default` if absent.
@@ -105,8 +104,7 @@ struct ListedMemory {
 }
 
 /// Whose memory to forget.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MemoryOwner {
     /// Whose memory it is; `default` if absent.
@@ -114,8 +112,7 @@ pub(super) struct MemoryOwner {
 }
 
 /// Whose memories to forget, all of them.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ForgottenTenant {
     /// The tenant, which has to be named.
@@ -187,7 +184,11 @@ pub(super) async fn search(
     path = "/v1/memories",
     tag = "mesh",
     operation_id = "mesh_memories",
-    params(MemoryList),
+    params(
+        ("tenant" = Option<String>, Query, description = "Whose memories to list; `default` if absent"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<usize>, Query, description = "The most memories of a page, 1 to 100; 20 if absent"),
+    ),
     responses((status = 200, description = "A page, the oldest first", body = StoredMemories), Problem),
 )]
 pub(super) async fn list(
@@ -210,7 +211,10 @@ pub(super) async fn list(
     path = "/v1/memories/{id}",
     tag = "mesh",
     operation_id = "mesh_forget",
-    params(("id" = String, Path, description = "The name of the memory"), MemoryOwner),
+    params(
+        ("id" = String, Path, description = "The name of the memory"),
+        ("tenant" = Option<String>, Query, description = "Whose memory it is; `default` if absent"),
+    ),
     responses((status = 204, description = "It is forgotten"), Problem),
 )]
 pub(super) async fn forget(
@@ -231,7 +235,7 @@ pub(super) async fn forget(
     path = "/v1/memories",
     tag = "mesh",
     operation_id = "mesh_forget_tenant",
-    params(ForgottenTenant),
+    params(("tenant" = String, Query, description = "The tenant, which has to be named")),
     responses((status = 200, description = "They are forgotten", body = ForgottenMemories), Problem),
 )]
 pub(super) async fn forget_tenant(

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use crate::memory::HashEmbedder;
-use crate::model::{Archived, Embedding, Memory, MemoryPage, MemoryQuery, Recalled, Remembered, Tenant, Texts};
+use crate::model::{
+    Archived, Embedding, Memory, MemoryPage, MemoryQuery, Recalled, Remembered, Tenant, Texts,
+};
 use crate::port::{Archive, Recall};
 use crate::recall::{Memories, MemoriesConfig};
 
@@ -13,7 +15,7 @@ fn memory(number: u64, text: impl Into<String>) -> Arc<Archived> {
     let tenant = Tenant::from(format!("tenant {}", number % 3));
     let embedding = Embedding::normalized(vec![number as f32, 0.5, -1.0e-20, 1.0]);
     let ends_ms = (number % 2 == 0).then_some(u64::MAX - number);
-    Arc::new(Archived { number, tenant, text: text.into(), embedding, created_ms: number * 7, ends_ms })
+    Arc::new(Archived { number, tenant, text: text.into(), embedding, created_ms: number / 2, ends_ms })
 }
 
 async fn append(archive: &impl Archive, memories: impl IntoIterator<Item = Arc<Archived>>) {

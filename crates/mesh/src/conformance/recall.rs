@@ -81,7 +81,8 @@ pub async fn same_question_has_the_same_answer(recall: impl Recall) {
         store(&recall, SALE).await;
         store(&recall, KETTLE).await;
     }
-    let ask = || async { recall.search(MemoryQuery::new("spring water").with_limit(15)).await.expect("answers") };
+    let ask =
+        || async { recall.search(MemoryQuery::new("spring water").with_limit(15)).await.expect("answers") };
     let first = ask().await;
     assert_eq!(first.len(), 15);
     for _ in 0..5 {

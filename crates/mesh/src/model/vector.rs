@@ -80,6 +80,11 @@ impl Embedding {
         &self.0
     }
 
+    /// Returns whether this is the other one itself, not only equal to it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Returns the cosine of the angle to another vector, -1.0 to 1.0. Both have length 1.
     ///
     /// Runs in O(dimension); vectors of different dimensions are compared over the shorter one.

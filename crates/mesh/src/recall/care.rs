@@ -8,25 +8,19 @@ use parking_lot::{Mutex, RwLock};
 use super::shelf::Shelf;
 
 /// Looks after shelves in a thread of its own, which starts with the first one that needs it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Care {
-    exact: usize,
     queue: Mutex<Option<mpsc::Sender<Weak<RwLock<Shelf>>>>>,
 }
 
 impl Care {
-    /// Creates a care for shelves that compare every row up to `exact` of them.
-    pub(super) const fn new(exact: usize) -> Self {
-        Self { exact, queue: Mutex::new(None) }
-    }
-
     /// Lets the thread look after a shelf, if there is something to do and it does not yet.
     pub(super) fn look_after(&self, shelf: &Arc<RwLock<Shelf>>) {
-        if !shelf.read().needs_care(self.exact) || shelf.write().set_cared_for(true) {
+        if !shelf.read().needs_care() || shelf.write().set_cared_for(true) {
             return;
         }
         let mut queue = self.queue.lock();
-        let sender = queue.get_or_insert_with(|| start(self.exact));
+        let sender = queue.get_or_insert_with(start);
         if sender.send(Arc::downgrade(shelf)).is_err() {
             // The thread could not be started: searches compare every row, and the next call tries again.
             *queue = None;
@@ -39,16 +33,16 @@ impl Care {
         while shelf.write().set_cared_for(true) {
             thread::yield_now();
         }
-        settle(&Arc::downgrade(shelf), self.exact);
+        settle(&Arc::downgrade(shelf));
     }
 }
 
 /// Starts the thread. It ends with the [`Care`]; a shelf that it is at is left as it is.
-fn start(exact: usize) -> mpsc::Sender<Weak<RwLock<Shelf>>> {
+fn start() -> mpsc::Sender<Weak<RwLock<Shelf>>> {
     let (sender, shelves) = mpsc::channel();
     let started = thread::Builder::new().name("maily-memories".to_owned()).spawn(move || {
         while let Ok(shelf) = shelves.recv() {
-            settle(&shelf, exact);
+            settle(&shelf);
         }
     });
     if let Err(err) = started {
@@ -58,15 +52,15 @@ fn start(exact: usize) -> mpsc::Sender<Weak<RwLock<Shelf>>> {
 }
 
 /// Does what is to be done for a shelf, one short step after the other, for as long as somebody has it.
-fn settle(shelf: &Weak<RwLock<Shelf>>, exact: usize) {
+fn settle(shelf: &Weak<RwLock<Shelf>>) {
     while let Some(shelf) = shelf.upgrade() {
-        let planned = shelf.read().plan(exact);
+        let planned = shelf.read().vectors.plan();
         let mut shelf = shelf.write();
         match planned {
-            Some(step) => shelf.take(step, exact),
+            Some(step) => shelf.vectors.take(step),
             // Once more with the lock in the hand: something may have come since.
-            None => match shelf.plan(exact) {
-                Some(step) => shelf.take(step, exact),
+            None => match shelf.vectors.plan() {
+                Some(step) => shelf.vectors.take(step),
                 None => {
                     shelf.set_cared_for(false);
                     return;

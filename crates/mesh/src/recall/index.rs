@@ -30,10 +30,11 @@ struct State {
     count: usize,
     bytes: u64,
     last: u64,
+    exact: usize,
 }
 
 /// A tenant: its shelf, and how many memories it has or is about to have.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
     shelf: Arc<RwLock<Shelf>>,
     count: usize,
@@ -41,8 +42,8 @@ struct Slot {
 
 impl Index {
     pub(super) fn new(config: MemoriesConfig) -> Self {
-        let care = Care::new(config.exact);
-        Self { config, state: Mutex::default(), dimension: OnceLock::new(), care }
+        let state = State { exact: config.exact, ..State::default() };
+        Self { config, state: Mutex::new(state), dimension: OnceLock::new(), care: Care::default() }
     }
 
     /// Looks whether a vector can be compared with the others; the first one says how many values there are.
@@ -126,7 +127,7 @@ impl Index {
         let removed: Vec<Arc<Archived>> = {
             let mut shelf = shelf.write();
             if shelf.numbers().eq(numbers.iter().copied()) {
-                let all = std::mem::take(&mut *shelf);
+                let all = std::mem::replace(&mut *shelf, Shelf::new(self.config.exact));
                 // A big shelf is taken apart when nobody waits for it any more.
                 drop(shelf);
                 all.after(0).cloned().collect()
@@ -167,7 +168,8 @@ impl Index {
 
 impl State {
     fn add(&mut self, tenant: &Tenant, bytes: u64) {
-        self.tenants.entry(tenant.clone()).or_default().count += 1;
+        let slot = || Slot { shelf: Arc::new(RwLock::new(Shelf::new(self.exact))), count: 0 };
+        self.tenants.entry(tenant.clone()).or_insert_with(slot).count += 1;
         self.count += 1;
         self.bytes += bytes;
         self.report();

@@ -105,7 +105,8 @@ mod tests {
         let value = |at: usize| ((at * 89 % 255) as i32 - 127) as i8;
         let blocks: Vec<Block> =
             (0..15).map(|block| std::array::from_fn(|at| value(block * BLOCK + at))).collect();
-        let query: Vec<Block> = (0..3).map(|block| std::array::from_fn(|at| value(block * 7 + at * 3))).collect();
+        let query: Vec<Block> =
+            (0..3).map(|block| std::array::from_fn(|at| value(block * 7 + at * 3))).collect();
         let plain: Vec<i32> = blocks.chunks(3).map(|row| portable(row, &query)).collect();
 
         let (mut all, mut some) = (Vec::new(), Vec::new());

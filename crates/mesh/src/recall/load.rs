@@ -88,7 +88,9 @@ impl<E: Embed + Sync> Memories<E> {
             }
         });
         shelved.await.map_err(|err| {
-            Error::new(Code::Unexpected, "the loading has stopped").with_operation("mesh::load").with_source(err)
+            Error::new(Code::Unexpected, "the loading has stopped")
+                .with_operation("mesh::load")
+                .with_source(err)
         })
     }
 }

@@ -58,7 +58,7 @@ impl<E> Memories<E> {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let (memories, bytes, tenants) = self.index.counts();
-        let waiting = self.index.shelves().iter().map(|shelf| shelf.read().waiting()).sum();
+        let waiting = self.index.shelves().iter().map(|shelf| shelf.read().vectors.waiting()).sum();
         Counts { memories, tenants, bytes, waiting }
     }
 
@@ -154,7 +154,11 @@ impl<E: Embed + Sync> Memories<E> {
         let Memory { tenant, text, ttl_ms } = memory;
         check_text(&text)?;
         if tenant.as_str().len() > MAX_TENANT_BYTES {
-            return Err(invalid("the name of the tenant is too long", "limit_bytes", MAX_TENANT_BYTES as u64));
+            return Err(invalid(
+                "the name of the tenant is too long",
+                "limit_bytes",
+                MAX_TENANT_BYTES as u64,
+            ));
         }
         if ttl_ms.is_some_and(|ttl_ms| !(1..=Memory::MAX_TTL_MS).contains(&ttl_ms)) {
             return Err(invalid("the time to live is out of its range", "limit_ms", Memory::MAX_TTL_MS));
@@ -308,7 +312,11 @@ fn check_text(text: &str) -> Result<()> {
 }
 
 fn check_limit(limit: usize, most: usize) -> Result<()> {
-    if (1..=most).contains(&limit) { Ok(()) } else { Err(invalid("the limit is out of its range", "most", most as u64)) }
+    if (1..=most).contains(&limit) {
+        Ok(())
+    } else {
+        Err(invalid("the limit is out of its range", "most", most as u64))
+    }
 }
 
 fn invalid(message: &'static str, name: &'static str, limit: u64) -> Error {

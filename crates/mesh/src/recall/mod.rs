@@ -56,10 +56,12 @@ mod pending;
 mod random;
 mod scan;
 mod shelf;
+mod vectors;
 mod words;
 
 pub use self::config::{MemoriesConfig, WhenFull};
 pub use self::memories::{Counts, Memories};
+pub use self::vectors::Vectors;
 #[cfg(doc)]
 use crate::port::Archive;
 

@@ -100,7 +100,10 @@ async fn limits_of_a_memory_and_a_query_hold_at_the_edge() {
     let code = |result: Result<_>| result.map(drop).unwrap_err().code();
 
     assert_eq!(code(memories.store(Memory::new(longest.clone() + "x")).await.map(drop)), Code::TooLarge);
-    assert_eq!(code(memories.search(MemoryQuery::new(longest.clone() + "x")).await.map(drop)), Code::TooLarge);
+    assert_eq!(
+        code(memories.search(MemoryQuery::new(longest.clone() + "x")).await.map(drop)),
+        Code::TooLarge
+    );
     assert_eq!(texts(&memories, MemoryQuery::new(&longest)).await.len(), 1);
     let tenant = |bytes| Memory::new("x").with_tenant("t".repeat(bytes));
     memories.store(tenant(256)).await.unwrap();
@@ -115,7 +118,8 @@ async fn limits_of_a_memory_and_a_query_hold_at_the_edge() {
 /// An embedder of another model: the same size, other values.
 fn turned() -> impl crate::port::Embed + Sync {
     tower::ServiceExt::map_response(HashEmbedder, |vectors: Vec<Embedding>| {
-        let turn = |vector: Embedding| Embedding::normalized(vector.as_slice().iter().rev().copied().collect());
+        let turn =
+            |vector: Embedding| Embedding::normalized(vector.as_slice().iter().rev().copied().collect());
         vectors.into_iter().map(turn).collect()
     })
 }

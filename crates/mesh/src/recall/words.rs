@@ -84,7 +84,7 @@ impl Words {
     }
 
     /// Returns about how many holders a search looks at.
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn work(&self) -> usize {
         self.rows * 8
     }
 

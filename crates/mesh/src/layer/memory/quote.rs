@@ -23,7 +23,9 @@ pub(super) fn choose(mut found: Vec<Recalled>, rules: &Rules) -> Vec<Recalled> {
             RELEVANCE * memory.relevance() - (1.0 - RELEVANCE) * taken
         };
         // Of equal ones the first, which the search liked more.
-        let best = (0..found.len()).rev().max_by(|left, right| value(&found[*left]).total_cmp(&value(&found[*right])));
+        let best = (0..found.len())
+            .rev()
+            .max_by(|left, right| value(&found[*left]).total_cmp(&value(&found[*right])));
         let Some(best) = best else { break };
         let memory = found.remove(best);
         left -= tokens(&memory);

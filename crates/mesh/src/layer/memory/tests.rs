@@ -8,7 +8,9 @@ use tower::{Layer, ServiceExt};
 use super::quote::{as_message, choose};
 use super::{MemoryLayer, Rules};
 use crate::memory::{HashEmbedder, Scripted, Step};
-use crate::model::{Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, Message, Prompt, Recalled, Remembered, Tenant};
+use crate::model::{
+    Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, Message, Prompt, Recalled, Remembered, Tenant,
+};
 use crate::port::Recall;
 use crate::recall::Memories;
 
@@ -121,7 +123,9 @@ fn memories_are_whole_and_stay_under_the_budget() {
     let found = vec![recalled("first", 1.0, 0.9), recalled(&long, 0.9, 0.8), recalled("last", 0.5, 0.7)];
 
     // "first" with its quotes takes 2 tokens and 4 beside, "last" as many.
-    for (budget, expected) in [(5, vec![]), (6, vec!["first"]), (11, vec!["first"]), (12, vec!["first", "last"])] {
+    for (budget, expected) in
+        [(5, vec![]), (6, vec!["first"]), (11, vec!["first"]), (12, vec!["first", "last"])]
+    {
         let rules = Rules::default().with_budget_tokens(budget);
         assert_eq!(texts(&choose(found.clone(), &rules)), expected, "{budget}");
     }
@@ -131,7 +135,8 @@ fn memories_are_whole_and_stay_under_the_budget() {
 #[test]
 fn what_nearly_says_the_same_is_recalled_once() {
     let vector = |values: [f32; 2]| Some(Embedding::normalized(values.to_vec()));
-    let mut found = [recalled("a", 1.0, 0.9), recalled("a again", 0.9, 0.89), recalled("b", 0.5, 0.5)].to_vec();
+    let mut found =
+        [recalled("a", 1.0, 0.9), recalled("a again", 0.9, 0.89), recalled("b", 0.5, 0.5)].to_vec();
     for (memory, values) in found.iter_mut().zip([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]) {
         memory.embedding = vector(values);
     }

@@ -2,7 +2,7 @@
 //!
 //! Each step is planned first, which only reads, and then made, which is short: searches go on meanwhile.
 
-use super::super::codes::{CodeRef, Codes};
+use super::super::codes::Codes;
 use super::super::near::Near;
 use super::{Graph, NONE, UPPER, mix, most_links};
 
