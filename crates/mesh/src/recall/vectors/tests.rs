@@ -59,7 +59,7 @@ fn vectors_over_the_bound_go_heal_and_come_back_below() {
     vectors.settle();
     assert_eq!((best(&vectors, 0), best(&vectors, 350)), (again, 350));
 
-    (250..700).for_each(|row| drop(vectors.remove(row)));
+    (250..700).for_each(|row| assert!(vectors.remove(row)));
     vectors.settle();
     assert!(vectors.graph.is_none());
     assert_eq!(vectors.free.len() + vectors.len(), vectors.rows.len());
