@@ -77,6 +77,7 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
 
     let mut registry = Registry::default();
     maily_llm_echo::register(&mut registry);
+    maily_llm_anthropic::register(&mut registry);
     maily_llm_openai::register(&mut registry);
     maily_llm_candle::register(&mut registry, cache);
     let mesh = Mesh::with_recall(&settings, recall.clone());
