@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use maily_errors::Result;
 use maily_mesh::{Format, Prompt};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::error;
 use crate::http1::{Headers, Request};
@@ -65,6 +66,11 @@ pub(crate) fn request(heads: &Heads, prompt: &Prompt) -> Request {
     // Writing to a vector does not fail.
     if let Some(trace) = prompt.head.trace {
         let _ = write!(own, "traceparent: {trace}\r\n");
+    }
+    if let Some(deadline) = prompt.head.deadline {
+        // Another mesh behind the node's address gives up when we do.
+        let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+        let _ = write!(own, "x-maily-timeout-ms: {left}\r\n");
     }
     let _ = write!(own, "accept: {accept}\r\ncontent-length: {}\r\n\r\n", prompt.body().len());
     Request { fixed: heads.of(prompt.head.format).clone(), own, body: prompt.body().clone() }

@@ -19,7 +19,8 @@ pub const SCHEMES: [&str; 2] = ["http", "https"];
 pub fn register(registry: &mut Registry) {
     for scheme in SCHEMES {
         registry.register(scheme, |node: &NodeConfig| {
-            let config = OpenAiConfig::new(node.url.clone());
+            let mut config = OpenAiConfig::new(node.url.clone());
+            config.connect_ms = node.connect_ms.unwrap_or(config.connect_ms);
             let config = node.key.iter().fold(config, |config, key| config.with_key(key.expose().as_str()));
             config.build()
         });

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::layer::deadline::Limits;
 use crate::layer::hedge::Patience;
 use crate::layer::memory::Rules;
+use crate::layer::replay::Keep;
 use crate::layer::resume::Rules as Continue;
 use crate::layer::retry::{Budget, Policy};
 use crate::model::{Format, ModelName, NodeName};
@@ -42,6 +43,8 @@ pub struct MeshConfig {
     pub nodes: Vec<NodeConfig>,
     /// What is worth recalling.
     pub recall: RecallConfig,
+    /// How much to keep for readers who come back.
+    pub replay: ReplayConfig,
     /// How far to continue a stream that breaks off.
     pub resume: ResumeConfig,
     /// When and how often to repeat.
@@ -80,6 +83,21 @@ pub struct RetryConfig {
     pub share_pct: u32,
     /// The tokens that extra attempts may cost before anything was paid in, at most 25,000.
     pub reserve_tokens: u32,
+}
+
+/// How much of numbered streams to keep for readers who come back.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct ReplayConfig {
+    /// The most bytes of one stream; a longer one is not kept at all.
+    pub stream_bytes: usize,
+    /// The most bytes of all streams.
+    pub total_bytes: usize,
+    /// The most streams.
+    pub streams: usize,
+    /// How long after its last event, in seconds.
+    pub keep_s: u64,
 }
 
 /// How far to continue a stream that breaks off.
@@ -139,6 +157,9 @@ pub struct NodeConfig {
     /// The formats that it takes as they are; none means those that are usual for its scheme.
     #[serde(default)]
     pub native: Vec<Format>,
+    /// The longest wait for a connection, in milliseconds; absent, that of the mesh.
+    #[serde(default)]
+    pub connect_ms: Option<u64>,
     /// The key that it wants. It is read and never written.
     #[serde(default, skip_serializing)]
     pub key: Option<Secret<String>>,
@@ -153,6 +174,7 @@ impl NodeConfig {
             models: Vec::new(),
             rename: BTreeMap::new(),
             native: Vec::new(),
+            connect_ms: None,
             key: None,
         }
     }
@@ -222,6 +244,20 @@ impl Default for RetryConfig {
     fn default() -> Self {
         let Policy { attempts, .. } = Policy::default();
         Self { attempts, max_wait_ms: 2000, share_pct: 10, reserve_tokens: 4_000 }
+    }
+}
+
+impl Default for ReplayConfig {
+    fn default() -> Self {
+        let Keep { stream_bytes, total_bytes, streams, time } = Keep::default();
+        Self { stream_bytes, total_bytes, streams, keep_s: time.as_secs() }
+    }
+}
+
+impl ReplayConfig {
+    pub(crate) const fn keep(self) -> Keep {
+        let Self { stream_bytes, total_bytes, streams, keep_s } = self;
+        Keep { stream_bytes, total_bytes, streams, time: Duration::from_secs(keep_s) }
     }
 }
 

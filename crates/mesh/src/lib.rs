@@ -16,7 +16,8 @@ pub mod wire;
 
 pub use self::body::{Body, Watch};
 pub use self::config::{
-    DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, ResumeConfig, RetryConfig,
+    DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, ReplayConfig, ResumeConfig,
+    RetryConfig,
 };
 pub use self::model::{
     Answer, Archived, Chat, Completion, CompletionHead, Delta, Embedding, EventId, FinishReason, Format,

@@ -19,6 +19,7 @@ use crate::layer::deadline::{Deadline, DeadlineLayer};
 use crate::layer::hedge::{Hedge, HedgeLayer};
 use crate::layer::memory::{MemoryLayer, Remember};
 use crate::layer::meter::{Meter, MeterLayer};
+use crate::layer::replay::{Replay, ReplayLayer};
 use crate::layer::resume::{Resume, ResumeLayer};
 use crate::layer::retry::{Retry, RetryLayer};
 use crate::layer::trace::{Trace, TraceLayer};
@@ -27,7 +28,7 @@ use crate::port::Recall;
 use crate::registry::Registry;
 
 /// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
-type Stack = Trace<Meter<Remember<Resume<Hedge<Retry<Deadline<Balance>>>>>>>;
+type Stack = Trace<Meter<Replay<Remember<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>;
 
 /// A mesh of nodes, as one language model. Clones share nodes, budget and instruments.
 ///
@@ -81,7 +82,9 @@ impl Mesh {
                     .with_operation("mesh::connect")
                     .with_context("node", Public(wanted.name.as_str())));
             }
-            let node = Node::new(wanted.name.clone(), registry.build(wanted)?);
+            let mut at = wanted.clone();
+            at.connect_ms.get_or_insert(config.deadline.connect_ms);
+            let node = Node::new(wanted.name.clone(), registry.build(&at)?);
             let node = node.with_native(registry.native(wanted));
             let named = wanted.models.iter().fold(node, |node, model| node.with_model(model.clone()));
             nodes.push(
@@ -111,6 +114,8 @@ impl Mesh {
         let node = ResumeLayer::new(config.resume.rules()).with_budget(budget).layer(node);
         // Outside retry: one search for all attempts.
         let node = memory.with_rules(config.recall.rules()).layer(node);
+        // Outside the memories: a prompt that comes back is compared as the client sent it.
+        let node = ReplayLayer::new(config.replay.keep()).layer(node);
         // Outside all that costs time: the client waits for it too.
         let node = MeterLayer::new().layer(node);
         // Outermost: everything below is part of the span.

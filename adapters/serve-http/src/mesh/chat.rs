@@ -3,11 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use maily_errors::TraceContext;
 use maily_mesh::Prompt;
 
-use super::MeshState;
 use super::answer::{OpenAiProblem, pass};
+use super::{MeshState, protocol};
 use crate::body::Raw;
 
 /// Answers a conversation, as one JSON object or as server-sent events.
@@ -34,10 +33,6 @@ pub(super) async fn complete(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, OpenAiProblem> {
-    let mut prompt = Prompt::parse(body)?;
-    // Without a layer that reads it for every route.
-    if let Some(trace) = TraceContext::current().or_else(|| TraceContext::from_headers(&headers)) {
-        prompt = prompt.with_trace(trace);
-    }
+    let prompt = protocol::read(Prompt::parse(body)?, &headers)?;
     Ok(pass(state.mesh.complete(prompt).await?))
 }

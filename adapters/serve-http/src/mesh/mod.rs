@@ -13,6 +13,7 @@ mod embeddings;
 mod memories;
 mod messages;
 mod models;
+mod protocol;
 mod responses;
 
 use std::fmt;

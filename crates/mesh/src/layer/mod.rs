@@ -4,6 +4,7 @@ pub mod deadline;
 pub mod hedge;
 pub mod memory;
 pub mod meter;
+pub mod replay;
 pub mod resume;
 pub mod retry;
 pub mod trace;

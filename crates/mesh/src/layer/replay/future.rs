@@ -1,0 +1,63 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use maily_errors::Result;
+use pin_project_lite::pin_project;
+
+use super::body::Numbered;
+use crate::body::Body;
+use crate::model::Completion;
+
+pin_project! {
+    /// The future of [`Replay`](super::Replay).
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+        // What numbers the events, if the prompt asks for it.
+        numbered: Option<Numbered>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F> {
+        Called { #[pin] future: F },
+        Ready { answer: Option<Result<Completion>> },
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) const fn passing(future: F, numbered: Option<Numbered>) -> Self {
+        Self { state: State::Called { future }, numbered }
+    }
+
+    pub(super) const fn ready(answer: Result<Completion>) -> Self {
+        Self { state: State::Ready { answer: Some(answer) }, numbered: None }
+    }
+}
+
+impl<F: Future<Output = Result<Completion>>> Future for ResponseFuture<F> {
+    type Output = Result<Completion>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = match this.state.project() {
+            StateProjection::Called { future } => ready!(future.poll(cx)),
+            StateProjection::Ready { answer } => answer.take().expect("polled after it was ready"),
+        };
+        Poll::Ready(answer.map(|Completion { head, body }| match this.numbered.take() {
+            Some(numbered) if head.streamed => {
+                Completion { head, body: Body::stream(numbered.with_body(body)) }
+            }
+            _ => Completion { head, body },
+        }))
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
