@@ -61,7 +61,10 @@ impl Echo {
 
         let limit = prompt.head.max_tokens.map_or(usize::MAX, |tokens| tokens as usize);
         let text = format!("{}{}", self.prefix, asked.content);
-        let all: Vec<&str> = text.split_inclusive(' ').collect();
+        // If the assistant spoke last, its message is continued: so an answer that broke off goes on.
+        let told = chat.messages.last().filter(|last| last.role == Role::Assistant);
+        let rest = told.and_then(|told| text.strip_prefix(told.content.as_str())).unwrap_or(&text);
+        let all: Vec<&str> = rest.split_inclusive(' ').collect();
         let said = &all[..all.len().min(limit)];
 
         let reason = if said.len() < all.len() { FinishReason::Length } else { FinishReason::Stop };

@@ -92,8 +92,8 @@ impl Body {
         while !self.begun {
             match ready!(self.poll_source(cx)) {
                 Some(Ok(chunk)) => {
-                    let said = streamed && wire::says_something(&chunk);
                     self.held.push(chunk);
+                    let said = streamed && self.says_something();
                     self.begun =
                         said || self.held.iter().map(Bytes::len).sum::<usize>() > Self::MAX_HELD_BYTES;
                 }
@@ -106,6 +106,15 @@ impl Body {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether the whole events that are held say something.
+    fn says_something(&self) -> bool {
+        match self.held.as_slice() {
+            [only] => wire::says_something(only),
+            // An event that came in pieces, or a role before it: there are never many.
+            held => wire::says_something(&held.concat()),
+        }
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {

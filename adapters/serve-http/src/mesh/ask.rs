@@ -3,11 +3,11 @@
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
-use maily_errors::{Code, Error, Public, Result, TraceContext};
+use maily_errors::{Code, Error, Public, Result};
 use maily_mesh::{Format, ModelName, Prompt};
 
-use super::MeshState;
 use super::answer::pass;
+use super::{MeshState, protocol};
 
 /// Answers a prompt of any format, in that format.
 pub(super) async fn ask(
@@ -16,11 +16,7 @@ pub(super) async fn ask(
     format: Format,
     body: Bytes,
 ) -> Result<Response> {
-    let mut prompt = Prompt::parse_as(format, body)?;
-    // Without a layer that reads it for every route.
-    if let Some(trace) = TraceContext::current().or_else(|| TraceContext::from_headers(headers)) {
-        prompt = prompt.with_trace(trace);
-    }
+    let prompt = protocol::read(Prompt::parse_as(format, body)?, headers)?;
     Ok(pass(state.mesh.complete(prompt).await?))
 }
 

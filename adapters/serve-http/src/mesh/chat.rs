@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::Prompt;
+use maily_mesh::Format;
 
-use super::answer::{OpenAiProblem, pass};
-use super::{MeshState, protocol};
+use super::MeshState;
+use super::answer::OpenAiProblem;
+use super::ask::ask;
 use crate::body::Raw;
 
 /// Answers a conversation, as one JSON object or as server-sent events.
@@ -33,6 +34,5 @@ pub(super) async fn complete(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, OpenAiProblem> {
-    let prompt = protocol::read(Prompt::parse(body)?, &headers)?;
-    Ok(pass(state.mesh.complete(prompt).await?))
+    Ok(ask(&state, &headers, Format::Chat, body).await?)
 }

@@ -32,7 +32,8 @@ pub(super) fn read(mut prompt: Prompt, headers: &HeaderMap) -> Result<Prompt, Er
     if let Some(last) = headers.get(LAST_EVENT).filter(|last| !last.is_empty()) {
         return Ok(prompt.with_last_event(last.to_str().unwrap_or_default().parse()?));
     }
-    let asked = headers.get(RESUMABLE).is_some_and(|value| !["false", "0"].contains(&value.to_str().unwrap_or("0")));
+    let asked =
+        headers.get(RESUMABLE).is_some_and(|value| !["false", "0"].contains(&value.to_str().unwrap_or("0")));
     Ok(if asked { prompt.with_event_ids() } else { prompt })
 }
 
@@ -47,13 +48,15 @@ mod tests {
     use super::*;
 
     fn with(headers: &[(&'static str, &str)]) -> Result<Prompt, Error> {
-        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         read(Prompt::text("m", "Hi").unwrap(), &headers)
     }
 
     #[tokio::test(start_paused = true)]
     async fn earliest_deadline_counts() {
-        let left = |prompt: Prompt| prompt.head.deadline.map(|deadline| (deadline - Instant::now()).as_millis());
+        let left =
+            |prompt: Prompt| prompt.head.deadline.map(|deadline| (deadline - Instant::now()).as_millis());
 
         assert_eq!(left(with(&[]).unwrap()), None);
         assert_eq!(left(with(&[(TIMEOUT[0], "250")]).unwrap()), Some(250));

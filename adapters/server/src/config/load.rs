@@ -97,7 +97,7 @@ fn check_values(config: &Config) -> Result<(), Error> {
         return refuse("trust.origin", "an origin has 1 to 255 characters, without blanks and `+`");
     }
     let Config { mesh, canvas, sockets, server, redis, .. } = config;
-    let numbers: [(&'static str, u64, RangeInclusive<u64>); 20] = [
+    let numbers: [(&'static str, u64, RangeInclusive<u64>); 28] = [
         ("server.drain_s", server.drain_s, 0..=3_600),
         ("server.max_body_bytes", server.max_body_bytes as u64, 1_024..=1 << 30),
         ("mesh.deadline.connect_ms", mesh.deadline.connect_ms, 1..=3_600_000),
@@ -107,6 +107,14 @@ fn check_values(config: &Config) -> Result<(), Error> {
         ("mesh.deadline.whole_ms", mesh.deadline.whole_ms, 1..=3_600_000),
         ("mesh.deadline.total_ms", mesh.deadline.total_ms, 1..=3_600_000),
         ("mesh.retry.attempts", mesh.retry.attempts.into(), 1..=10),
+        ("mesh.hedge.min_wait_ms", mesh.hedge.min_wait_ms, 0..=3_600_000),
+        ("mesh.hedge.unknown_wait_ms", mesh.hedge.unknown_wait_ms, 0..=3_600_000),
+        ("mesh.replay.stream_bytes", mesh.replay.stream_bytes as u64, 0..=1 << 30),
+        ("mesh.replay.total_bytes", mesh.replay.total_bytes as u64, 0..=1 << 40),
+        ("mesh.replay.streams", mesh.replay.streams as u64, 0..=1_000_000),
+        ("mesh.replay.keep_s", mesh.replay.keep_s, 0..=86_400),
+        ("mesh.resume.attempts", mesh.resume.attempts.into(), 0..=10),
+        ("mesh.resume.max_bytes", mesh.resume.max_bytes as u64, 0..=1 << 30),
         ("mesh.retry.share_pct", mesh.retry.share_pct.into(), 0..=100),
         ("mesh.retry.reserve_tokens", mesh.retry.reserve_tokens.into(), 0..=25_000),
         ("mesh.recall.limit", mesh.recall.limit as u64, 1..=100),

@@ -4,10 +4,12 @@ use memchr::memmem;
 
 /// Returns whether a piece of a stream holds something that the model said, or an end.
 ///
-/// A role, a comment, a ping and the opening events of the other formats say nothing. It looks for
-/// the fields of all formats, so a piece that is split inside one is missed; it is asked only until
-/// it says yes, and only a clock hangs on the answer.
+/// A role, a comment, a ping and the opening events of the other formats say nothing, nor does half an event. It
+/// looks for the fields of all formats without decoding, and is asked only until it says yes.
 pub(crate) fn says_something(piece: &[u8]) -> bool {
+    let ends = [memmem::rfind(piece, b"\n\n"), memmem::rfind(piece, b"\n\r\n")];
+    let Some(end) = ends.into_iter().flatten().max() else { return false };
+    let piece = &piece[..end];
     memmem::find(piece, b"[DONE]").is_some()
         || memmem::find(piece, b"\"error\"").is_some()
         || SPOKEN
@@ -39,6 +41,10 @@ fn has_text(rest: &[u8]) -> bool {
 mod tests {
     use super::says_something;
 
+    fn event(data: &[u8]) -> Vec<u8> {
+        [data, b"\n\n"].concat()
+    }
+
     #[test]
     fn only_what_the_model_says_is_something() {
         for silent in [
@@ -49,7 +55,7 @@ mod tests {
             br#"data: {"type":"content_block_start","content_block":{"type":"text","text":""}}"#,
             b"",
         ] {
-            assert!(!says_something(silent), "{}", String::from_utf8_lossy(silent));
+            assert!(!says_something(&event(silent)), "{}", String::from_utf8_lossy(silent));
         }
         for said in [
             &br#"data: {"choices":[{"delta":{"content":"H"}}]}"#[..],
@@ -61,7 +67,8 @@ mod tests {
             br#"data: {"error":{"message":"x"}}"#,
             b"data: [DONE]\n\n",
         ] {
-            assert!(says_something(said), "{}", String::from_utf8_lossy(said));
+            assert!(!says_something(said.trim_ascii_end()), "half an event");
+            assert!(says_something(&event(said)), "{}", String::from_utf8_lossy(said));
         }
     }
 }

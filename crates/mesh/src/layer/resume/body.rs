@@ -12,8 +12,9 @@ use tower::util::Oneshot;
 use tower_service::Service;
 
 use super::Rules;
-use super::chat::{self, Joint};
+
 use super::framer::{Framer, malformed};
+use super::openai::{self, Joint};
 use super::told::Told;
 use crate::body::Body;
 use crate::layer::retry::Budget;
@@ -73,13 +74,13 @@ where
 
     /// Writes the prompt for a reader who has the beginning of the answer already.
     pub(super) fn go_on(&mut self) -> Result<Prompt> {
-        let story = self.told.story();
-        let next = chat::ask(&self.prompt, story).map_err(|hurdle| {
+        let (format, story) = (self.prompt.head.format, self.told.story());
+        let next = openai::ask(&self.prompt, story).map_err(|hurdle| {
             Error::new(Code::StreamGone, "the answer cannot be continued")
                 .with_operation("mesh::resume")
                 .with_context("resume", Public(hurdle))
         })?;
-        self.joint = Some((Joint::new(story), SseDecoder::default()));
+        self.joint = Some((Joint::new(format, story), SseDecoder::default()));
         Ok(next)
     }
 
@@ -156,7 +157,7 @@ where
     /// The stream broke off. Asks another node for the rest, or returns how the stream ends.
     fn cut(self: Pin<&mut Self>, err: Error) -> ControlFlow<Option<Result<Bytes>>> {
         let mut this = self.project();
-        let story = this.told.story();
+        let (format, story) = (this.prompt.head.format, this.told.story());
         if story.done {
             return ControlFlow::Break(None);
         }
@@ -180,7 +181,7 @@ where
         } else if !this.budget.is_open() {
             Err("budget")
         } else {
-            chat::ask(this.prompt, story)
+            openai::ask(this.prompt, story)
         };
         match next {
             Err(hurdle) => ControlFlow::Break(Some(Err(err.with_context("resume", Public(hurdle))))),
@@ -191,7 +192,7 @@ where
                     "asks another node for the rest"
                 );
                 metrics::counter!("maily_mesh_resumed_total").increment(1);
-                *this.joint = Some((Joint::new(story), SseDecoder::default()));
+                *this.joint = Some((Joint::new(format, story), SseDecoder::default()));
                 *this.framer = Framer::default();
                 *this.attempts -= 1;
                 let course = &mut next.head.course;

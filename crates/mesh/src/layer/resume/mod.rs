@@ -41,11 +41,11 @@
 //! ```
 
 mod body;
-pub(crate) mod chat;
 mod edits;
 mod framer;
 mod future;
 mod layer;
+mod openai;
 mod seam;
 mod service;
 mod told;

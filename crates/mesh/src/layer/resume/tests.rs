@@ -12,7 +12,7 @@ use super::{ResumeLayer, Rules};
 use crate::body::Body;
 use crate::layer::retry::Budget;
 use crate::memory::{Scripted, Step};
-use crate::model::{Completion, Message, Prompt};
+use crate::model::{Completion, Format, Message, Prompt};
 use crate::port::AnyLlm;
 
 fn prompt() -> Prompt {
@@ -246,6 +246,23 @@ async fn rest_may_have_the_tokens_that_are_left() {
     read(node, Prompt::parse(body).unwrap()).await;
 
     assert_eq!(seen.lock()[1].head.max_tokens, Some(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn completion_goes_on_as_the_text_that_it_lengthens() {
+    let body = r#"{"model":"m","stream":true,"prompt":"Count: "}"#;
+    let token = |id: &str, text: &str| event(id, &json!({ "index": 0, "text": text, "finish_reason": null }));
+    let end = |id: &str| event(id, &json!({ "index": 0, "text": "", "finish_reason": "stop" }));
+    let (node, seen) = wire(vec![
+        (vec![token("a", "One, "), token("a", "two, ")], true),
+        (vec![token("b", " three"), end("b"), "data: [DONE]\n\n".into()], false),
+    ]);
+
+    let (text, err) = read(node, Prompt::parse_as(Format::Completions, body).unwrap()).await;
+
+    assert!(err.is_none());
+    assert!(text.ends_with(&[token("a", "three"), end("a"), "data: [DONE]\n\n".into()].concat()), "{text}");
+    assert_eq!(seen.lock()[1].body(), &body.replace("Count: ", "Count: One, two,"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use maily_errors::Result;
 
-use super::chat;
+use super::openai;
 use crate::model::Format;
 use crate::wire::SseDecoder;
 
@@ -41,7 +41,7 @@ pub(super) struct Identity {
 
 impl Told {
     pub(super) fn new(format: Format, max_bytes: usize) -> Self {
-        let hurdle = (format != Format::Chat).then_some("this format");
+        let hurdle = (!matches!(format, Format::Chat | Format::Completions)).then_some("this format");
         Self { chunks: Vec::new(), bytes: 0, story: Story { hurdle, ..Story::default() }, max_bytes }
     }
 
@@ -83,7 +83,7 @@ fn read(chunks: &[Bytes], story: &mut Story) -> Result<()> {
     for chunk in chunks {
         decoder.push(chunk)?;
         while let Some(event) = decoder.next() {
-            chat::read(&event, story)?;
+            openai::read(&event, story)?;
         }
     }
     Ok(())

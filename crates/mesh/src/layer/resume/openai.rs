@@ -1,4 +1,4 @@
-//! What resume reads and writes of the chat-completions protocol.
+//! What resume reads and writes of chat completions and completions, which differ in where the text stands.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::edits::{Edits, json_text};
 use super::framer::{failed, malformed};
 use super::seam::Seam;
 use super::told::{Identity, Story};
-use crate::model::Prompt;
+use crate::model::{Format, Prompt};
 use crate::wire::SseEvent;
 
 #[derive(Deserialize)]
@@ -36,7 +36,23 @@ struct Choice<'a> {
     index: u32,
     #[serde(borrow)]
     delta: Option<Said<'a>>,
+    // Of completions.
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
     finish_reason: Option<IgnoredAny>,
+}
+
+impl<'a> Choice<'a> {
+    /// Where the text stands.
+    fn content(&self) -> Option<&'a RawValue> {
+        self.text.or_else(|| self.delta.as_ref()?.content)
+    }
+
+    /// What is said; never empty.
+    fn said(&self) -> Option<Cow<'a, str>> {
+        let text: Cow<'a, str> = serde_json::from_str(self.content()?.get()).ok()?;
+        Some(text).filter(|text| !text.is_empty())
+    }
 }
 
 #[derive(Deserialize)]
@@ -50,10 +66,6 @@ struct Said<'a> {
 }
 
 impl Said<'_> {
-    fn text(&self) -> Option<Cow<'_, str>> {
-        serde_json::from_str(self.content?.get()).ok()
-    }
-
     const fn calls(&self) -> bool {
         self.tool_calls.is_some() || self.function_call.is_some()
     }
@@ -85,18 +97,21 @@ pub(super) fn read(event: &SseEvent, story: &mut Story) -> Result<()> {
         if choice.index > 0 {
             story.hurdle = Some("several choices");
         }
-        let Some(said) = &choice.delta else { continue };
-        if said.calls() {
+        let told = choice.delta.as_ref();
+        if told.is_some_and(Said::calls) {
             story.hurdle = Some("a tool call");
-        } else if said.reasons() {
+        } else if told.is_some_and(Said::reasons) {
             story.hurdle = Some("reasoning");
-        } else if let Some(text) = said.text().filter(|text| !text.is_empty()) {
+        } else if let Some(text) = choice.said() {
             story.tokens += 1;
             story.text.push_str(&text);
         }
     }
     Ok(())
 }
+
+/// The fields of a body, as they are written.
+type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 /// Writes the prompt that asks for the rest, or says why there cannot be one.
 pub(super) fn ask(prompt: &Prompt, story: &Story) -> std::result::Result<Prompt, &'static str> {
@@ -108,8 +123,7 @@ pub(super) fn ask(prompt: &Prompt, story: &Story) -> std::result::Result<Prompt,
         return Ok(prompt.clone());
     }
     let body = std::str::from_utf8(prompt.body()).map_err(|_| "a prompt that is not utf-8")?;
-    let fields: BTreeMap<Cow<'_, str>, &RawValue> =
-        serde_json::from_str(body).map_err(|_| "a prompt that cannot be read")?;
+    let fields: Fields<'_> = serde_json::from_str(body).map_err(|_| "a prompt that cannot be read")?;
     if fields.get("n").is_some_and(|n| !matches!(n.get(), "1" | "null")) {
         return Err("several choices");
     }
@@ -120,14 +134,6 @@ pub(super) fn ask(prompt: &Prompt, story: &Story) -> std::result::Result<Prompt,
         return Err("a grammar");
     }
     let mut edits = Edits::new(body);
-    let mut front = String::new();
-    for (field, value) in [("continue_final_message", "true"), ("add_generation_prompt", "false")] {
-        match fields.get(field) {
-            Some(known) => edits.replace(known, value),
-            None => front.push_str(&format!("\"{field}\":{value},")),
-        }
-    }
-    edits.insert(body.find('{').map_or(0, |brace| brace + 1), front);
     for field in ["max_tokens", "max_completion_tokens"] {
         if let Some((value, most)) =
             fields.get(field).and_then(|value| Some((value, value.get().parse::<u32>().ok()?)))
@@ -135,23 +141,31 @@ pub(super) fn ask(prompt: &Prompt, story: &Story) -> std::result::Result<Prompt,
             edits.replace(value, most.saturating_sub(story.tokens).max(1).to_string());
         }
     }
-    append(
-        &mut edits,
-        fields.get("messages").copied().ok_or("a prompt without messages")?,
-        &fields,
-        sent,
-        body,
-    )?;
+    match prompt.head.format {
+        Format::Completions => lengthen(&mut edits, &fields, sent)?,
+        _ => append(&mut edits, &fields, sent, body)?,
+    }
     let mut next = prompt.clone().with_body(edits.apply().into()).map_err(|_| "a prompt over its limit")?;
     next.head.course.continues = true;
     Ok(next)
 }
 
-/// Adds what was said as the beginning of the assistant's message.
+/// Adds what was said to the text that goes on.
+fn lengthen(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str) -> std::result::Result<(), &'static str> {
+    if fields.get("echo").is_some_and(|echo| echo.get() == "true") {
+        return Err("an echo of the prompt");
+    }
+    let text =
+        fields.get("prompt").and_then(|text| Some((text, serde_json::from_str::<String>(text.get()).ok()?)));
+    let (value, begun) = text.ok_or("a prompt that is no text")?;
+    edits.replace(value, json_text(&(begun + sent)));
+    Ok(())
+}
+
+/// Adds what was said as the beginning of the assistant's message, and the words that vLLM and SGLang need.
 fn append(
     edits: &mut Edits<'_>,
-    messages: &RawValue,
-    fields: &BTreeMap<Cow<'_, str>, &RawValue>,
+    fields: &Fields<'_>,
     sent: &str,
     body: &str,
 ) -> std::result::Result<(), &'static str> {
@@ -161,6 +175,15 @@ fn append(
         #[serde(borrow)]
         content: Option<&'a RawValue>,
     }
+    let mut front = String::new();
+    for (field, value) in [("continue_final_message", "true"), ("add_generation_prompt", "false")] {
+        match fields.get(field) {
+            Some(known) => edits.replace(known, value),
+            None => front.push_str(&format!("\"{field}\":{value},")),
+        }
+    }
+    edits.insert(body.find('{').map_or(0, |brace| brace + 1), front);
+    let messages = fields.get("messages").ok_or("a prompt without messages")?;
     let list: Vec<&RawValue> =
         serde_json::from_str(messages.get()).map_err(|_| "a prompt without messages")?;
     let last: Option<Last<'_>> = list.last().and_then(|last| serde_json::from_str(last.get()).ok());
@@ -197,6 +220,7 @@ const GRAMMARS: [&str; 10] = [
 /// Turns the events of a continuation into events of the answer that it continues.
 #[derive(Debug)]
 pub(super) struct Joint {
+    format: Format,
     identity: Option<Identity>,
     seam: Seam,
     /// The tokens that another node was paid for, less those that this one says again.
@@ -205,9 +229,10 @@ pub(super) struct Joint {
 }
 
 impl Joint {
-    pub(super) fn new(story: &Story) -> Self {
+    pub(super) fn new(format: Format, story: &Story) -> Self {
         let asked = if story.text.trim_end().is_empty() { 0 } else { story.tokens };
         Self {
+            format,
             identity: story.identity.clone(),
             seam: Seam::new(&story.text),
             tokens: story.tokens,
@@ -229,7 +254,7 @@ impl Joint {
         let mut edits = Edits::new(&event.data);
         let choice = chunk.choices.first();
         let said = choice.and_then(|choice| choice.delta.as_ref());
-        let text = said.and_then(Said::text).filter(|text| !text.is_empty());
+        let text = choice.and_then(Choice::said);
         let ends = choice.is_none_or(|choice| choice.finish_reason.is_some());
         let others = said.is_some_and(|said| said.calls() || said.reasons());
         let passed = text.as_ref().map(|text| self.seam.push(text)).unwrap_or_default();
@@ -240,7 +265,7 @@ impl Joint {
             // A role that the reader has, or a repetition.
             return Ok(());
         }
-        if let (Some(text), Some(content)) = (&text, said.and_then(|said| said.content))
+        if let (Some(text), Some(content)) = (&text, choice.and_then(Choice::content))
             && *text != passed
         {
             edits.replace(content, json_text(&passed));
@@ -271,11 +296,14 @@ impl Joint {
         let identity = self.identity.as_ref().map(|Identity { id, created, model }| {
             format!("\"id\":{id},\"created\":{created},\"model\":{model},")
         });
-        let event = format!(
-            "{{{}\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{}}},\"finish_reason\":null}}]}}",
-            identity.unwrap_or_default(),
-            json_text(&text),
-        );
+        let text = json_text(&text);
+        let (object, said) = match self.format {
+            Format::Completions => ("text_completion", format!("\"text\":{text}")),
+            _ => ("chat.completion.chunk", format!("\"delta\":{{\"content\":{text}}}")),
+        };
+        let identity = identity.unwrap_or_default();
+        let choice = format!("{{\"index\":0,{said},\"finish_reason\":null}}");
+        let event = format!("{{{identity}\"object\":\"{object}\",\"choices\":[{choice}]}}");
         write(&event, out);
     }
 

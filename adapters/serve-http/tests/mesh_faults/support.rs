@@ -1,0 +1,306 @@
+//! A node that misbehaves as it is told, a mesh of such nodes behind the routes, and a client.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use maily_llm_openai::OpenAiConfig;
+use maily_mesh::balance::Node;
+use maily_mesh::{Mesh, MeshConfig};
+use maily_serve_http::mesh::{MeshState, router};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+/// The words of every whole answer.
+pub(crate) const WORDS: [&str; 8] =
+    ["One, ", "two, ", "three, ", "four, ", "five, ", "six, ", "seven, ", "eight."];
+
+/// What a node does with one request.
+#[derive(Clone)]
+pub(crate) enum Act {
+    /// Streams the words that the prompt does not end with, with a pause before each.
+    Stream { pause: Duration },
+    /// Streams so many words, then does something else.
+    After(usize, Then),
+    /// Answers with a status, headers and no stream.
+    Refuse(&'static str),
+    /// Reads the request and says nothing.
+    Silent,
+    /// Answers in one piece, and announces so many bytes too many.
+    Lie(usize),
+}
+
+/// How a stream goes wrong.
+#[derive(Clone, Copy)]
+pub(crate) enum Then {
+    /// The connection breaks in the middle of an event.
+    Cut,
+    /// The body ends as if it were whole, without a finish.
+    End,
+    /// Nothing more comes.
+    Silence,
+    /// Comments only.
+    Pings,
+    /// Bytes that are no event, then a clean end.
+    Garbage,
+    /// An error event, then `[DONE]`.
+    ErrorAndDone,
+}
+
+/// A node on a real socket that follows a script; the last act is repeated.
+#[derive(Clone)]
+pub(crate) struct Scripted {
+    address: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    acts: VecDeque<Act>,
+    seen: Vec<(Instant, String, Value)>,
+    left: Vec<Instant>,
+}
+
+impl Scripted {
+    pub(crate) async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound socket has an address").to_string();
+        let state = State { acts: acts.into_iter().collect(), ..State::default() };
+        let node = Self { address, state: Arc::new(Mutex::new(state)) };
+        let serving = node.clone();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let node = serving.clone();
+                tokio::spawn(async move { node.serve(socket).await });
+            }
+        });
+        node
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.state.lock().expect("no test panics here").seen.len()
+    }
+
+    /// When requests came, their heads in small letters, and their bodies.
+    pub(crate) fn seen(&self) -> Vec<(Instant, String, Value)> {
+        self.state.lock().expect("no test panics here").seen.clone()
+    }
+
+    /// When the mesh hung up in the middle of an answer.
+    pub(crate) async fn left(&self) -> Instant {
+        poll(|| self.state.lock().expect("no test panics here").left.first().copied()).await
+    }
+
+    async fn serve(&self, mut socket: TcpStream) {
+        while let Some((head, body)) = request(&mut socket).await {
+            let act = {
+                let mut state = self.state.lock().expect("no test panics here");
+                state.seen.push((Instant::now(), head, body.clone()));
+                if state.acts.len() > 1 { state.acts.pop_front() } else { state.acts.front().cloned() }
+            };
+            let (mut reader, mut writer) = socket.split();
+            let act = answer(&mut writer, act.expect("a script has an act"), &body);
+            let gone = async {
+                // The mesh sends nothing before it has the answer, so the end is that it hung up.
+                while reader.read(&mut [0; 64]).await.is_ok_and(|bytes| bytes > 0) {}
+            };
+            let keep = tokio::select! {
+                keep = act => keep,
+                () = gone => {
+                    self.state.lock().expect("no test panics here").left.push(Instant::now());
+                    false
+                }
+            };
+            if !keep {
+                return;
+            }
+        }
+    }
+}
+
+/// Does one act; returns whether the connection goes on.
+async fn answer(socket: &mut (impl AsyncWriteExt + Unpin), act: Act, body: &Value) -> bool {
+    const HEAD: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let begun = begun(body);
+    let mut send = async |text: String| socket.write_all(text.as_bytes()).await.is_ok();
+    match act {
+        Act::Silent => std::future::pending().await,
+        Act::Refuse(head) => send(format!("HTTP/1.1 {head}\r\ncontent-length: 2\r\n\r\n{{}}")).await,
+        Act::Lie(more) => {
+            let whole = json!({ "choices": [{ "index": 0, "message": { "content": WORDS.concat() }, "finish_reason": "stop" }] }).to_string();
+            send(format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{whole}",
+                whole.len() + more
+            ))
+            .await
+                && more == 0
+        }
+        Act::Stream { pause } => {
+            send(HEAD.to_owned()).await;
+            for word in &WORDS[begun..] {
+                sleep(pause).await;
+                send(chunk(&event(word))).await;
+            }
+            let end = r#"data: {"id":"n","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+            send(chunk(&format!("{end}\n\ndata: [DONE]\n\n")) + "0\r\n\r\n").await
+        }
+        Act::After(words, then) => {
+            send(HEAD.to_owned()).await;
+            for word in &WORDS[begun..(begun + words).min(WORDS.len())] {
+                send(chunk(&event(word))).await;
+                // So that the words arrive before what goes wrong.
+                sleep(Duration::from_millis(5)).await;
+            }
+            match then {
+                Then::Cut => {
+                    let half = event("lost");
+                    send(chunk(&half[..half.len() / 2])).await;
+                }
+                Then::End => {
+                    send("0\r\n\r\n".to_owned()).await;
+                }
+                Then::Silence => std::future::pending().await,
+                Then::Pings => {
+                    while send(chunk(": ping\n\n")).await {
+                        sleep(Duration::from_millis(50)).await;
+                    }
+                }
+                Then::Garbage => {
+                    send(chunk("data: {\"choices\":[{\"del\n\n") + "0\r\n\r\n").await;
+                }
+                Then::ErrorAndDone => {
+                    let error = "data: {\"error\":{\"message\":\"out of memory\"}}\n\ndata: [DONE]\n\n";
+                    send(chunk(error) + "0\r\n\r\n").await;
+                }
+            }
+            false
+        }
+    }
+}
+
+/// How many words stand at the end of the prompt, as the beginning of the assistant's message.
+fn begun(body: &Value) -> usize {
+    let last = body["messages"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
+    if last["role"] != "assistant"
+        || body["continue_final_message"] != true
+        || body["add_generation_prompt"] != false
+    {
+        return 0;
+    }
+    let text = last["content"].as_str().unwrap_or_default();
+    (0..=WORDS.len())
+        .find(|count| WORDS[..*count].concat().trim_end() == text)
+        .expect("a beginning of the answer")
+}
+
+fn event(word: &str) -> String {
+    let chunk = json!({ "id": "n", "created": 1, "model": "m", "choices":
+        [{ "index": 0, "delta": { "content": word }, "finish_reason": null }] });
+    format!("data: {chunk}\n\n")
+}
+
+fn chunk(text: &str) -> String {
+    format!("{:x}\r\n{text}\r\n", text.len())
+}
+
+async fn request(socket: &mut TcpStream) -> Option<(String, Value)> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut piece = [0; 4096];
+        let count = socket.read(&mut piece).await.ok().filter(|count| *count > 0)?;
+        bytes.extend_from_slice(&piece[..count]);
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && let Ok(body) = serde_json::from_str(body)
+        {
+            return Some((head.to_lowercase(), body));
+        }
+    }
+}
+
+/// A mesh of nodes called n0, n1 and so on.
+pub(crate) fn mesh(config: &MeshConfig, nodes: &[&Scripted]) -> Mesh {
+    let mesh = Mesh::new(config);
+    for (index, node) in nodes.iter().enumerate() {
+        let url = format!("http://{}/v1", node.address);
+        mesh.nodes()
+            .insert(Node::new(format!("n{index}"), OpenAiConfig::new(url).build().expect("a valid url")));
+    }
+    mesh
+}
+
+pub(crate) fn config(settings: Value) -> MeshConfig {
+    serde_json::from_value(settings).expect("known settings")
+}
+
+/// Serves a mesh until the test's runtime ends, and returns its address.
+pub(crate) async fn serve(mesh: Mesh) -> String {
+    let app: axum::Router = router(MeshState::new(mesh)).into();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address").to_string();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+pub(crate) fn prompt(stream: bool) -> Value {
+    json!({ "model": "m", "messages": [{ "role": "user", "content": "Count" }], "stream": stream })
+}
+
+/// An answer that is being read.
+pub(crate) struct Reading {
+    socket: TcpStream,
+    pub(crate) bytes: String,
+}
+
+impl Reading {
+    pub(crate) async fn begin(address: &str, headers: &str, body: &Value) -> Self {
+        let mut socket = TcpStream::connect(address).await.expect("the server listens");
+        let body = body.to_string();
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.0\r\nhost: test\r\ncontent-length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        socket.write_all((head + &body).as_bytes()).await.expect("an open connection");
+        Self { socket, bytes: String::new() }
+    }
+
+    /// Reads until the text stands there, or the answer ends; returns whether it stands there.
+    pub(crate) async fn until(&mut self, text: &str) -> bool {
+        let mut piece = [0; 4096];
+        while !self.bytes.contains(text) {
+            match self.socket.read(&mut piece).await {
+                Ok(count) if count > 0 => self.bytes.push_str(&String::from_utf8_lossy(&piece[..count])),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Reads to the end, and returns what a person reads.
+    pub(crate) async fn text(mut self) -> (String, String) {
+        self.until("\u{0}").await;
+        (text_of(&self.bytes), self.bytes)
+    }
+}
+
+/// The text of all events, as a client reads it.
+pub(crate) fn text_of(answer: &str) -> String {
+    let events = answer.lines().filter_map(|line| line.strip_prefix("data: "));
+    let chunks = events.filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    chunks.filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect()
+}
+
+/// Waits until something is there, at most ten seconds.
+pub(crate) async fn poll<T>(look: impl Fn() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "it did not happen within ten seconds");
+        sleep(Duration::from_millis(1)).await;
+    }
+}
