@@ -6,6 +6,7 @@ use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use maily_errors::{Code, Error, Result};
+use memchr::memmem;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -143,8 +144,10 @@ impl Transcript {
         state.touched = Instant::now();
         let mut passed = Vec::new();
         for event in events {
-            if event.starts_with(b":") {
-                passed.extend_from_slice(event);
+            if event.starts_with(b":") && memmem::find(event, b"\ndata:").is_none() {
+                // Without its blank line: behind numbers, some clients take that for an event without data.
+                passed.extend_from_slice(event.trim_ascii_end());
+                passed.push(b'\n');
                 continue;
             }
             state.number += 1;

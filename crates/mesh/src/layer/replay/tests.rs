@@ -126,3 +126,23 @@ async fn reader_who_comes_back_ends_the_connection_that_is_left() {
     assert!(rest.contains("four."));
     assert_eq!(stalled.await.unwrap().unwrap().unwrap_err().code(), Code::StreamCut);
 }
+
+#[tokio::test(start_paused = true)]
+async fn comment_is_a_line_and_not_an_event() {
+    let chunk: &[u8] = b": ping\n\n: mesh.resumed {}\ndata: {}\n\ndata: [DONE]\n\n";
+    let node = tower::service_fn(|_: Prompt| {
+        let body = crate::Body::stream(futures_util::stream::iter([Ok(bytes::Bytes::from_static(chunk))]));
+        std::future::ready(Ok::<_, maily_errors::Error>(crate::Completion::new(true, body)))
+    });
+    let body = ReplayLayer::default().layer(node).oneshot(prompt().with_event_ids()).await.unwrap().body;
+
+    let text = String::from_utf8(body.map(Result::unwrap).collect::<Vec<_>>().await.concat()).unwrap();
+
+    let ids = ids(&text);
+    assert_eq!(ids.len(), 2);
+    let expected = format!(
+        ": ping\nid: {}\n: mesh.resumed {{}}\ndata: {{}}\n\nid: {}\ndata: [DONE]\n\n",
+        ids[0], ids[1]
+    );
+    assert_eq!(text, expected);
+}

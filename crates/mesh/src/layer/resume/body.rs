@@ -101,10 +101,10 @@ where
             let mut this = self.as_mut().project();
             if let Some(asking) = this.asking.as_mut().as_pin_mut() {
                 match ready!(asking.poll(cx)) {
-                    Ok(answer) => match self.as_mut().join(answer) {
-                        Some(marker) => return Poll::Ready(Some(Ok(marker))),
-                        None => continue,
-                    },
+                    Ok(answer) => {
+                        self.as_mut().join(answer);
+                        continue;
+                    }
                     Err(err) => {
                         this.asking.set(None);
                         *this.fault = Some(err);
@@ -207,18 +207,23 @@ where
     }
 
     /// Another node answers: tells the reader, in a comment that event streams allow and clients read over.
-    fn join(self: Pin<&mut Self>, answer: Completion) -> Option<Bytes> {
+    ///
+    /// It is a line of the next event: behind a comment with a blank line of its own, the official Python client reads an
+    /// event without data if the stream has numbers.
+    fn join(self: Pin<&mut Self>, answer: Completion) {
         let mut this = self.project();
         this.asking.set(None);
         if !answer.head.streamed {
             *this.fault = Some(malformed("the continuation is no stream"));
-            return None;
+            return;
         }
         *this.node = answer.head.node;
         *this.body = Some(answer.body);
         let node = this.node.as_ref().map_or("", NodeName::as_str);
         let marker = serde_json::json!({ "after": this.told.story().tokens, "node": node });
-        Some(format!(": mesh.resumed {marker}\n\n").into())
+        if let Some((joint, _)) = this.joint {
+            joint.mark(format!(": mesh.resumed {marker}\n"));
+        }
     }
 }
 

@@ -221,6 +221,8 @@ const GRAMMARS: [&str; 10] = [
 #[derive(Debug)]
 pub(super) struct Joint {
     format: Format,
+    /// A comment that stands in front of the next event.
+    marker: String,
     identity: Option<Identity>,
     seam: Seam,
     /// The tokens that another node was paid for, less those that this one says again.
@@ -233,6 +235,7 @@ impl Joint {
         let asked = if story.text.trim_end().is_empty() { 0 } else { story.tokens };
         Self {
             format,
+            marker: String::new(),
             identity: story.identity.clone(),
             seam: Seam::new(&story.text),
             tokens: story.tokens,
@@ -240,11 +243,16 @@ impl Joint {
         }
     }
 
+    /// Puts a comment in front of the next event.
+    pub(super) fn mark(&mut self, comment: String) {
+        self.marker = comment;
+    }
+
     /// Writes what the reader does not have of an event.
     pub(super) fn event(&mut self, event: &SseEvent, out: &mut Vec<u8>) -> Result<()> {
         if event.data == "[DONE]" {
             self.flush(out);
-            out.extend_from_slice(b"data: [DONE]\n\n");
+            self.write("[DONE]", out);
             return Ok(());
         }
         let chunk = parse(&event.data)?;
@@ -283,7 +291,8 @@ impl Joint {
         if let Some(usage) = chunk.usage {
             self.count(usage, &mut edits);
         }
-        write(&edits.apply(), out);
+        let event = edits.apply();
+        self.write(&event, out);
         Ok(())
     }
 
@@ -304,7 +313,7 @@ impl Joint {
         let identity = identity.unwrap_or_default();
         let choice = format!("{{\"index\":0,{said},\"finish_reason\":null}}");
         let event = format!("{{{identity}\"object\":\"{object}\",\"choices\":[{choice}]}}");
-        write(&event, out);
+        self.write(&event, out);
     }
 
     /// Counts the answer as one: its tokens are those of both nodes, its prompt is the client's.
@@ -325,10 +334,10 @@ impl Joint {
             }
         }
     }
-}
 
-fn write(data: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"data: ");
-    out.extend_from_slice(data.as_bytes());
-    out.extend_from_slice(b"\n\n");
+    fn write(&mut self, data: &str, out: &mut Vec<u8>) {
+        for part in [std::mem::take(&mut self.marker).as_str(), "data: ", data, "\n\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
 }

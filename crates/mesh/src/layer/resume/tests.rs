@@ -92,7 +92,7 @@ async fn stream_that_is_cut_goes_on_as_one_answer() {
     let expected = [
         token("a", "One, "),
         token("a", "two, "),
-        ": mesh.resumed {\"after\":2,\"node\":\"\"}\n\n".into(),
+        ": mesh.resumed {\"after\":2,\"node\":\"\"}\n".into(),
         token("a", "three"),
         token("a", "."),
         event("a", &json!({ "index": 0, "delta": {}, "finish_reason": "stop" })),

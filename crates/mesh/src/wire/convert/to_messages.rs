@@ -55,8 +55,10 @@ pub(super) fn convert(request: &Fields<'_>) -> Result<String> {
                 refuse_unless(name, value, &["[\"text\"]"])?;
                 messages
             }
-            // Said already, or advice that messages does not know.
-            "max_tokens"
+            // Said already, or advice that messages does not know: it always goes on with what the assistant began.
+            "add_generation_prompt"
+            | "continue_final_message"
+            | "max_tokens"
             | "max_completion_tokens"
             | "response_format"
             | "reasoning_effort"
