@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         match area.as_str() {
             "errors" => areas::errors::run(),
             "failover" => areas::failover::run(),
+            "mesh" => areas::mesh::run(),
             "redis" => areas::redis::run(),
             "trust" => areas::trust::run(),
             unknown => {

@@ -132,7 +132,7 @@ fn chromium(log: &Log) -> Option<PathBuf> {
 }
 
 /// Installs a Debian package, as root only.
-fn apt(log: &Log, package: &str) -> Result<(), String> {
+pub(crate) fn apt(log: &Log, package: &str) -> Result<(), String> {
     if output(Command::new("id").arg("-u")).as_deref() != Some("0") {
         return Err(format!("`apt-get install {package}` needs root"));
     }
@@ -147,7 +147,7 @@ fn apt(log: &Log, package: &str) -> Result<(), String> {
 }
 
 /// Finds an executable file by its name in a folder and those below.
-fn below(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn below(folder: &Path, name: &str) -> Option<PathBuf> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(folder).ok()?.flatten() {
         let path = entry.path();

@@ -9,6 +9,7 @@ mod demo;
 mod docs;
 mod fetch;
 mod figures;
+mod gateways;
 mod generate;
 mod install;
 mod nearest;

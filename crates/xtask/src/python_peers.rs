@@ -1,7 +1,7 @@
 //! The peers that are written for Python: the wheel and they in an environment of their own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::figures::{self, Figure};
 use crate::npm::digest;
@@ -15,7 +15,7 @@ pub(crate) fn run(project: &Project, area: &str, log: &Log) -> Vec<Figure> {
     if !script.is_file() {
         return Vec::new();
     }
-    measure(project, &folder, &script, log).unwrap_or_else(|why| {
+    measure(project, &script, log).unwrap_or_else(|why| {
         vec![Figure {
             area: area.to_owned(),
             what: "Python".to_owned(),
@@ -29,20 +29,26 @@ pub(crate) fn run(project: &Project, area: &str, log: &Log) -> Vec<Figure> {
     })
 }
 
-fn measure(project: &Project, folder: &Path, script: &Path, log: &Log) -> Result<Vec<Figure>, String> {
-    let venv = project.cache.join("python-peers");
-    let python = venv.join("bin/python");
-    let wanted = fs::read_to_string(folder.join("requirements.txt")).map_err(|err| err.to_string())?;
+/// Makes a Python environment in the cache with exactly the packages of a file beside the clients.
+pub(crate) fn environment(project: &Project, log: &Log, name: &str, file: &str) -> Result<PathBuf, String> {
+    let file = project.root.join("benches/peers/python").join(file);
+    let venv = project.cache.join(name);
+    let wanted = fs::read_to_string(&file).map_err(|err| format!("{}: {err}", file.display()))?;
     let marker = venv.join("maily-requirements");
     if !fs::read_to_string(&marker).is_ok_and(|found| found == digest(wanted.as_bytes())) {
         let create = project.command("python3").args(["-m", "venv", "--clear"]).arg(&venv).output();
         create.map_err(|err| format!("python3 -m venv: {err}"))?;
-        let mut pip = project.command(&python);
+        let mut pip = project.command(venv.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-        log.run("pip install", pip.arg(folder.join("requirements.txt")))?.success("pip install")?;
+        log.run("pip install", pip.arg(file))?.success("pip install")?;
         fs::write(&marker, digest(wanted.as_bytes())).map_err(|err| err.to_string())?;
     }
+    Ok(venv)
+}
 
+fn measure(project: &Project, script: &Path, log: &Log) -> Result<Vec<Figure>, String> {
+    let venv = environment(project, log, "python-peers", "requirements.txt")?;
+    let python = venv.join("bin/python");
     let wheels = project.target.join("peers-wheels");
     fs::remove_dir_all(&wheels).ok();
     let mut build = project.command(venv.join("bin/maturin"));

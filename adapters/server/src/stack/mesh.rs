@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use maily_embed_ort::EmbedOrtConfig;
-use maily_errors::{Code, Error};
+use maily_errors::Error;
 use maily_llm_candle::LlmCandleConfig;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::recall::Memories;
 use maily_mesh::{AnyEmbed, Mesh, NodeConfig, Recall, Registry};
 
+use super::embed::Late;
 use crate::config::Config;
 
 /// The mesh and what is served beside it.
@@ -37,22 +38,22 @@ impl fmt::Debug for Parts {
 /// Builds the mesh.
 ///
 /// With no node configured it runs the local model, or the echo node when the model is not installed.
-/// With the embedding model not installed it remembers by words instead of by meaning.
+/// With the embedding model not installed it remembers by words instead of by meaning; else the model is loaded when
+/// the first text needs it.
 ///
 /// # Errors
 ///
-/// What the adapters answer for a node that is configured wrongly, or for a damaged model.
+/// What the adapters answer for a node that is configured wrongly.
 pub fn build(config: &Config) -> Result<Parts, Error> {
     let cache = &config.server.cache;
     let mut without = Vec::new();
 
-    let embed = match EmbedOrtConfig::from_folder(cache).build() {
-        Ok(embed) => AnyEmbed::new(embed),
-        Err(err) if err.code() == Code::EmbedderMissing => {
+    let embed = match Late::of(EmbedOrtConfig::from_folder(cache)) {
+        Some(embed) => AnyEmbed::new(embed),
+        None => {
             without.push("without the embedding model: memories are found by words, not by meaning");
             AnyEmbed::new(HashEmbedder)
         }
-        Err(err) => return Err(err),
     };
     let recall: Arc<dyn Recall> = Arc::new(Memories::new(embed.clone()));
 

@@ -2,6 +2,7 @@
 
 pub mod analytics;
 pub mod canvas;
+mod embed;
 pub mod mesh;
 pub(crate) mod redis;
 pub mod trust;

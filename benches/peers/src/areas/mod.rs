@@ -2,5 +2,6 @@
 
 pub(crate) mod errors;
 pub(crate) mod failover;
+pub(crate) mod mesh;
 pub(crate) mod redis;
 pub(crate) mod trust;
