@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::{IntoResponse, Response};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, OPENAPI_COMPONENTS, Respond};
 use utoipa::IntoResponses;
 use utoipa::openapi::{Components, Ref, RefOr, Response as Described};
@@ -40,6 +42,15 @@ pub(crate) fn note(err: &Error) {
         tracing::debug!(code = code.name(), error = ?err, "request refused");
     }
     metrics::counter!("maily_http_problems_total", "code" => code.name()).increment(1);
+}
+
+/// Passes on the delay that a node asked for, also of an error that is not to be repeated: the mesh has spent
+/// its attempts, and the client's next prompt is welcome then.
+pub(crate) fn pass_on_delay(err: &Error, headers: &mut HeaderMap) {
+    if let Some(delay) = err.retry_after() {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
 }
 
 impl IntoResponses for Problem {

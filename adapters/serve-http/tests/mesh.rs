@@ -126,7 +126,7 @@ async fn body_over_the_limit_is_refused() {
     let address = serve(MeshState::new(echo())).await;
     let mut socket = TcpStream::connect(&address).await.unwrap();
 
-    let length = 16 * 1024 * 1024 + 1;
+    let length = 32 * 1024 * 1024 + 1;
     let head = format!("POST {CHAT} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
     let request = [head.as_bytes(), &vec![b' '; length]].concat();
     let (mut reader, mut writer) = socket.split();

@@ -1,10 +1,12 @@
 //! Token streams over WebSocket: `GET /v1/mesh/stream`.
 //!
-//! The client sends one chat-completions body per message. The server answers it with JSON text frames, token by
-//! token whether or not the body says `"stream": true`:
+//! The client sends one body per message: chat completions, or the format that the address names, as in
+//! `/v1/mesh/stream?format=responses` (`chat`, `completions`, `messages`, `responses`). The server answers it with
+//! JSON text frames that are the same for every format, token by token whether or not the body says `"stream": true`:
 //!
 //! - `{"type":"token","text":".."}` for each piece of text,
-//! - `{"type":"done","text":"..","finish":"stop","usage":{..},"node":"..","recalled":[..]}` once, or
+//! - `{"type":"done","text":"..","finish":"stop","usage":{..},"node":"..","recalled":[..]}` once, with `thoughts` and
+//!   `tool_calls` if there are any, or
 //! - `{"type":"error","problem":{..}}` once; the socket stays open for the next prompt.
 //!
 //! Prompts on one socket are answered one after the other. `{"type":"cancel"}` stops the answer under
@@ -14,28 +16,36 @@
 //! comes meanwhile is refused with `draining`.
 
 use axum::Router;
+use axum::extract::Query;
 use axum::routing::get;
 use futures_util::StreamExt;
 use http::HeaderMap;
 use maily_errors::{Code, Error, Result, TraceContext};
-use maily_mesh::{Answer, Delta, Mesh, Prompt};
+use maily_mesh::{Answer, Delta, Format, Mesh, Prompt};
 use serde::{Deserialize, Serialize};
 
 use crate::sockets::{Message, Socket, Sockets, Upgrade};
 
 /// Creates the route of token streams.
 pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
-    let stream = async move |upgrade: Upgrade, headers: HeaderMap| {
+    let stream = async move |upgrade: Upgrade, headers: HeaderMap, Query(options): Query<Options>| {
         let trace = TraceContext::current().or_else(|| TraceContext::from_headers(&headers));
         let mesh = mesh.clone();
-        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, trace))
+        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, trace, options.format))
     };
     Router::new().route("/v1/mesh/stream", get(stream))
 }
 
-async fn serve(mut socket: Socket, mesh: Mesh, trace: Option<TraceContext>) {
+/// What the address says; the server's key may stand there too.
+#[derive(Deserialize)]
+struct Options {
+    #[serde(default)]
+    format: Format,
+}
+
+async fn serve(mut socket: Socket, mesh: Mesh, trace: Option<TraceContext>, format: Format) {
     while let Some(message) = socket.recv().await {
-        let answered = match message.and_then(|message| read(&message)) {
+        let answered = match message.and_then(|message| read(&message, format)) {
             // A cancel that came too late: there is nothing to stop any more.
             Ok(None) => Ok(()),
             Ok(Some(_)) if socket.draining().is_cancelled() => socket.send_error(&draining()).await,
@@ -44,7 +54,7 @@ async fn serve(mut socket: Socket, mesh: Mesh, trace: Option<TraceContext>) {
                     Some(trace) => prompt.with_trace(trace),
                     None => prompt,
                 };
-                answer(&mut socket, &mesh, prompt).await
+                answer(&mut socket, &mesh, prompt, format).await
             }
             Err(err) => socket.send_error(&err).await,
         };
@@ -55,7 +65,7 @@ async fn serve(mut socket: Socket, mesh: Mesh, trace: Option<TraceContext>) {
 }
 
 /// Reads a prompt; `None` is a cancel.
-fn read(message: &Message) -> Result<Option<Prompt>> {
+fn read(message: &Message, format: Format) -> Result<Option<Prompt>> {
     #[derive(Deserialize)]
     struct Control<'a> {
         #[serde(rename = "type")]
@@ -68,7 +78,7 @@ fn read(message: &Message) -> Result<Option<Prompt>> {
     if serde_json::from_slice::<Control<'_>>(&bytes).is_ok_and(|control| control.kind == "cancel") {
         return Ok(None);
     }
-    Prompt::parse(bytes).and_then(Prompt::with_stream).map(Some)
+    Prompt::parse_as(format, bytes).and_then(Prompt::with_stream).map(Some)
 }
 
 #[derive(Serialize)]
@@ -79,10 +89,10 @@ enum Frame<'a> {
 }
 
 /// Answers one prompt; an error means that the socket has ended.
-async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt) -> Result<()> {
+async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt, format: Format) -> Result<()> {
     let completion = tokio::select! {
         completion = mesh.complete(prompt) => completion,
-        stop = stopped(socket) => return stop,
+        stop = stopped(socket, format) => return stop,
     };
     let completion = match completion {
         Ok(completion) => completion,
@@ -93,7 +103,7 @@ async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt) -> Result<()> 
     loop {
         let delta = tokio::select! {
             delta = deltas.next() => delta,
-            stop = stopped(socket) => return stop,
+            stop = stopped(socket, format) => return stop,
         };
         match delta {
             Some(Ok(delta)) => {
@@ -109,11 +119,11 @@ async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt) -> Result<()> 
 }
 
 /// Waits until the client wants the answer no more: it says so, or it is gone.
-async fn stopped(socket: &mut Socket) -> Result<()> {
+async fn stopped(socket: &mut Socket, format: Format) -> Result<()> {
     loop {
         let refused = match socket.recv_while_draining().await {
             None => return Err(Error::from(Code::Canceled)),
-            Some(Ok(message)) => match read(&message) {
+            Some(Ok(message)) => match read(&message, format) {
                 Ok(None) => {
                     return socket.send_error(&Error::new(Code::Canceled, "the answer was cancelled")).await;
                 }

@@ -23,11 +23,15 @@ async fn connect(mesh: Mesh) -> Client {
 }
 
 async fn connect_to(mesh: Mesh, sockets: Sockets) -> Client {
+    connect_as("", mesh, sockets).await
+}
+
+async fn connect_as(query: &str, mesh: Mesh, sockets: Sockets) -> Client {
     let router = maily_serve_ws::mesh::router(mesh, sockets);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address: SocketAddr = listener.local_addr().expect("a bound socket has an address");
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let url = format!("ws://{address}/v1/mesh/stream");
+    let url = format!("ws://{address}/v1/mesh/stream{query}");
     tokio_tungstenite::connect_async(url).await.expect("the server takes sockets").0
 }
 
@@ -119,6 +123,20 @@ async fn error_is_a_problem_and_the_socket_stays_open() {
     assert_eq!(half["text"], "half");
     assert_eq!((&cut["type"], &cut["problem"]["code"]), (&json!("error"), &json!("stream-cut")));
     assert_eq!(whole["text"], "whole");
+}
+
+#[tokio::test]
+async fn prompt_of_another_format_is_answered_with_the_same_frames() {
+    let (mesh, node) = scripted([Step::Answer("Hello".into())]);
+    let mut client = connect_as("?format=messages", mesh, Sockets::default()).await;
+
+    let said = json!([{ "role": "user", "content": "Hi" }]);
+    send(&mut client, json!({ "model": "m", "max_tokens": 9, "system": "Be brief.", "messages": said }))
+        .await;
+
+    assert_eq!(next(&mut client).await, json!({ "type": "token", "text": "Hello" }));
+    assert_eq!(next(&mut client).await["finish"], "stop");
+    assert_eq!(node.seen()[0].read().unwrap().messages[0].content, "Be brief.");
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ fn browser(project: &Project, tools: &Tools, log: &Log) -> Result<Counts, String
     Ok(counts)
 }
 
-/// The official `openai` client against the mesh with the local model.
+/// The official `openai` and `anthropic` clients against the mesh.
 fn openai(project: &Project, tools: &Tools, log: &Log) -> Result<Counts, String> {
     let python = tools.python("python").ok_or("the Python environment is missing")?;
     let server = serve(project, tools, "openai", &["mesh", "--node", "local"])?;
@@ -150,7 +150,8 @@ fn openai(project: &Project, tools: &Tools, log: &Log) -> Result<Counts, String>
         "no:cacheprovider",
         "adapters/serve-http/tests/openai_client",
     ]);
-    command.env("MAILY_URL", server.url());
+    // Against the local model, and against a node that does what a prompt says.
+    command.env("MAILY_URL", server.url()).env("MAILY_SERVER", binary(project));
     tools.apply(&mut command);
     let ran = log.run("pytest", &mut command)?;
     Ok(counts::pytest(&ran.text).with_status(ran.ok))

@@ -41,6 +41,7 @@ impl IntoResponse for OpenAiProblem {
         let mut response = Respond.respond_with(&problem).map(axum::body::Body::new);
         let again = HeaderValue::from_static(if err.is_temporary() { "true" } else { "false" });
         response.headers_mut().insert("x-should-retry", again);
+        crate::reply::pass_on_delay(&err, response.headers_mut());
         response
     }
 }

@@ -178,3 +178,6 @@ fn need_text(fields: &Fields<'_>, name: &str, pointer: &str) -> Result<String> {
     let value = fields.get(name).and_then(as_text);
     value.ok_or_else(|| invalid(format!("{pointer}/{name}"), "must be a text"))
 }
+
+#[cfg(test)]
+mod tests;
