@@ -7,7 +7,8 @@ use maily_llm_echo::EchoConfig;
 use maily_mesh::balance::Node;
 use maily_mesh::memory::{HashEmbedder, Scripted, Step};
 use maily_mesh::recall::Memories;
-use maily_mesh::{AnyEmbed, Mesh, MeshConfig};
+use maily_mesh::source::{LeaseRules, Leases};
+use maily_mesh::{AnyEmbed, Mesh, MeshConfig, Registry};
 use maily_serve_http::mesh::{MeshState, router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -208,4 +209,84 @@ async fn server_without_memories_says_so() {
     let answer = send(&address, "POST", "/v1/memories", "", "{\"text\":\"x\"}").await;
 
     assert_eq!((answer.status(), answer.json()["code"].clone()), (503, json!("embedder-missing")));
+}
+
+/// A mesh at which nodes may register; every one of them answers.
+fn open_to_nodes() -> (Mesh, MeshState) {
+    let mut registry = Registry::default();
+    registry.register("http", |_| Ok(Scripted::new([Step::Answer("Hello".into())])));
+    let mesh = Mesh::new(&MeshConfig::default());
+    let leases = Leases::new(mesh.nodes().clone(), registry, LeaseRules::default());
+    (mesh.clone(), MeshState::new(mesh).with_leases(leases))
+}
+
+#[tokio::test]
+async fn node_registers_is_listed_answers_drains_and_leaves() {
+    let (_, state) = open_to_nodes();
+    let address = serve(state).await;
+    let new = json!({
+        "name": "gpu-1", "url": "http://10.0.0.7:8000/v1", "models": ["m"], "weight": 2.0, "zone": "a", "capacity": 4,
+        "key": "never shown", "ttl_ms": 60_000,
+    });
+
+    let created = send(&address, "POST", "/v1/nodes", "", &new.to_string()).await;
+    let renewed = send(&address, "POST", "/v1/nodes", "", &new.to_string()).await;
+    let answer = send(&address, "POST", CHAT, "", &body("m", "Hi", false)).await;
+    let listed = send(&address, "GET", "/v1/nodes", "", "").await;
+
+    assert_eq!((created.status(), renewed.status(), answer.status()), (201, 200, 200));
+    assert_eq!(created.json(), json!({ "name": "gpu-1", "ttl_ms": 60_000, "renewed": false }));
+    let node = &listed.json()["nodes"][0];
+    assert_eq!((&node["weight"], &node["zone"], &node["capacity"]), (&json!(2.0), &json!("a"), &json!(4)));
+    assert_eq!(
+        (&node["prompts"], &node["share"], &node["breaker"]),
+        (&json!(1), &json!(1.0), &json!("closed"))
+    );
+    assert!(!listed.body.contains("never shown"));
+
+    let drained = send(&address, "POST", "/v1/nodes/gpu-1/drain", "", "").await;
+    let refused = send(&address, "POST", CHAT, "", &body("m", "Hi", false)).await;
+    assert_eq!((drained.status(), drained.json()["draining"].clone()), (202, json!(true)));
+    assert_eq!((refused.status(), refused.json()["code"].clone()), (503, json!("no-node")));
+
+    assert_eq!(send(&address, "DELETE", "/v1/nodes/gpu-1", "", "").await.status(), 204);
+    assert_eq!(send(&address, "DELETE", "/v1/nodes/gpu-1", "", "").await.status(), 404);
+    assert_eq!(send(&address, "POST", "/v1/nodes/gpu-1/drain", "", "").await.status(), 404);
+}
+
+#[tokio::test]
+async fn drained_node_finishes_what_it_began() {
+    let (mesh, state) = open_to_nodes();
+    let address = serve(state).await;
+    let new = json!({ "name": "n", "url": "http://127.0.0.1:1/v1" }).to_string();
+    send(&address, "POST", "/v1/nodes", "", &new).await;
+    let open = mesh.complete(maily_mesh::Prompt::text("m", "Hi").unwrap()).await.unwrap();
+
+    send(&address, "POST", "/v1/nodes/n/drain", "", "").await;
+    let during = send(&address, "GET", "/v1/nodes", "", "").await.json();
+    let text = open.into_text().await.unwrap();
+    let behind = send(&address, "GET", "/v1/nodes", "", "").await.json();
+
+    assert_eq!((&during["nodes"][0]["inflight"], &behind["nodes"][0]["inflight"]), (&json!(1), &json!(0)));
+    assert_eq!(text, "Hello");
+}
+
+#[tokio::test]
+async fn node_that_may_not_register_is_told_why() {
+    let (_, state) = open_to_nodes();
+    let address = serve(state).await;
+    let code = async |new: Value| {
+        let answer = send(&address, "POST", "/v1/nodes", "", &new.to_string()).await;
+        (answer.status(), answer.json()["code"].as_str().unwrap().to_owned())
+    };
+
+    let metadata = json!({ "name": "n", "url": "http://169.254.169.254/" });
+    assert_eq!(code(metadata).await, (400, "node-url-refused".to_owned()));
+    let file = json!({ "name": "n", "url": "candle:/etc/passwd" });
+    assert_eq!(code(file).await, (400, "node-url-refused".to_owned()));
+    let time = json!({ "name": "n", "url": "http://10.0.0.1/v1", "ttl_ms": 999 });
+    assert_eq!(code(time).await.0, 400);
+    let closed = serve(MeshState::new(echo())).await;
+    let new = json!({ "name": "n", "url": "http://10.0.0.1/v1" }).to_string();
+    assert_eq!(send(&closed, "POST", "/v1/nodes", "", &new).await.status(), 403);
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use maily_errors::Secret;
+use maily_errors::{Code, Error, Public, Result, Secret};
 use serde::{Deserialize, Serialize};
 
+use crate::balance::{self, Node};
 use crate::layer::deadline::Limits;
 use crate::layer::hedge::Patience;
 use crate::layer::memory::Rules;
 use crate::layer::replay::Keep;
 use crate::layer::resume::Rules as Continue;
 use crate::layer::retry::{Budget, Policy};
+use crate::layer::{breaker, shed};
 use crate::model::{Format, ModelName, NodeName};
 use crate::recall::MemoriesConfig;
 
@@ -33,6 +35,8 @@ use crate::recall::MemoriesConfig;
 #[non_exhaustive]
 #[serde(default, deny_unknown_fields)]
 pub struct MeshConfig {
+    /// How prompts are spread over the nodes.
+    pub balance: BalanceConfig,
     /// How long a node may be silent.
     pub deadline: DeadlineConfig,
     /// When to ask a second node.
@@ -49,6 +53,49 @@ pub struct MeshConfig {
     pub resume: ResumeConfig,
     /// When and how often to repeat.
     pub retry: RetryConfig,
+    /// How much is taken on at once.
+    pub shed: ShedConfig,
+}
+
+/// How prompts are spread over the nodes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct BalanceConfig {
+    /// How far above its share of the prompts in flight a node may be for what it has cached, 1.0 to 100.0.
+    pub load_factor: f64,
+    /// How many beginnings of prompts are remembered of each node, 8 bytes each; 0 switches affinity off.
+    pub prefixes: usize,
+    /// The zone of this mesh; nodes of the same zone come first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// What the delay of a node in another zone is multiplied with, 1.0 to 1000.0.
+    pub away_factor: f64,
+    /// How many times the delay of the fastest node the cheapest one may have, 1.0 to 1000.0.
+    pub slower_factor: f64,
+    /// The share of failures that opens the breaker of a node, above 0.0 to 1.0; over 1.0 it never opens.
+    pub breaker_share: f64,
+    /// The fewest calls in ten seconds that may open it.
+    pub breaker_calls: u32,
+    /// How long it stays open at first, in milliseconds, give or take a fifth; then twice as long, up to a minute.
+    pub breaker_open_ms: u64,
+}
+
+/// How much is taken on at once.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct ShedConfig {
+    /// The most prompts under way at once, 1 to 1 000 000.
+    pub max_inflight: u32,
+    /// Whether the limit follows the time to the first byte, from `min_inflight` up to that.
+    pub adaptive: bool,
+    /// The lowest limit that is adapted to.
+    pub min_inflight: u32,
+    /// The longest wait for a turn, in milliseconds.
+    pub queue_ms: u64,
+    /// The most prompts that wait; 0 refuses at once.
+    pub max_queue: u32,
 }
 
 /// How long a node may be silent, in milliseconds.
@@ -163,6 +210,21 @@ pub struct NodeConfig {
     /// The key that it wants. It is read and never written.
     #[serde(default, skip_serializing)]
     pub key: Option<Secret<String>>,
+    /// How much of the prompts it takes beside the others, 0.01 to 100.0.
+    #[serde(default = "NodeConfig::default_weight")]
+    pub weight: f64,
+    /// The exact share of the prompts that it takes on trial, in percent; 0.0 for a node that is not on trial.
+    #[serde(default)]
+    pub canary_pct: f64,
+    /// How many prompts it answers at once before another node with room is asked instead, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// What a million tokens cost, in any one currency, 0.0 or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<f64>,
+    /// Where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 impl NodeConfig {
@@ -176,6 +238,11 @@ impl NodeConfig {
             native: Vec::new(),
             connect_ms: None,
             key: None,
+            weight: Self::default_weight(),
+            canary_pct: 0.0,
+            capacity: None,
+            price: None,
+            zone: None,
         }
     }
 
@@ -200,6 +267,55 @@ impl NodeConfig {
         self
     }
 
+    /// Returns an error if a number is out of its range.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ConfigInvalid`] that names the field.
+    pub fn check(&self) -> Result<()> {
+        let wrong = [
+            ("weight", !(0.01..=100.0).contains(&self.weight), "0.01 to 100.0"),
+            ("canary_pct", !(0.0..=100.0).contains(&self.canary_pct), "0.0 to 100.0"),
+            ("capacity", self.capacity == Some(0), "1 or more"),
+            ("price", self.price.is_some_and(|price| !(0.0..=1e12).contains(&price)), "0.0 to 1e12"),
+        ];
+        match wrong.into_iter().find(|(_, is_wrong, _)| *is_wrong) {
+            None => Ok(()),
+            Some((field, _, range)) => {
+                Err(Error::new(Code::ConfigInvalid, "a number of a node is out of its range")
+                    .with_operation("mesh::node")
+                    .with_context("node", Public(self.name.as_str()))
+                    .with_context("field", Public(field))
+                    .with_context("range", Public(range)))
+            }
+        }
+    }
+
+    /// Whether both settings are the same, the key included.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let key = |config: &Self| config.key.as_ref().map(|key| key.expose().clone());
+        let rest = |config: &Self| serde_json::to_vec(config).ok();
+        key(self) == key(other) && rest(self) == rest(other)
+    }
+
+    /// Tells a node what the settings say of it.
+    pub(crate) fn describe(&self, node: Node) -> Node {
+        let node = self.models.iter().fold(node, |node, model| node.with_model(model.clone()));
+        let renamed = |node: Node, (model, at_node): (&ModelName, &ModelName)| {
+            node.with_renamed(model.clone(), at_node.clone())
+        };
+        let node = self.rename.iter().fold(node, renamed);
+        let node = node.with_weight(self.weight).with_canary_pct(self.canary_pct);
+        let node = self.capacity.into_iter().fold(node, Node::with_capacity);
+        let node = self.price.into_iter().fold(node, Node::with_price);
+        self.zone.iter().fold(node, |node, zone| node.with_zone(zone.as_str()))
+    }
+
+    const fn default_weight() -> f64 {
+        1.0
+    }
+
     /// Returns the scheme of the URL: what stands before the first colon.
     #[must_use]
     pub fn scheme(&self) -> &str {
@@ -213,6 +329,65 @@ impl MeshConfig {
     pub fn with_node(mut self, node: NodeConfig) -> Self {
         self.nodes.push(node);
         self
+    }
+}
+
+impl Default for BalanceConfig {
+    fn default() -> Self {
+        let balance::Rules { load_factor, prefixes, away_factor, slower_factor, .. } =
+            balance::Rules::default();
+        let breaker::Rules { failure_share, min_calls, open, .. } = breaker::Rules::default();
+        Self {
+            load_factor,
+            prefixes,
+            zone: None,
+            away_factor,
+            slower_factor,
+            breaker_share: failure_share,
+            breaker_calls: min_calls,
+            breaker_open_ms: open.as_millis() as u64,
+        }
+    }
+}
+
+impl BalanceConfig {
+    pub(crate) fn rules(&self, silence: Duration) -> balance::Rules {
+        let breaker = breaker::Rules {
+            failure_share: self.breaker_share,
+            min_calls: self.breaker_calls,
+            open: Duration::from_millis(self.breaker_open_ms),
+            ..breaker::Rules::default()
+        };
+        balance::Rules {
+            load_factor: self.load_factor,
+            prefixes: self.prefixes,
+            zone: self.zone.clone(),
+            away_factor: self.away_factor,
+            slower_factor: self.slower_factor,
+            breaker,
+            silence,
+            seed: None,
+        }
+    }
+}
+
+impl Default for ShedConfig {
+    fn default() -> Self {
+        let shed::Rules { max_inflight, adaptive, min_inflight, queue, max_queue } = shed::Rules::default();
+        Self { max_inflight, adaptive, min_inflight, queue_ms: queue.as_millis() as u64, max_queue }
+    }
+}
+
+impl ShedConfig {
+    pub(crate) const fn rules(self) -> shed::Rules {
+        let Self { max_inflight, adaptive, min_inflight, queue_ms, max_queue } = self;
+        shed::Rules {
+            max_inflight,
+            adaptive,
+            min_inflight,
+            queue: Duration::from_millis(queue_ms),
+            max_queue,
+        }
     }
 }
 

@@ -12,17 +12,18 @@ mod port;
 pub mod recall;
 mod registry;
 mod service;
+pub mod source;
 pub mod wire;
 
 pub use self::body::{Body, Watch};
 pub use self::config::{
-    DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, ReplayConfig, ResumeConfig,
-    RetryConfig,
+    BalanceConfig, DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, ReplayConfig,
+    ResumeConfig, RetryConfig, ShedConfig,
 };
 pub use self::model::{
     Answer, Archived, Chat, Completion, CompletionHead, Delta, Embedding, EventId, FinishReason, Format,
-    Formats, Memory, MemoryId, MemoryPage, MemoryQuery, Message, ModelName, NodeName, Prompt, PromptHead,
-    Recalled, Remembered, Role, Tenant, Texts, Thought, ToolCall, Usage,
+    Formats, Memory, MemoryId, MemoryPage, MemoryQuery, Message, ModelName, NodeName, Priority, Prompt,
+    PromptHead, Recalled, Remembered, Role, Tenant, Texts, Thought, ToolCall, Usage,
 };
 pub use self::port::{AnyEmbed, AnyLlm, Archive, Embed, Llm, NodeChange, NodeSource, Recall};
 pub use self::registry::Registry;

@@ -155,10 +155,16 @@ pub enum NodeChange<N> {
     Remove(NodeName),
 }
 
-/// Where nodes come and go: a list, a gossip, a cluster.
+/// Where nodes come and go: a list, a file, a cluster.
 ///
-/// The stream first inserts what is there, then says what changes; it ends when nothing will change
-/// any more.
+/// A source that is an adapter yields [`NodeConfig`](crate::NodeConfig)s, for
+/// [`Mesh::follow`](crate::Mesh::follow) to build.
+///
+/// # Contract
+///
+/// - The stream first inserts what is there, then says what changes; it ends when nothing will change any more.
+/// - A node is inserted again only when something about it has changed.
+/// - An error says that the source does not know for now; what it said before stands. It may be followed by changes.
 pub trait NodeSource<N>: Stream<Item = Result<NodeChange<N>>> + Send {}
 
 impl<N, S> NodeSource<N> for S where S: Stream<Item = Result<NodeChange<N>>> + Send {}

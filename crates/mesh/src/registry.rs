@@ -7,6 +7,7 @@ use std::sync::Arc;
 use maily_errors::{Code, Error, Public, Result};
 use tower::util::BoxCloneSyncService;
 
+use crate::balance::Node;
 use crate::config::NodeConfig;
 use crate::model::Formats;
 use crate::port::{AnyLlm, Llm};
@@ -57,6 +58,17 @@ impl Registry {
     {
         let build = move |node: &NodeConfig| build(node).map(BoxCloneSyncService::new);
         self.schemes.insert(scheme, (native, Arc::new(build)));
+    }
+
+    /// Builds a node: its service, and what its settings say of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](Self::build), and [`Code::ConfigInvalid`] for a number out of its range.
+    pub fn node(&self, config: &NodeConfig) -> Result<Node> {
+        config.check()?;
+        let node = Node::new(config.name.clone(), self.build(config)?).with_native(self.native(config));
+        Ok(config.describe(node))
     }
 
     /// Builds the service of a node.

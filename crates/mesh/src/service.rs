@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use maily_errors::{Code, Error, Public, Result};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::balance::{Balance, Node, Nodes};
-use crate::config::MeshConfig;
+use crate::config::{MeshConfig, NodeConfig};
 use crate::layer::deadline::{Deadline, DeadlineLayer};
 use crate::layer::hedge::{Hedge, HedgeLayer};
 use crate::layer::memory::{MemoryLayer, Remember};
@@ -22,13 +23,14 @@ use crate::layer::meter::{Meter, MeterLayer};
 use crate::layer::replay::{Replay, ReplayLayer};
 use crate::layer::resume::{Resume, ResumeLayer};
 use crate::layer::retry::{Retry, RetryLayer};
+use crate::layer::shed::{Shed, ShedLayer};
 use crate::layer::trace::{Trace, TraceLayer};
 use crate::model::{Completion, Prompt};
-use crate::port::Recall;
+use crate::port::{NodeChange, NodeSource, Recall};
 use crate::registry::Registry;
 
 /// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
-type Stack = Trace<Meter<Replay<Remember<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>;
+type Stack = Trace<Meter<Shed<Replay<Remember<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>>;
 
 /// A mesh of nodes, as one language model. Clones share nodes, budget and instruments.
 ///
@@ -84,26 +86,37 @@ impl Mesh {
             }
             let mut at = wanted.clone();
             at.connect_ms.get_or_insert(config.deadline.connect_ms);
-            let node = Node::new(wanted.name.clone(), registry.build(&at)?);
-            let node = node.with_native(registry.native(wanted));
-            let named = wanted.models.iter().fold(node, |node, model| node.with_model(model.clone()));
-            nodes.push(
-                wanted
-                    .rename
-                    .iter()
-                    .fold(named, |node, (model, at_node)| node.with_renamed(model.clone(), at_node.clone())),
-            );
+            nodes.push(registry.node(&at)?);
         }
         nodes.into_iter().for_each(|node| self.nodes.insert(node));
         Ok(())
     }
 
+    /// Follows a source of nodes until it ends. Drive it in a task that the mesh's owner holds.
+    ///
+    /// A node that cannot be built is left out and said so in the log; a source that fails leaves the nodes as they are.
+    ///
+    /// # Errors
+    ///
+    /// The error with which the source ended.
+    pub async fn follow(&self, source: impl NodeSource<NodeConfig>, registry: &Registry) -> Result<()> {
+        let built = source.map(|change| {
+            Ok(match change? {
+                NodeChange::Insert(config) => NodeChange::Insert(registry.node(&config)?),
+                NodeChange::Remove(name) => NodeChange::Remove(name),
+            })
+        });
+        self.nodes.follow(built).await
+    }
+
     fn stack(config: &MeshConfig, memory: MemoryLayer) -> Self {
-        let nodes = Nodes::default();
+        let limits = config.deadline.limits();
+        // Around each node: a breaker of its own, inside of the balancer, which looks at it before it chooses.
+        let nodes = Nodes::new(config.balance.rules(limits.first_token.min(limits.headers)));
         // Innermost: one attempt at one node.
         let node = Balance::new(nodes.clone());
         // Inside retry: each attempt has its own time to the first token.
-        let node = DeadlineLayer::new(config.deadline.limits()).layer(node);
+        let node = DeadlineLayer::new(limits).layer(node);
         // One budget for every extra attempt, whoever makes it.
         let budget = config.retry.budget();
         // Outside the balancer: the next attempt may go to another node.
@@ -116,6 +129,8 @@ impl Mesh {
         let node = memory.with_rules(config.recall.rules()).layer(node);
         // Outside the memories: a prompt that comes back is compared as the client sent it.
         let node = ReplayLayer::new(config.replay.keep()).layer(node);
+        // Outside of what costs time and work, and one place for all attempts.
+        let node = ShedLayer::new(config.shed.rules()).layer(node);
         // Outside all that costs time: the client waits for it too.
         let node = MeterLayer::new().layer(node);
         // Outermost: everything below is part of the span.

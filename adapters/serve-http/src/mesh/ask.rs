@@ -4,10 +4,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use maily_errors::{Code, Error, Public, Result};
-use maily_mesh::{Format, ModelName, Prompt};
+use maily_mesh::{Format, ModelName, Priority, Prompt};
 
 use super::answer::pass;
 use super::{MeshState, protocol};
+
+/// Who goes first when there is more to do than can be done: `interactive` unless it says `batch`.
+const PRIORITY: &str = "x-maily-priority";
 
 /// Answers a prompt of any format, in that format.
 pub(super) async fn ask(
@@ -16,7 +19,14 @@ pub(super) async fn ask(
     format: Format,
     body: Bytes,
 ) -> Result<Response> {
-    let prompt = protocol::read(Prompt::parse_as(format, body)?, headers)?;
+    let mut prompt = protocol::read(Prompt::parse_as(format, body)?, headers)?;
+    if let Some(priority) = headers.get(PRIORITY) {
+        let known = priority.to_str().ok().and_then(Priority::of).ok_or_else(|| {
+            Error::new(Code::Invalid, "`x-maily-priority` is `interactive` or `batch`")
+                .with_operation("serve_http::ask")
+        })?;
+        prompt = prompt.with_priority(known);
+    }
     Ok(pass(state.mesh.complete(prompt).await?))
 }
 

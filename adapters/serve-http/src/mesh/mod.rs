@@ -13,6 +13,7 @@ mod embeddings;
 mod memories;
 mod messages;
 mod models;
+mod nodes;
 mod protocol;
 mod responses;
 
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use maily_errors::{Code, Error};
+use maily_mesh::source::Leases;
 use maily_mesh::{AnyEmbed, Mesh, Prompt, Recall};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,13 +37,14 @@ pub struct MeshState {
     mesh: Mesh,
     recall: Option<Arc<dyn Recall>>,
     embedder: Option<AnyEmbed>,
+    leases: Option<Leases>,
 }
 
 impl MeshState {
     /// Creates a state of a mesh alone: the routes for embeddings and memories say that they are missing.
     #[must_use]
     pub const fn new(mesh: Mesh) -> Self {
-        Self { mesh, recall: None, embedder: None }
+        Self { mesh, recall: None, embedder: None, leases: None }
     }
 
     /// Adds the memories.
@@ -55,6 +58,13 @@ impl MeshState {
     #[must_use]
     pub fn with_embedder(mut self, embedder: AnyEmbed) -> Self {
         self.embedder = Some(embedder);
+        self
+    }
+
+    /// Lets nodes register themselves; whoever owns the leases drives [`expire`](Leases::expire).
+    #[must_use]
+    pub fn with_leases(mut self, leases: Leases) -> Self {
+        self.leases = Some(leases);
         self
     }
 
@@ -97,6 +107,9 @@ pub fn router(state: MeshState) -> OpenApiRouter {
         .routes(routes!(responses::input_tokens))
         .routes(routes!(models::list))
         .routes(routes!(models::retrieve))
+        .routes(routes!(nodes::list, nodes::register))
+        .routes(routes!(nodes::remove))
+        .routes(routes!(nodes::drain))
         .routes(routes!(embeddings::create))
         .routes(routes!(memories::store, memories::list, memories::forget_tenant))
         .routes(routes!(memories::search))

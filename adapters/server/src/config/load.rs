@@ -88,6 +88,12 @@ fn check_values(config: &Config) -> Result<(), Error> {
     if config.server.keys.iter().any(|key| key.expose().len() < 16) {
         return refuse("server.keys", "a key has 16 characters or more");
     }
+    config.mesh.nodes.iter().try_for_each(maily_mesh::NodeConfig::check)?;
+    let balance = &config.mesh.balance;
+    let factors = [balance.load_factor, balance.away_factor, balance.slower_factor];
+    if factors.iter().any(|factor| !(1.0..=1000.0).contains(factor)) {
+        return refuse("mesh.balance", "a factor is 1.0 to 1000.0");
+    }
     config.analytics.check()?;
     let origin = &config.trust.origin;
     if origin.is_empty()
@@ -97,7 +103,7 @@ fn check_values(config: &Config) -> Result<(), Error> {
         return refuse("trust.origin", "an origin has 1 to 255 characters, without blanks and `+`");
     }
     let Config { mesh, canvas, sockets, server, redis, .. } = config;
-    let numbers: [(&'static str, u64, RangeInclusive<u64>); 28] = [
+    let numbers: [(&'static str, u64, RangeInclusive<u64>); 32] = [
         ("server.drain_s", server.drain_s, 0..=3_600),
         ("server.max_body_bytes", server.max_body_bytes as u64, 1_024..=1 << 30),
         ("mesh.deadline.connect_ms", mesh.deadline.connect_ms, 1..=3_600_000),
@@ -117,6 +123,10 @@ fn check_values(config: &Config) -> Result<(), Error> {
         ("mesh.resume.max_bytes", mesh.resume.max_bytes as u64, 0..=1 << 30),
         ("mesh.retry.share_pct", mesh.retry.share_pct.into(), 0..=100),
         ("mesh.retry.reserve_tokens", mesh.retry.reserve_tokens.into(), 0..=25_000),
+        ("mesh.balance.prefixes", mesh.balance.prefixes as u64, 0..=1 << 20),
+        ("mesh.shed.max_inflight", mesh.shed.max_inflight.into(), 1..=1_000_000),
+        ("mesh.shed.queue_ms", mesh.shed.queue_ms, 0..=3_600_000),
+        ("nodes.lease_ms", config.nodes.lease_ms, 1_000..=3_600_000),
         ("mesh.recall.limit", mesh.recall.limit as u64, 1..=100),
         ("canvas.max_sessions", canvas.max_sessions as u64, 1..=1_000_000),
         ("canvas.max_rooms", canvas.max_rooms as u64, 1..=1_000_000),

@@ -25,6 +25,8 @@ pub struct Config {
     pub server: Server,
     /// The model nodes and what lies in front of them.
     pub mesh: MeshConfig,
+    /// Nodes that come and go.
+    pub nodes: Nodes,
     /// The shared documents.
     pub canvas: CanvasConfig,
     /// Certificates and their ledger.
@@ -69,6 +71,29 @@ impl Default for Server {
             drain_s: 10,
             max_body_bytes: 26 * 1024 * 1024,
         }
+    }
+}
+
+/// Nodes that come and go, beside those of `mesh.nodes`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Nodes {
+    /// A TOML or JSON file with `nodes`, which is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Whether nodes may register themselves: whoever has a key can then send prompts to where it likes.
+    pub register: bool,
+    /// The schemes of URLs that may register.
+    pub schemes: Vec<String>,
+    /// How long a lease lasts that does not say so itself, in milliseconds, 1000 to 3 600 000.
+    pub lease_ms: u64,
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        let schemes = vec!["http".to_owned(), "https".to_owned()];
+        Self { file: None, register: true, schemes, lease_ms: 30_000 }
     }
 }
 

@@ -8,7 +8,11 @@ pub const SPARSE: &str = r#"
 [server]
 keys = [""]
 [mesh]
-nodes = [{ name = "", url = "", models = [""], rename = {}, key = "" }]
+nodes = [{ name = "", url = "", models = [""], rename = {}, native = [""], key = "", connect_ms = 0, weight = 1.0, canary_pct = 0.0, capacity = 0, price = 0.0, zone = "" }]
+[mesh.balance]
+zone = ""
+[nodes]
+file = ""
 [trust.evm]
 key = ""
 [redis]

@@ -22,6 +22,8 @@ pub struct Parts {
     pub recall: Arc<dyn Recall>,
     /// What turns text into vectors.
     pub embed: AnyEmbed,
+    /// What builds a node that comes later.
+    pub registry: Registry,
     /// What this mesh does without, in words for a person.
     pub without: Vec<&'static str>,
 }
@@ -83,5 +85,5 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
     maily_llm_candle::register(&mut registry, cache);
     let mesh = Mesh::with_recall(&settings, recall.clone());
     mesh.connect(&settings, &registry)?;
-    Ok(Parts { mesh, recall, embed, without })
+    Ok(Parts { mesh, recall, embed, registry, without })
 }

@@ -4,6 +4,7 @@ pub mod analytics;
 pub mod canvas;
 mod embed;
 pub mod mesh;
+pub mod nodes;
 pub(crate) mod redis;
 pub mod trust;
 
@@ -59,8 +60,12 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
     if Core::Mesh.is_in(cores) {
         let parts = mesh::build(config)?;
         let state = MeshState::new(parts.mesh.clone()).with_recall(parts.recall).with_embedder(parts.embed);
+        let state = nodes::follow(&config.nodes, &parts.mesh, &parts.registry, &draining)
+            .into_iter()
+            .fold(state, MeshState::with_leases);
         api = api.merge(maily_serve_http::mesh::router(state));
-        streams = streams.merge(maily_serve_ws::mesh::router(parts.mesh, sockets.clone()));
+        let live = maily_serve_ws::nodes::router(parts.mesh.nodes().clone(), sockets.clone());
+        streams = streams.merge(maily_serve_ws::mesh::router(parts.mesh, sockets.clone())).merge(live);
         without.extend(parts.without);
     }
     if Core::Canvas.is_in(cores) {

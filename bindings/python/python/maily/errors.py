@@ -181,6 +181,16 @@ class Code(str, Enum):
     """The prompt cannot be said in the node's format."""
     STREAM_GONE = "stream-gone"
     """The stream is no longer kept."""
+    OVERLOADED = "overloaded"
+    """The mesh has more to do than it can."""
+    BREAKER_OPEN = "breaker-open"
+    """The node is left alone because it failed too often."""
+    NODE_EXISTS = "node-exists"
+    """There is a node of this name."""
+    NODE_NOT_FOUND = "node-not-found"
+    """There is no such node."""
+    NODE_URL_REFUSED = "node-url-refused"
+    """The URL of the node is not one that may register."""
     MEMORY_STORE_CORRUPT = "memory-store-corrupt"
     """The store of memories is damaged."""
     MEMORY_STORE_LOCKED = "memory-store-locked"
@@ -414,6 +424,11 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "answer-incomplete": (216, "unavailable", 502, True, 14, "transient", "idempotent", 100, "mesh", "The answer has no end"),
     "prompt-untranslatable": (220, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The prompt cannot be said in the node's format"),
     "stream-gone": (225, "not_found", 410, False, 5, "client", "never", 0, "mesh", "The stream is no longer kept"),
+    "overloaded": (230, "unavailable", 503, True, 14, "transient", "always", 1000, "mesh", "The mesh has more to do than it can"),
+    "breaker-open": (231, "unavailable", 503, True, 14, "transient", "always", 1000, "mesh", "The node is left alone because it failed too often"),
+    "node-exists": (232, "conflict", 409, False, 6, "client", "never", 0, "mesh", "There is a node of this name"),
+    "node-not-found": (233, "not_found", 404, False, 5, "client", "never", 0, "mesh", "There is no such node"),
+    "node-url-refused": (234, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The URL of the node is not one that may register"),
     "memory-store-corrupt": (235, "corrupt", 500, False, 15, "server", "never", 0, "mesh", "The store of memories is damaged"),
     "memory-store-locked": (236, "conflict", 409, False, 9, "server", "never", 0, "mesh", "Another process uses the store of memories"),
     "memory-store-failed": (237, "unavailable", 503, True, 14, "transient", "idempotent", 200, "mesh", "The memory could not be stored"),

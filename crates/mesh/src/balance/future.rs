@@ -3,15 +3,18 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use maily_errors::{Error, Public, Result};
+use maily_errors::{Code, Error, Public, Result};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::util::Oneshot;
 
-use super::nodes::{Member, Nodes};
+use super::node::Member;
+use super::nodes::Nodes;
 use crate::body::Watch;
+use crate::layer::breaker::Call;
 use crate::layer::translate::Translate;
 use crate::model::{Completion, ModelName, NodeName, Prompt};
 use crate::port::AnyLlm;
@@ -91,14 +94,19 @@ impl fmt::Debug for ResponseFuture {
 /// A prompt at a node, from the call to the end of the body; dropping it takes it off the node's load.
 pub(super) struct Inflight {
     member: Arc<Member>,
+    call: Call,
     start: Instant,
+    silence: Duration,
     judged: bool,
 }
 
 impl Inflight {
-    pub(super) fn new(member: Arc<Member>) -> Self {
-        member.load.begin();
-        Self { member, start: Instant::now(), judged: false }
+    /// `silence` is how long the caller waits for the first byte.
+    pub(super) fn new(member: Arc<Member>, silence: Duration) -> Self {
+        member.load.begin(member.clock.now());
+        // Whoever chose the node wants it asked: it is in, or the last resort.
+        let call = member.circuit.force();
+        Self { member, call, start: Instant::now(), silence, judged: false }
     }
 
     fn name(&self) -> &NodeName {
@@ -109,25 +117,39 @@ impl Inflight {
 impl Watch for Inflight {
     fn chunk(&mut self, _: &Bytes) {
         if !std::mem::replace(&mut self.judged, true) {
-            let now = Instant::now();
-            self.member.load.answered(now - self.start, now);
+            let Member { load, clock, .. } = &*self.member;
+            load.begun();
+            load.answered(self.start.elapsed(), clock, clock.now());
+            self.call.begun();
         }
     }
 
     fn end(&mut self, error: Option<&Error>) {
-        self.judged = true;
+        if !std::mem::replace(&mut self.judged, true) {
+            self.member.load.begun();
+        }
+        self.call.end(error);
         if let Some(err) = error {
-            self.member.load.failed(err, Instant::now());
+            self.member.load.failed(err, self.member.clock.now());
+            if err.code() == Code::NodeUnreachable {
+                // When it is back it has nothing cached.
+                self.member.prefixes.clear();
+            }
         }
     }
 }
 
 impl Drop for Inflight {
     fn drop(&mut self) {
+        let Member { load, clock, .. } = &*self.member;
         if !self.judged {
-            let now = Instant::now();
-            self.member.load.abandoned(now - self.start, now);
+            load.begun();
+            let waited = self.start.elapsed();
+            load.abandoned(waited, clock, clock.now());
+            if waited >= self.silence {
+                self.call.left_in_vain();
+            }
         }
-        self.member.load.end();
+        load.end();
     }
 }

@@ -1,135 +1,268 @@
 //! What is known of one node: how fast, how busy, whether to leave it out.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use maily_errors::{Code, Error};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// How long a peak is remembered.
-const DECAY: Duration = Duration::from_secs(10);
-/// What a node that was never asked is expected to take.
-const UNKNOWN: Duration = Duration::from_millis(30);
-/// What a failure counts as.
-const PENALTY: Duration = Duration::from_secs(5);
-const LEAST_OUT: Duration = Duration::from_secs(1);
-const MOST_OUT: Duration = Duration::from_secs(30);
-const MOST_RETRY_AFTER: Duration = Duration::from_secs(300);
+use super::ring::{GOLDEN, mixed};
 
+/// The time of a fleet, and how many prompts it had: what was seen of a node ages by both.
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: Instant,
+    picks: AtomicU64,
+    seed: u64,
+    typical: AtomicU64,
+}
+
+/// A point on a [`Clock`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// Nanoseconds since the start of the fleet, and one.
+    nanos: u64,
+    picks: u64,
+}
+
+impl Clock {
+    pub(super) fn new(seed: u64) -> Self {
+        let typical = AtomicU64::new(UNKNOWN.as_secs_f64().to_bits());
+        Self { start: Instant::now(), picks: AtomicU64::new(0), seed, typical }
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.at(self.picks.load(Ordering::Relaxed))
+    }
+
+    /// Counts one prompt, and returns random bits for it.
+    pub(super) fn pick(&self) -> (Moment, u64) {
+        let picks = self.picks.fetch_add(1, Ordering::Relaxed);
+        (self.at(picks), mixed(self.seed.wrapping_add(picks.wrapping_mul(GOLDEN))))
+    }
+
+    /// What a node of this fleet usually takes to the first byte, in seconds.
+    fn typical(&self) -> f64 {
+        f64::from_bits(self.typical.load(Ordering::Relaxed))
+    }
+
+    /// One thread may overwrite what another has just learned: it is a rough figure either way.
+    fn learn(&self, took: f64) {
+        let known = self.typical();
+        // What was assumed gives way to the first thing that is known.
+        let share = if known.to_bits() == UNKNOWN.as_secs_f64().to_bits() { 1.0 } else { 0.05 };
+        self.typical.store((known + (took - known) * share).to_bits(), Ordering::Relaxed);
+    }
+
+    fn at(&self, picks: u64) -> Moment {
+        let nanos = self.start.elapsed().as_nanos();
+        Moment { nanos: u64::try_from(nanos).unwrap_or(u64::MAX - 1) + 1, picks }
+    }
+}
+
+impl Moment {
+    fn after(self, wait: Duration) -> u64 {
+        self.nanos.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    const fn until(self, nanos: u64) -> Duration {
+        Duration::from_nanos(nanos.saturating_sub(self.nanos))
+    }
+
+    /// Seconds since a point of the clock.
+    const fn since(self, nanos: u64) -> f64 {
+        self.nanos.saturating_sub(nanos) as f64 / 1e9
+    }
+}
+
+/// Read without a lock by whoever chooses, written by whoever was answered.
 #[derive(Debug)]
 pub(super) struct Load {
     inflight: AtomicU32,
-    state: Mutex<State>,
+    /// Those of them whose first byte has not come.
+    waiting: AtomicU32,
+    prompts: AtomicU64,
+    failures: AtomicU64,
+    draining: AtomicBool,
+    /// Seconds, as the bits of a float; of no meaning before `seen_nanos`.
+    expected: AtomicU64,
+    /// When the first byte was seen last; zero: never.
+    seen_nanos: AtomicU64,
+    /// When it was asked last.
+    asked_nanos: AtomicU64,
+    asked_picks: AtomicU64,
+    /// Zero: not left out. The lowest bit says whether the node asked for it.
+    out: AtomicU64,
+    /// Held while the above is written; how often in a row the node could not be reached.
+    unreachable: Mutex<u32>,
 }
 
-#[derive(Debug)]
-struct State {
-    expected: f64,
-    seen_at: Instant,
-    failures: u32,
-    out: Option<Out>,
-}
-
-/// Why and until when a node is left out.
+/// Why and how long a node is left out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Out {
-    pub(super) until: Instant,
+    pub(super) wait: Duration,
     /// It asked for it, so it is not even tried when nobody else is left.
     pub(super) asked: bool,
 }
 
 impl Load {
-    pub(super) fn new() -> Self {
-        let state =
-            State { expected: UNKNOWN.as_secs_f64(), seen_at: Instant::now(), failures: 0, out: None };
-        Self { inflight: AtomicU32::new(0), state: Mutex::new(state) }
+    pub(super) const fn new() -> Self {
+        Self {
+            inflight: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            prompts: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            expected: AtomicU64::new(0),
+            seen_nanos: AtomicU64::new(0),
+            asked_nanos: AtomicU64::new(0),
+            asked_picks: AtomicU64::new(0),
+            out: AtomicU64::new(0),
+            unreachable: Mutex::new(0),
+        }
     }
 
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, now: Moment) {
+        // A node that is tried because its peak has faded counts as slow again until it answers: one prompt tells.
+        self.asked_nanos.store(now.nanos, Ordering::Relaxed);
+        self.asked_picks.store(now.picks, Ordering::Relaxed);
         self.inflight.fetch_add(1, Ordering::Relaxed);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.prompts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The prompt waits no more: its first byte came, or never will.
+    pub(super) fn begun(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(super) fn end(&self) {
         self.inflight.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// How many prompts a new one waits for. One that is being answered is a small part of one that is being read.
+    pub(super) fn ahead(&self) -> f64 {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        f64::from(waiting) + f64::from(self.inflight().saturating_sub(waiting)) * ANSWERING
+    }
+
+    /// The prompts that are answered now.
     pub(super) fn inflight(&self) -> u32 {
         self.inflight.load(Ordering::Relaxed)
     }
 
-    /// The expected time to the first byte, in seconds.
-    pub(super) fn expected(&self, now: Instant) -> f64 {
-        self.state.lock().decayed(now)
+    /// The prompts that were sent, and those that the node failed.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.prompts.load(Ordering::Relaxed), self.failures.load(Ordering::Relaxed))
     }
 
-    pub(super) fn cost(&self, now: Instant) -> f64 {
-        // A millisecond keeps nodes apart whose memory has faded to nothing.
-        (self.expected(now) + 1e-3) * f64::from(self.inflight() + 1)
+    pub(super) fn set_draining(&self, draining: bool) {
+        self.draining.store(draining, Ordering::Relaxed);
     }
 
-    pub(super) fn out(&self, now: Instant) -> Option<Out> {
-        self.state.lock().out.filter(|out| out.until > now)
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
-    pub(super) fn answered(&self, took: Duration, now: Instant) {
-        let mut state = self.state.lock();
-        state.observe(took, now);
-        state.failures = 0;
-        state.out = None;
+    /// The expected time to the first byte, in seconds. A node that was never asked is a usual one.
+    pub(super) fn expected(&self, clock: &Clock, now: Moment) -> f64 {
+        if self.seen_nanos.load(Ordering::Relaxed) == 0 {
+            return clock.typical();
+        }
+        let age = now.since(self.asked_nanos.load(Ordering::Relaxed));
+        let picks = now.picks.saturating_sub(self.asked_picks.load(Ordering::Relaxed)) as f64;
+        // Both, because ten seconds are a thousand prompts of one fleet, and three of another one.
+        let faded = (age / DECAY).min(picks / DECAY_PICKS).max(age / MOST_DECAY);
+        f64::from_bits(self.expected.load(Ordering::Relaxed)) * (-faded).exp()
+    }
+
+    /// How long the node is left out, if it is.
+    pub(super) fn out(&self, now: Moment) -> Option<Out> {
+        let out = self.out.load(Ordering::Relaxed);
+        (out > now.nanos).then(|| Out { wait: now.until(out), asked: out & 1 == 1 })
+    }
+
+    /// The first byte came.
+    pub(super) fn answered(&self, took: Duration, clock: &Clock, now: Moment) {
+        let took = took.as_secs_f64();
+        clock.learn(took);
+        let mut unreachable = self.unreachable.lock();
+        *unreachable = 0;
+        self.observe(took, now);
+        // An answer that was under way does not take back what the node asked for.
+        if self.out.load(Ordering::Relaxed) & 1 == 0 {
+            self.out.store(0, Ordering::Relaxed);
+        }
     }
 
     /// The caller left before the first byte: it would have taken at least so long.
-    pub(super) fn abandoned(&self, waited: Duration, now: Instant) {
-        let mut state = self.state.lock();
-        if waited.as_secs_f64() > state.decayed(now) {
-            state.observe(waited, now);
+    pub(super) fn abandoned(&self, waited: Duration, clock: &Clock, now: Moment) {
+        let _writing = self.unreachable.lock();
+        if waited.as_secs_f64() > self.expected(clock, now) {
+            self.observe(waited.as_secs_f64(), now);
         }
     }
 
-    pub(super) fn failed(&self, err: &Error, now: Instant) {
-        let mut state = self.state.lock();
-        match err.code() {
-            Code::NodeUnreachable => {
-                let doubled = LEAST_OUT * 2_u32.pow(state.failures.min(5));
-                state.failures = state.failures.saturating_add(1);
-                state.out = Some(Out { until: now + doubled.min(MOST_OUT), asked: false });
-            }
-            Code::NodeThrottled => {
-                let asked = err.retry_after().unwrap_or(LEAST_OUT).min(MOST_RETRY_AFTER);
-                state.out = Some(Out { until: now + asked, asked: true });
+    pub(super) fn failed(&self, err: &Error, now: Moment) {
+        let mut unreachable = self.unreachable.lock();
+        match (err.code(), err.retry_after()) {
+            // With a pause that the node names, every refusal is a plea to slow down.
+            (Code::NodeThrottled, asked) => self.leave(asked.unwrap_or(LEAST_OUT), true, now),
+            (Code::NodeFailed, Some(asked)) => self.leave(asked, true, now),
+            (Code::NodeUnreachable, _) => {
+                let doubled = LEAST_OUT * 2_u32.pow((*unreachable).min(5));
+                *unreachable = unreachable.saturating_add(1);
+                self.leave(doubled.min(MOST_OUT), false, now);
             }
             // It will refuse the next prompt as well, until somebody changes the key.
-            Code::NodeKeyRefused => state.out = Some(Out { until: now + MOST_OUT, asked: false }),
-            Code::AnswerIncomplete
-            | Code::NodeFailed
-            | Code::StreamCut
-            | Code::StreamMalformed
-            | Code::Timeout => {
-                state.observe(PENALTY, now);
-            }
+            (Code::NodeKeyRefused, _) => self.leave(MOST_OUT, false, now),
+            (
+                Code::AnswerIncomplete
+                | Code::NodeFailed
+                | Code::StreamCut
+                | Code::StreamMalformed
+                | Code::Timeout,
+                _,
+            ) => self.observe(PENALTY.as_secs_f64(), now),
             // The prompt was wrong, not the node.
-            _ => {}
+            _ => return,
         }
+        self.failures.fetch_add(1, Ordering::Relaxed);
     }
-}
 
-impl State {
-    fn decayed(&self, now: Instant) -> f64 {
-        let age = now.saturating_duration_since(self.seen_at).as_secs_f64();
-        self.expected * (-age / DECAY.as_secs_f64()).exp()
+    fn leave(&self, wait: Duration, asked: bool, now: Moment) {
+        self.out.store(now.after(wait.min(MOST_RETRY_AFTER)) & !1 | u64::from(asked), Ordering::Relaxed);
     }
 
     /// A peak counts at once; a faster answer counts by how old the expectation is.
-    fn observe(&mut self, took: Duration, now: Instant) {
-        let took = took.as_secs_f64();
-        self.expected = if took >= self.expected {
+    fn observe(&self, took: f64, now: Moment) {
+        let known = f64::from_bits(self.expected.load(Ordering::Relaxed));
+        let seen = self.seen_nanos.load(Ordering::Relaxed);
+        let expected = if seen == 0 || took >= known {
             took
         } else {
-            let age = now.saturating_duration_since(self.seen_at).as_secs_f64();
-            let keep = (-age / DECAY.as_secs_f64()).exp();
-            self.expected * keep + took * (1.0 - keep)
+            let keep = (-now.since(seen) / DECAY).exp();
+            known * keep + took * (1.0 - keep)
         };
-        self.seen_at = now;
+        self.expected.store(expected.to_bits(), Ordering::Relaxed);
+        self.seen_nanos.store(now.nanos, Ordering::Relaxed);
     }
 }
+
+/// What a prompt that is being answered counts for, beside one that waits for its first byte: a node that reads one
+/// prompt at a time writes many answers at once.
+const ANSWERING: f64 = 0.125;
+/// How long a peak is remembered, in seconds.
+const DECAY: f64 = 10.0;
+/// The prompts of the fleet after which a peak has faded as much: a node that was slow is tried with few of them.
+const DECAY_PICKS: f64 = 400.0;
+/// How long a peak is remembered by a fleet that is hardly asked, in seconds.
+const MOST_DECAY: f64 = 120.0;
+/// What a node is expected to take before any of the fleet was asked.
+const UNKNOWN: Duration = Duration::from_millis(30);
+/// What a failure counts as.
+const PENALTY: Duration = Duration::from_secs(5);
+const LEAST_OUT: Duration = Duration::from_secs(1);
+const MOST_OUT: Duration = Duration::from_secs(30);
+const MOST_RETRY_AFTER: Duration = Duration::from_secs(300);

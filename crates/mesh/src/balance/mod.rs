@@ -1,16 +1,34 @@
 //! Chooses a node for each prompt.
 //!
-//! Power of two choices: of two random nodes that serve the model, the one with the lower cost
-//! gets the prompt. Cost = expected time to the first byte × prompts in flight. The expectation
-//! follows peaks at once and forgets them over ten seconds; a failure counts as five seconds.
+//! Of up to four nodes that serve the model the cheapest gets the prompt: the one on whose arc of a ring the prefix of the
+//! prompt lies, the one that was sent most of the same prompt before, and two at random. Of two that cost the same the
+//! first gets it, so that a prefix is cached at one node. A node costs
 //!
-//! - A node that cannot be reached is left out for a second, then two, four, up to 30.
-//! - A node that asks to slow down is left out for its `Retry-After`, at most 300 s.
-//! - When all that serve a model are left out, the one that has been unreachable longest is tried;
-//!   one that asked to slow down never is.
+//! ```text
+//! expected time to the first byte × (1 + prompts ahead / weight) × (tokens that it has not cached + 32)
+//! ```
 //!
-//! Sources: Mitzenmacher, The Power of Two Choices in Randomized Load Balancing; peak EWMA and its
-//! constants as in linkerd2-proxy (`linkerd/proxy/balance`).
+//! where a prompt whose first byte has not come counts as one ahead, and one that is being answered as an eighth.
+//!
+//! - The expectation follows peaks at once, and forgets them over ten seconds or 400 prompts of the fleet, whichever
+//!   takes longer, but over two minutes at most. A failure counts as five seconds.
+//! - What a node has cached is estimated by what it was sent: 4096 beginnings of prompts a node, in 32 KiB.
+//! - For the sake of a prefix no node gets more than 1.25 times its share of the prompts in flight, so what is in demand
+//!   spreads, and a node that falls behind is not sent more because it has more.
+//! - A node that cannot be reached is left out for a second, then two, four, up to 30, and its cache is forgotten.
+//! - A node that asks to slow down, by 429 or by 503 with `Retry-After`, is left out for that time, at most 300 s.
+//! - A node that fails half of its prompts is left out by its [breaker](crate::layer::breaker).
+//! - A node that is out counts for nothing: neither its load nor its expectation is compared with.
+//! - When all that serve a model are left out, the one that comes back first is tried; one that asked to slow down, and
+//!   one that drains, never is.
+//!
+//! What nodes say of themselves comes first, in this order: a [canary](Node::with_canary_pct) takes exactly its share,
+//! a node with [room](Node::with_capacity) goes before one without, the [cheapest](Node::with_price) before one that is
+//! not much faster, the own [zone](Node::with_zone) before another one that is not much faster. Shares follow
+//! [weights](Node::with_weight).
+//!
+//! Sources: Mirrokni, Thorup and Zadimoghaddam, Consistent Hashing with Bounded Loads (2016); Mitzenmacher, The Power of
+//! Two Choices in Randomized Load Balancing; peak EWMA and its constants as in linkerd2-proxy (`linkerd/proxy/balance`).
 //!
 //! # Examples
 //!
@@ -31,13 +49,22 @@
 //! # Ok::<(), maily_errors::Error>(()) }).unwrap();
 //! ```
 
+mod canary;
+mod chain;
+mod choose;
 mod future;
 mod load;
+mod node;
 mod nodes;
+mod prefixes;
+mod ring;
+mod rules;
 mod service;
 
 pub use self::future::ResponseFuture;
-pub use self::nodes::{ModelStatus, Node, NodeStatus, Nodes};
+pub use self::node::{Node, NodeStatus};
+pub use self::nodes::{ModelStatus, Nodes};
+pub use self::rules::Rules;
 pub use self::service::Balance;
 
 #[cfg(test)]

@@ -1,76 +1,39 @@
 //! The nodes of a mesh, by the models that they serve.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
 use maily_errors::{Code, Error, Public, Result};
 use parking_lot::RwLock;
-use rand::RngExt;
 use serde::Serialize;
 use tokio::time::Instant;
-use tower::util::BoxCloneSyncService;
-use tower_layer::Layer;
 
-use super::load::Load;
-use crate::layer::translate::{Translate, TranslateLayer};
-use crate::model::{Formats, ModelName, NodeName, Tried};
-use crate::port::{AnyLlm, Llm, NodeChange, NodeSource};
-
-/// A node: its name, the models that it serves, and the way to it.
-#[derive(Clone)]
-pub struct Node {
-    name: NodeName,
-    // What clients call a model, and what the node calls it. Empty: it serves any model.
-    models: BTreeMap<ModelName, ModelName>,
-    service: Translate<AnyLlm>,
-}
-
-impl Node {
-    /// Creates a node that serves any model, until it is told one, and takes chat completions as they are.
-    pub fn new<L>(name: impl Into<NodeName>, service: L) -> Self
-    where
-        L: Llm + Sync + 'static,
-        L::Future: 'static,
-    {
-        let service = TranslateLayer::new(Formats::CHAT).layer(BoxCloneSyncService::new(service));
-        Self { name: name.into(), models: BTreeMap::new(), service }
-    }
-
-    /// Sets which formats the node takes as they are; others are translated.
-    #[must_use]
-    pub fn with_native(mut self, native: Formats) -> Self {
-        self.service = self.service.with_native(native);
-        self
-    }
-
-    /// Adds a model that the node serves.
-    #[must_use]
-    pub fn with_model(self, model: impl Into<ModelName>) -> Self {
-        let model = model.into();
-        self.with_renamed(model.clone(), model)
-    }
-
-    /// Adds a model that the node calls by another name; only that name is changed in the body.
-    #[must_use]
-    pub fn with_renamed(mut self, model: impl Into<ModelName>, at_node: impl Into<ModelName>) -> Self {
-        self.models.insert(model.into(), at_node.into());
-        self
-    }
-}
-
-impl fmt::Debug for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("name", &self.name).field("models", &self.models).finish_non_exhaustive()
-    }
-}
+use super::chain::Chain;
+use super::choose::{Asked, Route, Routes};
+use super::load::{Clock, Moment};
+use super::node::{Member, Node, NodeStatus};
+use super::prefixes::Prefixes;
+use super::rules::Rules;
+use crate::model::{ModelName, NodeName, Prompt};
+use crate::port::{NodeChange, NodeSource};
 
 /// The nodes of a mesh. Clones are the same set; changing it does not disturb prompts under way.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Nodes {
-    table: Arc<RwLock<Arc<Table>>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    rules: Rules,
+    clock: Arc<Clock>,
+    table: RwLock<Arc<Table>>,
+    /// Which node saw a beginning last.
+    holders: Prefixes,
+    next: AtomicU32,
 }
 
 /// What is known of a model.
@@ -83,59 +46,36 @@ pub struct ModelStatus {
     pub nodes: Vec<NodeName>,
 }
 
-/// What is known of a node.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct NodeStatus {
-    /// Its name.
-    pub name: NodeName,
-    /// The models that it serves; none means any.
-    pub models: Vec<ModelName>,
-    /// How many prompts it answers now.
-    pub inflight: u32,
-    /// The expected time to its first byte, in milliseconds.
-    pub expected_ms: f64,
-    /// Whether prompts are sent to it.
-    pub available: bool,
-}
-
 #[derive(Default)]
 struct Table {
     members: Vec<Arc<Member>>,
-    models: HashMap<ModelName, Vec<Route>>,
-    any: Vec<Route>,
-}
-
-pub(super) struct Member {
-    node: Node,
-    pub(super) load: Load,
-}
-
-impl Member {
-    pub(super) const fn name(&self) -> &NodeName {
-        &self.node.name
-    }
-}
-
-/// A node that serves the model of a prompt.
-#[derive(Clone)]
-pub(super) struct Route {
-    pub(super) member: Arc<Member>,
-    at_node: Option<ModelName>,
-}
-
-impl Route {
-    /// The way to the node, and what it calls the model.
-    pub(super) fn parts(&self) -> (Translate<AnyLlm>, Option<&ModelName>) {
-        (self.member.node.service.clone(), self.at_node.as_ref())
-    }
+    models: HashMap<ModelName, Routes>,
+    any: Routes,
 }
 
 impl Nodes {
-    /// Adds a node, or replaces the one of the same name.
+    /// Creates an empty set that is balanced by these rules.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        let clock = Arc::new(Clock::new(rules.seed.unwrap_or_else(rand::random)));
+        // A fleet has seen more than a node; four times is enough, for most is seen by one.
+        let holders = Prefixes::new(rules.prefixes.saturating_mul(4));
+        let shared = Shared { rules, clock, table: RwLock::default(), holders, next: AtomicU32::new(0) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Returns the rules.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.shared.rules
+    }
+
+    /// Adds a node, or replaces the one of the same name; nothing is known of it then.
     pub fn insert(&self, node: Node) {
-        let member = Arc::new(Member { node, load: Load::new() });
-        self.change(|members| match members.iter_mut().find(|known| known.node.name == member.node.name) {
+        let Shared { rules, clock, next, .. } = &*self.shared;
+        let id = next.fetch_add(1, Ordering::Relaxed) as u16;
+        let member = Arc::new(Member::new(node, id, rules, clock.clone()));
+        self.change(|members| match members.iter_mut().find(|known| known.name() == member.name()) {
             Some(known) => *known = member,
             None => members.push(member),
         });
@@ -145,39 +85,61 @@ impl Nodes {
     #[expect(clippy::must_use_candidate, reason = "whether there was one is rarely of interest")]
     pub fn remove(&self, name: &str) -> bool {
         let before = self.table().members.len();
-        self.change(|members| members.retain(|member| member.node.name.as_str() != name));
+        self.change(|members| members.retain(|member| member.name().as_str() != name));
         self.table().members.len() < before
+    }
+
+    /// Returns whether there is a node of this name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.table().members.iter().any(|member| member.name().as_str() == name)
+    }
+
+    /// Sends no more prompts to a node, which finishes those under way. Returns whether there is such a node.
+    ///
+    /// It stays so until it is [inserted](Self::insert) again.
+    #[expect(clippy::must_use_candidate, reason = "whether there is one is rarely of interest")]
+    pub fn drain(&self, name: &str) -> bool {
+        let table = self.table();
+        let member = table.members.iter().find(|member| member.name().as_str() == name);
+        member.inspect(|member| member.load.set_draining(true)).is_some()
     }
 
     /// Follows a source of nodes until it ends. Drive it in a task that the mesh's owner holds.
     ///
+    /// A source that fails is one that does not know for now: the nodes stay as they are.
+    ///
     /// # Errors
     ///
-    /// The first error of the source; the nodes stay as they are.
+    /// The error with which the source ended.
     pub async fn follow(&self, source: impl NodeSource<Node>) -> Result<()> {
         pin_mut!(source);
+        let mut failed = Ok(());
         while let Some(change) = source.next().await {
-            match change? {
+            failed = change.map(|change| match change {
                 NodeChange::Insert(node) => self.insert(node),
                 NodeChange::Remove(name) => {
                     self.remove(name.as_str());
                 }
+            });
+            if let Err(err) = &failed {
+                tracing::warn!(code = err.code().name(), error = ?err, "the nodes stay as they are");
             }
         }
-        Ok(())
+        failed
     }
 
     /// Returns the models, sorted by name; nodes that serve any stand under `default`.
     #[must_use]
     pub fn models(&self) -> Vec<ModelStatus> {
         let table = self.table();
-        let status = |(id, routes): (&ModelName, &Vec<Route>)| {
-            let nodes = routes.iter().map(|route| route.member.node.name.clone()).collect();
+        let status = |(id, routes): (&ModelName, &Routes)| {
+            let nodes = routes.as_slice().iter().map(|route| route.member.name().clone()).collect();
             ModelStatus { id: id.clone(), nodes }
         };
         let mut models: Vec<_> = table.models.iter().map(status).collect();
         let default = ModelName::new(ModelName::DEFAULT);
-        if !table.any.is_empty() && !table.models.contains_key(&default) {
+        if !table.any.as_slice().is_empty() && !table.models.contains_key(&default) {
             models.push(status((&default, &table.any)));
         }
         models.sort_by(|left, right| left.id.cmp(&right.id));
@@ -187,63 +149,71 @@ impl Nodes {
     /// Returns the nodes, in the order in which they came.
     #[must_use]
     pub fn status(&self) -> Vec<NodeStatus> {
-        let now = Instant::now();
-        let status = |member: &Arc<Member>| NodeStatus {
-            name: member.node.name.clone(),
-            models: member.node.models.keys().cloned().collect(),
-            inflight: member.load.inflight(),
-            expected_ms: member.load.expected(now) * 1000.0,
-            available: member.load.out(now).is_none(),
-        };
-        self.table().members.iter().map(status).collect()
+        let now = self.shared.clock.now();
+        let mut nodes: Vec<_> = self.table().members.iter().map(|member| member.status(now)).collect();
+        let all = nodes.iter().map(|node| node.prompts).sum::<u64>().max(1) as f64;
+        nodes.iter_mut().for_each(|node| node.share = node.prompts as f64 / all);
+        nodes
     }
 
-    /// Chooses a node for a model, rather one that the prompt was not given to.
-    pub(super) fn pick(&self, model: &ModelName, tried: &Tried) -> Result<Route> {
+    /// Chooses a node for a prompt, and remembers that it will have cached it.
+    pub(super) fn pick(&self, prompt: &Prompt) -> Result<Route> {
+        let Shared { rules, clock, holders, .. } = &*self.shared;
         let table = self.table();
-        let (routes, now) = (table.routes(model)?, Instant::now());
-        if !tried.is_empty() {
-            return pick_another(routes, tried, now);
+        let routes = table.routes(&prompt.head.model)?;
+        let (now, random) = clock.pick();
+        // One node has no other to compare with.
+        let chain =
+            if routes.as_slice().len() < 2 || holders.is_off() { Chain::none() } else { Chain::of(prompt) };
+        let asked = Asked { head: &prompt.head, chain: &chain, rules, holders, now, random };
+        let tried = &prompt.head.course.tried;
+        let route = match routes.choose(&asked) {
+            Some(route) if !tried.is_forbidden() || !tried.holds(route.member.name()) => route,
+            None if !tried.is_forbidden() => return last_resort(routes.as_slice(), now),
+            _ => {
+                let none = Error::new(Code::NoNode, "no other node serves this model");
+                return Err(none.with_operation("mesh::balance"));
+            }
+        };
+        for hash in chain.as_slice() {
+            route.member.prefixes.put(*hash, 0);
+            holders.put(*hash, route.member.id);
         }
-        let [first, second] = two_of(routes.len());
-        // Two that are in: the usual case looks at no other node.
-        if [first, second].iter().all(|index| routes[*index].member.load.out(now).is_none()) {
-            return Ok(cheaper(&routes[first], &routes[second], now).clone());
-        }
-        let inside: Vec<_> = routes.iter().filter(|route| route.member.load.out(now).is_none()).collect();
-        if inside.is_empty() {
-            return last_resort(routes, now);
-        }
-        let [first, second] = two_of(inside.len());
-        Ok(cheaper(inside[first], inside[second], now).clone())
+        Ok(route.clone())
     }
 
     /// How long until a node for the model may be asked: zero if there is one now.
     pub(super) fn wait(&self, model: &ModelName) -> Option<Duration> {
         let table = self.table();
-        let now = Instant::now();
-        let wait = |route: &Route| {
-            route.member.load.out(now).map_or(Duration::ZERO, |out| out.until.saturating_duration_since(now))
-        };
-        table.routes(model).ok()?.iter().map(wait).min()
+        let now = self.shared.clock.now();
+        let staying =
+            table.routes(model).ok()?.as_slice().iter().filter(|route| !route.member.load.is_draining());
+        staying.map(|route| wait_for(&route.member, now)).min()
     }
 
     /// Whether another node than this one may be asked for the model now.
     pub(super) fn others(&self, model: &ModelName, than: &NodeName) -> bool {
-        let now = Instant::now();
-        let other = |route: &Route| route.member.node.name != *than && route.member.load.out(now).is_none();
-        self.table().routes(model).is_ok_and(|routes| routes.iter().any(other))
+        let now = self.shared.clock.now();
+        let other = |route: &Route| route.member.name() != than && route.member.is_in(now);
+        self.table().routes(model).is_ok_and(|routes| routes.as_slice().iter().any(other))
     }
 
     fn table(&self) -> Arc<Table> {
-        self.table.read().clone()
+        self.shared.table.read().clone()
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<Arc<Member>>)) {
-        let mut table = self.table.write();
+        let mut table = self.shared.table.write();
         let mut members = table.members.clone();
         change(&mut members);
-        *table = Arc::new(Table::new(members));
+        let next = Arc::new(Table::new(members, &table));
+        *table = next;
+    }
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        Self::new(Rules::default())
     }
 }
 
@@ -254,23 +224,27 @@ impl fmt::Debug for Nodes {
 }
 
 impl Table {
-    fn new(members: Vec<Arc<Member>>) -> Self {
-        let mut table = Self::default();
+    fn new(members: Vec<Arc<Member>>, before: &Self) -> Self {
+        let mut any = Vec::new();
+        let mut models: HashMap<ModelName, Vec<Route>> = HashMap::new();
         for member in &members {
             if member.node.models.is_empty() {
-                table.any.push(Route { member: member.clone(), at_node: None });
+                any.push(Route { member: member.clone(), at_node: None });
             }
             for (model, at_node) in &member.node.models {
                 let route = Route { member: member.clone(), at_node: Some(at_node.clone()) };
-                table.models.entry(model.clone()).or_default().push(route);
+                models.entry(model.clone()).or_default().push(route);
             }
         }
-        table.members = members;
-        table
+        let named = models.into_iter().map(|(model, routes)| {
+            let routes = Routes::new(routes, before.models.get(&model));
+            (model, routes)
+        });
+        Self { models: named.collect(), any: Routes::new(any, Some(&before.any)), members }
     }
 
     /// The nodes that serve a model: those that name it, else those that take any.
-    fn routes(&self, model: &ModelName) -> Result<&[Route]> {
+    fn routes(&self, model: &ModelName) -> Result<&Routes> {
         if let Some(routes) = self.models.get(model) {
             return Ok(routes);
         }
@@ -280,7 +254,7 @@ impl Table {
                 return Ok(routes);
             }
         }
-        if !self.any.is_empty() {
+        if !self.any.as_slice().is_empty() {
             return Ok(&self.any);
         }
         if self.members.is_empty() {
@@ -292,44 +266,27 @@ impl Table {
     }
 }
 
-/// Two different places among `count`, which is at least one; of one it is the same place twice.
-fn two_of(count: usize) -> [usize; 2] {
-    let mut random = rand::rng();
-    let first = random.random_range(0..count);
-    [first, (first + random.random_range(1..count.max(2))) % count]
+/// How long until a node may be asked, drained or not.
+fn wait_for(member: &Member, now: Moment) -> Duration {
+    let out = member.load.out(now).map_or(Duration::ZERO, |out| out.wait);
+    out.max(member.circuit.wait(Instant::now()))
 }
 
-fn cheaper<'a>(left: &'a Route, right: &'a Route, now: Instant) -> &'a Route {
-    if right.member.load.cost(now) < left.member.load.cost(now) { right } else { left }
-}
-
-/// Chooses among the nodes that the prompt was not given to; if there are none, among all, unless that is forbidden.
-fn pick_another(routes: &[Route], tried: &Tried, now: Instant) -> Result<Route> {
-    let inside: Vec<_> = routes.iter().filter(|route| route.member.load.out(now).is_none()).collect();
-    let fresh: Vec<_> = inside.iter().copied().filter(|route| !tried.holds(route.member.name())).collect();
-    let among = match (fresh.is_empty(), tried.is_forbidden()) {
-        (false, _) => fresh,
-        (true, true) => {
-            return Err(
-                Error::new(Code::NoNode, "no other node serves this model").with_operation("mesh::balance")
-            );
-        }
-        (true, false) if inside.is_empty() => return last_resort(routes, now),
-        (true, false) => inside,
-    };
-    let [first, second] = two_of(among.len());
-    Ok(cheaper(among[first], among[second], now).clone())
-}
-
-/// All are left out: tries the one that comes back first, unless all asked for it.
-fn last_resort(routes: &[Route], now: Instant) -> Result<Route> {
-    let outs = routes.iter().filter_map(|route| Some((route, route.member.load.out(now)?)));
-    let unreachable = outs.clone().filter(|(_, out)| !out.asked).min_by_key(|(_, out)| out.until);
-    if let Some((route, _)) = unreachable {
+/// None is in: tries the one that comes back first, unless all asked for it.
+fn last_resort(routes: &[Route], now: Moment) -> Result<Route> {
+    let staying = || routes.iter().filter(|route| !route.member.load.is_draining());
+    let asked = |route: &&Route| route.member.load.out(now).is_some_and(|out| out.asked);
+    let first = staying().filter(|route| !asked(route)).min_by_key(|route| wait_for(&route.member, now));
+    if let Some(route) = first {
         return Ok(route.clone());
     }
-    let until = outs.map(|(_, out)| out.until).min().unwrap_or(now);
-    Err(Error::new(Code::NodeThrottled, "every node for this model asked to slow down")
-        .with_operation("mesh::balance")
-        .with_retry_after(until.saturating_duration_since(now)))
+    match staying().map(|route| wait_for(&route.member, now)).min() {
+        Some(wait) => Err(Error::new(Code::NodeThrottled, "every node for this model asked to slow down")
+            .with_operation("mesh::balance")
+            .with_retry_after(wait)),
+        None => {
+            Err(Error::new(Code::NoNode, "every node for this model is draining")
+                .with_operation("mesh::balance"))
+        }
+    }
 }

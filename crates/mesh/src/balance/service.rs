@@ -1,4 +1,5 @@
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use maily_errors::Error;
 use tower::util::Oneshot;
@@ -34,7 +35,7 @@ impl Service<Prompt> for Balance {
 
     fn call(&mut self, prompt: Prompt) -> Self::Future {
         let model = prompt.head.model.clone();
-        let route = match self.nodes.pick(&model, &prompt.head.course.tried) {
+        let route = match self.nodes.pick(&prompt) {
             Ok(route) => route,
             Err(err) => return ResponseFuture::failed(err),
         };
@@ -44,7 +45,9 @@ impl Service<Prompt> for Balance {
             Some(name) => prompt.with_model(name.clone()),
             None => prompt,
         };
-        let inflight = Inflight::new(route.member);
+        // Only a stream says something early; an answer in one piece may take minutes.
+        let silence = if prompt.head.stream { self.nodes.rules().silence } else { Duration::MAX };
+        let inflight = Inflight::new(route.member, silence);
         ResponseFuture::asking(Oneshot::new(service, prompt), inflight, self.nodes.clone(), model)
     }
 }

@@ -5,7 +5,8 @@ use maily_errors::{Code, Result};
 use tokio::time::{Instant, advance};
 use tower::ServiceExt;
 
-use super::{Balance, Node, Nodes};
+use super::{Balance, Node, Nodes, Rules};
+use crate::layer::breaker::State;
 use crate::memory::{Scripted, Step};
 use crate::model::{Completion, Prompt};
 
@@ -180,4 +181,179 @@ async fn source_inserts_and_says_when_it_broke() {
 
     assert_eq!(nodes.models()[0].id.as_str(), "m");
     assert_eq!(nodes.models()[0].nodes[0].as_str(), "a");
+}
+
+/// Asks one prompt after the other, each of a prefix of its own, and returns how many each node got.
+async fn spread(nodes: &Nodes, prompts: usize) -> HashMap<String, usize> {
+    let mut seen = HashMap::new();
+    for number in 0..prompts {
+        let prompt = Prompt::text("m", format!("{number:<400}")).unwrap();
+        let answer = Balance::new(nodes.clone()).oneshot(prompt).await.unwrap();
+        *seen.entry(answer.head.node.clone().unwrap().to_string()).or_default() += 1;
+        answer.into_text().await.unwrap();
+    }
+    seen
+}
+
+fn node(name: &str) -> Node {
+    Node::new(name, answering()).with_model("m")
+}
+
+#[tokio::test(start_paused = true)]
+async fn weights_are_the_shares_of_the_prompts() {
+    let nodes = Nodes::new(Rules { seed: Some(1), ..Rules::default() });
+    nodes.insert(node("one").with_weight(1.0));
+    nodes.insert(node("three").with_weight(3.0));
+
+    let seen = spread(&nodes, 1000).await;
+
+    assert!((680..=820).contains(&seen["three"]), "{seen:?}");
+    assert!((nodes.status()[1].share - seen["three"] as f64 / 1000.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn canary_takes_exactly_its_share_also_when_the_set_changes() {
+    let nodes = Nodes::default();
+    nodes.insert(node("old"));
+    nodes.insert(node("new").with_canary_pct(10.0));
+
+    let before = spread(&nodes, 500).await;
+    nodes.insert(node("older"));
+    let after = spread(&nodes, 500).await;
+
+    assert!((before["new"] + after["new"]).abs_diff(100) <= 1, "{before:?} {after:?}");
+    nodes.remove("old");
+    nodes.remove("older");
+    assert_eq!(spread(&nodes, 10).await["new"], 10, "nobody else is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_without_room_waits_until_nobody_has_any() {
+    let nodes = Nodes::default();
+    nodes.insert(node("small").with_capacity(2));
+    nodes.insert(node("large").with_capacity(8));
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        open.push(ask(&nodes).await.unwrap());
+    }
+
+    let inflight: Vec<_> = nodes.status().iter().map(|node| node.inflight).collect();
+    assert_eq!(inflight, [2, 8]);
+    assert!(ask(&nodes).await.is_ok(), "a capacity is no limit");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cheapest_is_asked_while_it_is_not_much_slower() {
+    let nodes = Nodes::new(Rules { slower_factor: 2.0, ..Rules::default() });
+    nodes.insert(node("dear").with_price(10.0));
+    nodes.insert(node("cheap").with_price(1.0));
+    assert_eq!(spread(&nodes, 50).await["cheap"], 50);
+
+    let slow = ask(&nodes).await.unwrap();
+    advance(Duration::from_millis(500)).await;
+    slow.into_text().await.unwrap();
+
+    assert_eq!(spread(&nodes, 50).await["dear"], 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_zone_is_asked_until_it_is_much_slower() {
+    let nodes = Nodes::new(Rules { zone: Some("here".to_owned()), away_factor: 3.0, ..Rules::default() });
+    nodes.insert(node("far").with_zone("there"));
+    nodes.insert(node("near").with_zone("here"));
+    assert_eq!(spread(&nodes, 50).await["near"], 50);
+
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        open.push(ask(&nodes).await.unwrap());
+    }
+
+    let inflight: Vec<_> = nodes.status().iter().map(|node| node.inflight).collect();
+    assert!((4..=6).contains(&inflight[0]), "a quarter of them goes there: {inflight:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn prefix_stays_at_a_node_and_leaves_it_when_that_is_overloaded() {
+    let nodes = Nodes::new(Rules { seed: Some(3), ..Rules::default() });
+    for name in ["a", "b", "c", "d"] {
+        nodes.insert(node(name));
+    }
+    let prompt = || Prompt::text("m", "the same ".repeat(200)).unwrap();
+    let at = async || {
+        let answer = Balance::new(nodes.clone()).oneshot(prompt()).await.unwrap();
+        (answer.head.node.clone().unwrap().to_string(), answer)
+    };
+    let (home, first) = at().await;
+    first.into_text().await.unwrap();
+    for _ in 0..20 {
+        let (place, answer) = at().await;
+        assert_eq!(place, home);
+        answer.into_text().await.unwrap();
+    }
+
+    let mut open = Vec::new();
+    for _ in 0..40 {
+        open.push(at().await.1);
+    }
+
+    let inflight: Vec<_> = nodes.status().iter().map(|node| node.inflight).collect();
+    assert!(inflight.iter().all(|inflight| (5..=20).contains(inflight)), "{inflight:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_that_fails_often_is_left_alone_and_probed_later() {
+    let steps = std::iter::repeat_n(Step::Fail(Code::NodeFailed), 20).chain([Step::Answer("well".into())]);
+    let broken = Scripted::new(steps);
+    let nodes = fleet([("broken", &broken)]);
+    for _ in 0..20 {
+        ask(&nodes).await.unwrap_err();
+    }
+    assert_eq!((nodes.status()[0].breaker, nodes.status()[0].available), (State::Open, false));
+    assert_eq!(nodes.status()[0].failures, 20);
+
+    let alive = answering();
+    nodes.insert(Node::new("alive", alive.clone()).with_model("m"));
+    spread(&nodes, 50).await;
+    assert_eq!((broken.calls(), alive.calls()), (20, 50));
+
+    // A lone node is asked, open or not: the answer may be better than none.
+    nodes.remove("alive");
+    for _ in 0..3 {
+        ask(&nodes).await.unwrap().into_text().await.unwrap();
+    }
+    assert_eq!(nodes.status()[0].breaker, State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_under_way_does_not_end_the_pause_that_was_asked_for() {
+    let asked = Duration::from_secs(20);
+    let node =
+        Scripted::new([Step::Answer("late".into()), Step::Throttle(asked), Step::Answer("now".into())]);
+    let nodes = fleet([("only", &node)]);
+    let late = ask(&nodes).await.unwrap();
+    ask(&nodes).await.unwrap_err();
+
+    late.into_text().await.unwrap();
+
+    assert_eq!(ask(&nodes).await.unwrap_err().code(), Code::NodeThrottled);
+    assert_eq!(node.calls(), 2);
+    advance(asked).await;
+    assert!(ask(&nodes).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn drained_node_gets_nothing_and_finishes_what_it_has() {
+    let nodes = Nodes::default();
+    nodes.insert(node("going"));
+    let open = ask(&nodes).await.unwrap();
+    nodes.insert(node("staying"));
+
+    assert!(nodes.drain("going") && !nodes.drain("unknown"));
+
+    assert_eq!(spread(&nodes, 20).await["staying"], 20);
+    assert_eq!(open.into_text().await.unwrap(), "Hi");
+    nodes.remove("staying");
+    assert_eq!(ask(&nodes).await.unwrap_err().code(), Code::NoNode);
+    nodes.insert(node("going"));
+    assert!(ask(&nodes).await.is_ok());
 }

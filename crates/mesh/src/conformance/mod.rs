@@ -16,9 +16,10 @@
 pub mod archive;
 pub mod embed;
 pub mod llm;
+pub mod nodes;
 pub mod recall;
 
-/// Runs every rule of a port (`llm`, `embed`, `recall` or `archive`) as a test of its own.
+/// Runs every rule of a port (`llm`, `embed`, `nodes`, `recall` or `archive`) as a test of its own.
 #[macro_export]
 macro_rules! conformance {
     (llm, $port:expr) => {
@@ -44,6 +45,12 @@ macro_rules! conformance {
             empty_text_is_answered
             longest_text_is_answered
             near_texts_are_nearer_than_others
+        }
+    };
+    (nodes, $port:expr) => {
+        $crate::conformance! { @rules nodes, $port,
+            what_is_there_is_inserted_first
+            node_is_inserted_once_while_nothing_changes
         }
     };
     (recall, $port:expr) => {

@@ -1,5 +1,6 @@
 //! The concerns around a node, each a `tower` layer of its own.
 
+pub mod breaker;
 pub mod deadline;
 pub mod hedge;
 pub mod memory;
@@ -7,5 +8,6 @@ pub mod meter;
 pub mod replay;
 pub mod resume;
 pub mod retry;
+pub mod shed;
 pub mod trace;
 pub mod translate;

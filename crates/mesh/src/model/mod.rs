@@ -6,6 +6,7 @@ mod event_id;
 mod format;
 mod memory;
 mod name;
+mod priority;
 mod prompt;
 mod vector;
 
@@ -14,6 +15,7 @@ pub use self::event_id::EventId;
 pub use self::format::{Format, Formats};
 pub use self::memory::{Archived, Memory, MemoryPage, MemoryQuery, Recalled, Remembered};
 pub use self::name::{MemoryId, ModelName, NodeName, Tenant};
+pub use self::priority::Priority;
 pub use self::prompt::{Chat, Message, Prompt, PromptHead, Role};
 pub use self::vector::{Embedding, Texts};
 

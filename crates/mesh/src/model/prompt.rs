@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::course::Course;
-use super::{EventId, Format, ModelName, Tenant};
+use super::{EventId, Format, ModelName, Priority, Tenant};
 use crate::wire;
 
 /// A prompt: what routing needs to know, and the raw body that nobody re-serializes.
@@ -61,6 +61,8 @@ pub struct PromptHead {
     pub trace: Option<TraceContext>,
     /// Whose memories may be recalled.
     pub tenant: Tenant,
+    /// What the prompt is for, which says who goes first.
+    pub priority: Priority,
     /// Whether the events of the answer are numbered, so that a reader who lost the connection can come back.
     pub resumable: bool,
     /// The last event that the reader has; the answer begins behind it.
@@ -203,8 +205,9 @@ impl Prompt {
     /// Reads the head of a body that says the same in another format; what the body does not say stays.
     pub(crate) fn with_body_of(self, format: Format, body: impl Into<Bytes>) -> Result<Self> {
         let fresh = Self::parse_as(format, body)?;
-        let PromptHead { deadline, trace, tenant, resumable, last_event, course, .. } = self.head;
-        let head = PromptHead { deadline, trace, tenant, resumable, last_event, course, ..fresh.head };
+        let PromptHead { deadline, trace, tenant, priority, resumable, last_event, course, .. } = self.head;
+        let head =
+            PromptHead { deadline, trace, tenant, priority, resumable, last_event, course, ..fresh.head };
         Ok(Self { head, ..fresh })
     }
 
@@ -240,6 +243,13 @@ impl Prompt {
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Tenant>) -> Self {
         self.head.tenant = tenant.into();
+        self
+    }
+
+    /// Sets what the prompt is for, which says who goes first.
+    #[must_use]
+    pub const fn with_priority(mut self, priority: Priority) -> Self {
+        self.head.priority = priority;
         self
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::model::{Chat, Course, Format, Message, ModelName, Prompt, PromptHead, Role, Tenant};
+use crate::model::{Chat, Course, Format, Message, ModelName, Priority, Prompt, PromptHead, Role, Tenant};
 
 #[derive(Deserialize)]
 struct RawHead<'a> {
@@ -75,6 +75,7 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
         deadline: None,
         trace: None,
         tenant: Tenant::default(),
+        priority: Priority::default(),
         resumable: false,
         last_event: None,
         course: Course::default(),

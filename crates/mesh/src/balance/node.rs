@@ -1,0 +1,227 @@
+//! One node, and what is known of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::time::Instant;
+use tower::util::BoxCloneSyncService;
+use tower_layer::Layer;
+
+use super::load::{Clock, Load, Moment};
+use super::prefixes::Prefixes;
+use super::rules::Rules;
+use crate::layer::breaker::{Circuit, State};
+use crate::layer::translate::{Translate, TranslateLayer};
+use crate::model::{Formats, ModelName, NodeName};
+use crate::port::{AnyLlm, Llm};
+
+/// A node: its name, the models that it serves, what it counts for, and the way to it.
+#[derive(Clone)]
+pub struct Node {
+    pub(super) name: NodeName,
+    // What clients call a model, and what the node calls it. Empty: it serves any model.
+    pub(super) models: BTreeMap<ModelName, ModelName>,
+    pub(super) service: Translate<AnyLlm>,
+    pub(super) weight: f64,
+    pub(super) canary_pct: f64,
+    pub(super) capacity: Option<u32>,
+    pub(super) price: Option<f64>,
+    pub(super) zone: Option<String>,
+}
+
+impl Node {
+    /// Creates a node that serves any model, until it is told one, and takes chat completions as they are.
+    pub fn new<L>(name: impl Into<NodeName>, service: L) -> Self
+    where
+        L: Llm + Sync + 'static,
+        L::Future: 'static,
+    {
+        Self {
+            name: name.into(),
+            models: BTreeMap::new(),
+            service: TranslateLayer::new(Formats::CHAT).layer(BoxCloneSyncService::new(service)),
+            weight: 1.0,
+            canary_pct: 0.0,
+            capacity: None,
+            price: None,
+            zone: None,
+        }
+    }
+
+    /// Sets which formats the node takes as they are; others are translated.
+    #[must_use]
+    pub fn with_native(mut self, native: Formats) -> Self {
+        self.service = self.service.with_native(native);
+        self
+    }
+
+    /// Adds a model that the node serves.
+    #[must_use]
+    pub fn with_model(self, model: impl Into<ModelName>) -> Self {
+        let model = model.into();
+        self.with_renamed(model.clone(), model)
+    }
+
+    /// Adds a model that the node calls by another name; only that name is changed in the body.
+    #[must_use]
+    pub fn with_renamed(mut self, model: impl Into<ModelName>, at_node: impl Into<ModelName>) -> Self {
+        self.models.insert(model.into(), at_node.into());
+        self
+    }
+
+    /// Sets how much of the prompts it takes beside the others, 0.01 to 100.0; 1.0 unless set.
+    #[must_use]
+    pub const fn with_weight(mut self, weight: f64) -> Self {
+        self.weight = weight.clamp(0.01, 100.0);
+        self
+    }
+
+    /// Puts the node on trial: it takes exactly this share of the prompts in percent, whatever its weight.
+    ///
+    /// Several such nodes take the sum of their shares together. Prompts of one prefix stay on one side.
+    #[must_use]
+    pub const fn with_canary_pct(mut self, percent: f64) -> Self {
+        self.canary_pct = percent.clamp(0.0, 100.0);
+        self
+    }
+
+    /// Sets how many prompts it answers at once before another one with room is asked instead.
+    #[must_use]
+    pub const fn with_capacity(mut self, prompts: u32) -> Self {
+        self.capacity = Some(prompts);
+        self
+    }
+
+    /// Sets what a million tokens cost, in any one currency.
+    ///
+    /// The cheapest node is asked that is not slower than
+    /// [`slower_factor`](Rules::slower_factor) times the fastest; one without a price costs nothing.
+    #[must_use]
+    pub const fn with_price(mut self, price: f64) -> Self {
+        self.price = Some(price);
+        self
+    }
+
+    /// Sets where it stands; nodes in the [zone of the mesh](Rules::zone) come first.
+    #[must_use]
+    pub fn with_zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = Some(zone.into());
+        self
+    }
+
+    /// Returns its name.
+    #[must_use]
+    pub const fn name(&self) -> &NodeName {
+        &self.name
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("name", &self.name).field("models", &self.models).finish_non_exhaustive()
+    }
+}
+
+/// What is known of a node.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct NodeStatus {
+    /// Its name.
+    pub name: NodeName,
+    /// The models that it serves; none means any.
+    pub models: Vec<ModelName>,
+    /// Where it stands.
+    pub zone: Option<String>,
+    /// How much of the prompts it takes beside the others.
+    pub weight: f64,
+    /// The share of the prompts that it takes as a canary, in percent; 0 for any other node.
+    pub canary_pct: f64,
+    /// How many prompts it answers well at once.
+    pub capacity: Option<u32>,
+    /// What a million tokens cost.
+    pub price: Option<f64>,
+    /// How many prompts it answers now.
+    pub inflight: u32,
+    /// The expected time to its first byte, in milliseconds.
+    pub expected_ms: f64,
+    /// How many prompts it was sent.
+    pub prompts: u64,
+    /// What part of all prompts that is, 0.0 to 1.0.
+    pub share: f64,
+    /// How many prompts it failed.
+    pub failures: u64,
+    /// Whether its breaker lets prompts pass.
+    pub breaker: State,
+    /// Whether it only finishes what was begun.
+    pub draining: bool,
+    /// Whether prompts are sent to it.
+    pub available: bool,
+    /// How long it is left out because it cannot be reached or asked for it, in milliseconds.
+    pub out_ms: u64,
+}
+
+/// A node in a fleet.
+pub(super) struct Member {
+    pub(super) node: Node,
+    /// Tells members apart in a memory of sixteen bits a node; after 65 536 of them estimates are a little off.
+    pub(super) id: u16,
+    pub(super) load: Load,
+    pub(super) circuit: Circuit,
+    /// The beginnings that the node has likely cached.
+    pub(super) prefixes: Prefixes,
+    pub(super) clock: Arc<Clock>,
+}
+
+impl Member {
+    pub(super) fn new(node: Node, id: u16, rules: &Rules, clock: Arc<Clock>) -> Self {
+        let circuit = Circuit::new(rules.breaker.clone());
+        Self { node, id, load: Load::new(), circuit, prefixes: Prefixes::new(rules.prefixes), clock }
+    }
+
+    pub(super) const fn name(&self) -> &NodeName {
+        &self.node.name
+    }
+
+    /// Whether prompts are sent to it.
+    pub(super) fn is_in(&self, now: Moment) -> bool {
+        !self.load.is_draining() && self.load.out(now).is_none() && self.circuit.is_passable()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.node.capacity.is_none_or(|capacity| self.load.inflight() < capacity)
+    }
+
+    /// The seconds that a prompt waits for its first byte here, with those before it.
+    pub(super) fn delay(&self, now: Moment) -> f64 {
+        // A millisecond keeps nodes apart whose memory has faded to nothing.
+        let expected = self.load.expected(&self.clock, now) + 1e-3;
+        expected * (1.0 + self.load.ahead() / self.node.weight)
+    }
+
+    /// What is known of it, but for its share.
+    pub(super) fn status(&self, now: Moment) -> NodeStatus {
+        let Node { name, models, weight, canary_pct, capacity, price, zone, .. } = &self.node;
+        let (prompts, failures) = self.load.counts();
+        let wait = self.load.out(now).map_or(0, |out| out.wait.as_millis());
+        NodeStatus {
+            name: name.clone(),
+            models: models.keys().cloned().collect(),
+            zone: zone.clone(),
+            weight: *weight,
+            canary_pct: *canary_pct,
+            capacity: *capacity,
+            price: *price,
+            inflight: self.load.inflight(),
+            expected_ms: self.load.expected(&self.clock, now) * 1000.0,
+            prompts,
+            share: 0.0,
+            failures,
+            breaker: self.circuit.state(Instant::now()),
+            draining: self.load.is_draining(),
+            available: self.is_in(now),
+            out_ms: u64::try_from(wait).unwrap_or(u64::MAX),
+        }
+    }
+}
