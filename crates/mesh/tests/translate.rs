@@ -209,7 +209,7 @@ async fn ten_thousand_deltas_of_a_call_are_one_call() {
     };
     recorded.push_str(&piece("{\"n\":["));
     (0..10_000).for_each(|_| recorded.push_str(&piece("1,")));
-    // One of them is huge: an event may have 1 MiB.
+    // One of them is huge.
     recorded.push_str(&piece(&"2,".repeat(250_000)));
     recorded.push_str(&piece("3]}"));
     recorded.push_str(

@@ -15,7 +15,7 @@ pub struct SseEvent {
 
 /// Decodes a stream of events that may be split anywhere, even inside a character or a line end.
 ///
-/// Comments and the fields `id` and `retry` are read over. An event of more than 1 MiB is an error.
+/// Comments and the fields `id` and `retry` are read over. An event of more than 8 MiB is an error: the last one of a response repeats all of it.
 ///
 /// # Examples
 ///
@@ -43,7 +43,7 @@ pub struct SseDecoder {
 
 impl SseDecoder {
     /// The longest event, in bytes.
-    pub const MAX_BYTES: usize = 1024 * 1024;
+    pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
     /// Takes the next piece.
     ///
