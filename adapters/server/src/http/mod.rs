@@ -7,5 +7,5 @@ mod pages;
 
 pub use self::guard::Guard;
 pub use self::listen::{Running, listen};
-pub use self::measure::measure;
+pub use self::measure::{Instruments, measure};
 pub use self::pages::{pages, problem_fallback, problem_wrong_method};

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use maily_errors::layer::catch_panic::CatchPanicLayer;
 use maily_errors::layer::problem::ProblemLayer;
 use maily_errors::layer::trace::TraceLayer;
@@ -27,7 +27,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::cli::Core;
 use crate::config::Config;
-use crate::http::{Guard, Running, listen, measure, pages, problem_fallback, problem_wrong_method};
+use crate::http::{
+    Guard, Instruments, Running, listen, measure, pages, problem_fallback, problem_wrong_method,
+};
 use crate::journey::Live;
 
 /// A server, and what it does without.
@@ -98,7 +100,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         .layer(ServiceBuilder::new().layer(ProblemLayer::new(LogReport)).layer(CatchPanicLayer::new()))
         .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
         .layer(from_fn_with_state(Guard::new(config.server.keys.clone(), draining.clone()), Guard::check))
-        .layer(from_fn(measure))
+        .layer(from_fn_with_state(Instruments::default(), measure))
         // Outside the guard: a refused request is a span too, and its problem document names the trace.
         .layer(TraceLayer::new("maily"));
     let running = listen(&config.server, app, sockets, draining).await?;
