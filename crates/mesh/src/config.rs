@@ -14,6 +14,7 @@ use crate::layer::replay::Keep;
 use crate::layer::resume::Rules as Continue;
 use crate::layer::retry::{Budget, Policy};
 use crate::layer::{breaker, shed};
+use crate::membership::GossipConfig;
 use crate::model::{Format, ModelName, NodeName};
 use crate::recall::MemoriesConfig;
 
@@ -39,6 +40,8 @@ pub struct MeshConfig {
     pub balance: BalanceConfig,
     /// How long a node may be silent.
     pub deadline: DeadlineConfig,
+    /// What other instances of this mesh are told, and where they are.
+    pub gossip: GossipConfig,
     /// When to ask a second node.
     pub hedge: HedgeConfig,
     /// How much is remembered.

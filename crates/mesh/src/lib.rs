@@ -6,6 +6,7 @@ mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod layer;
+pub mod membership;
 pub mod memory;
 mod model;
 mod port;
@@ -25,6 +26,6 @@ pub use self::model::{
     Formats, Memory, MemoryId, MemoryPage, MemoryQuery, Message, ModelName, NodeName, Priority, Prompt,
     PromptHead, Recalled, Remembered, Role, Tenant, Texts, Thought, ToolCall, Usage,
 };
-pub use self::port::{AnyEmbed, AnyLlm, Archive, Embed, Llm, NodeChange, NodeSource, Recall};
+pub use self::port::{AnyEmbed, AnyLlm, Archive, Embed, Gossip, Llm, NodeChange, NodeSource, Recall};
 pub use self::registry::Registry;
 pub use self::service::{Mesh, ResponseFuture};

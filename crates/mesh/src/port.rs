@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
 use maily_errors::{Error, Result};
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
+use crate::membership::{Event, InstanceName, Peer, Shared};
 use crate::model::{
     Archived, Completion, Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, NodeName, Prompt, Recalled,
     Remembered, Tenant, Texts,
@@ -168,3 +171,36 @@ pub enum NodeChange<N> {
 pub trait NodeSource<N>: Stream<Item = Result<NodeChange<N>>> + Send {}
 
 impl<N, S> NodeSource<N> for S where S: Stream<Item = Result<NodeChange<N>>> + Send {}
+
+/// What instances of the mesh tell each other: who is there, and small values that each one owns.
+///
+/// # Contract
+///
+/// - Each value has one owner, the instance that published it; nobody else changes it.
+/// - What was published the others see soon, the newest last and never an older one again.
+/// - What an instance that is gone shared is not seen any more.
+/// - Nothing here waits.
+pub trait Gossip: Send + Sync {
+    /// Returns the name of this instance.
+    fn name(&self) -> InstanceName;
+
+    /// Returns the other instances by name, the dead among them until they are forgotten.
+    fn peers(&self) -> Vec<Peer>;
+
+    /// Shares a value under a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::GossipLimit`](maily_errors::Code::GossipLimit) for a key that is empty or longer than 64 bytes, a value
+    /// of more than 512 bytes, or a 65th key.
+    fn publish(&self, key: &str, value: Bytes) -> Result<()>;
+
+    /// Stops sharing a key; returns whether it was shared.
+    fn withdraw(&self, key: &str) -> bool;
+
+    /// Returns what the instances that are there share under a key, this one first.
+    fn view(&self, key: &str) -> Vec<Shared>;
+
+    /// Returns what happens from now on. Who reads slowly misses events, never the state.
+    fn events(&self) -> BoxStream<'static, Event>;
+}

@@ -11,6 +11,9 @@ keys = [""]
 nodes = [{ name = "", url = "", models = [""], rename = {}, native = [""], key = "", connect_ms = 0, weight = 1.0, canary_pct = 0.0, capacity = 0, price = 0.0, zone = "" }]
 [mesh.balance]
 zone = ""
+[mesh.gossip]
+key = ""
+advertise = ""
 [nodes]
 file = ""
 [trust.evm]

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use maily_embed_ort::EmbedOrtConfig;
 use maily_errors::Error;
+use maily_gossip_udp::GossipUdp;
 use maily_llm_candle::LlmCandleConfig;
+use maily_mesh::membership::share_load;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::recall::Memories;
 use maily_mesh::{AnyEmbed, Mesh, NodeConfig, Recall, Registry};
+use tokio::task::JoinSet;
 
 use super::embed::Late;
 use crate::config::Config;
@@ -86,4 +89,33 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
     let mesh = Mesh::with_recall(&settings, recall.clone());
     mesh.connect(&settings, &registry)?;
     Ok(Parts { mesh, recall, embed, registry, without })
+}
+
+/// The gossip with other instances, and the task that tells them how the nodes are.
+#[derive(Debug)]
+pub struct Sharing {
+    gossip: Arc<GossipUdp>,
+    _load: JoinSet<()>,
+}
+
+/// Joins the other instances, if there is a key for that.
+///
+/// # Errors
+///
+/// Those of [`GossipUdp::bind`].
+pub async fn share(config: &Config, mesh: &Mesh) -> Result<Option<Sharing>, Error> {
+    if config.mesh.gossip.key.is_none() {
+        return Ok(None);
+    }
+    let gossip = Arc::new(GossipUdp::bind(&config.mesh.gossip).await?);
+    let mut load = JoinSet::new();
+    load.spawn(share_load(mesh.nodes().clone(), gossip.clone()));
+    Ok(Some(Sharing { gossip, _load: load }))
+}
+
+impl Sharing {
+    /// Tells the others that this instance leaves.
+    pub async fn leave(self) {
+        self.gossip.leave().await;
+    }
 }

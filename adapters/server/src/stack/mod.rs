@@ -38,6 +38,8 @@ use crate::journey::Live;
 pub struct Started {
     /// The server.
     pub running: Running,
+    /// The gossip with other instances of the mesh, if it is on.
+    pub sharing: Option<mesh::Sharing>,
     /// What is missing on this machine, in words for a person.
     pub without: Vec<&'static str>,
 }
@@ -58,9 +60,11 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
     let mut api = OpenApiRouter::with_openapi(OpenApiBuilder::new().info(info()).build());
     let mut streams = Router::new();
     let mut without = Vec::new();
+    let mut sharing = None;
 
     if Core::Mesh.is_in(cores) {
         let parts = mesh::build(config)?;
+        sharing = mesh::share(config, &parts.mesh).await?;
         let state = MeshState::new(parts.mesh.clone()).with_recall(parts.recall).with_embedder(parts.embed);
         let state = nodes::follow(&config.nodes, &parts.mesh, &parts.registry, &draining)
             .into_iter()
@@ -104,7 +108,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         // Outside the guard: a refused request is a span too, and its problem document names the trace.
         .layer(TraceLayer::new("maily"));
     let running = listen(&config.server, app, sockets, draining).await?;
-    Ok(Started { running, without })
+    Ok(Started { running, sharing, without })
 }
 
 /// Returns a file of the data folder, and makes the folder.

@@ -197,6 +197,12 @@ class Code(str, Enum):
     """Another process uses the store of memories."""
     MEMORY_STORE_FAILED = "memory-store-failed"
     """The memory could not be stored."""
+    GOSSIP_KEY = "gossip-key"
+    """The key of the gossip is not 32 bytes."""
+    GOSSIP_LIMIT = "gossip-limit"
+    """More than an instance may share."""
+    GOSSIP_SOCKET = "gossip-socket"
+    """The address of the gossip cannot be used."""
     DOCUMENT_NAME = "document-name"
     """The document name is not allowed."""
     DOCUMENT_NOT_FOUND = "document-not-found"
@@ -432,6 +438,9 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "memory-store-corrupt": (235, "corrupt", 500, False, 15, "server", "never", 0, "mesh", "The store of memories is damaged"),
     "memory-store-locked": (236, "conflict", 409, False, 9, "server", "never", 0, "mesh", "Another process uses the store of memories"),
     "memory-store-failed": (237, "unavailable", 503, True, 14, "transient", "idempotent", 200, "mesh", "The memory could not be stored"),
+    "gossip-key": (240, "invalid", 500, False, 9, "server", "never", 0, "mesh", "The key of the gossip is not 32 bytes"),
+    "gossip-limit": (241, "too_large", 507, False, 8, "server", "never", 0, "mesh", "More than an instance may share"),
+    "gossip-socket": (242, "unavailable", 503, False, 14, "server", "never", 0, "mesh", "The address of the gossip cannot be used"),
     "document-name": (300, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The document name is not allowed"),
     "document-not-found": (301, "not_found", 404, False, 5, "client", "never", 0, "canvas", "There is no such document"),
     "frame-malformed": (302, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The frame cannot be read"),

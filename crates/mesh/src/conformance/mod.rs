@@ -15,11 +15,12 @@
 
 pub mod archive;
 pub mod embed;
+pub mod gossip;
 pub mod llm;
 pub mod nodes;
 pub mod recall;
 
-/// Runs every rule of a port (`llm`, `embed`, `nodes`, `recall` or `archive`) as a test of its own.
+/// Runs every rule of a port (`llm`, `embed`, `nodes`, `recall`, `archive` or `gossip`) as a test of its own.
 #[macro_export]
 macro_rules! conformance {
     (llm, $port:expr) => {
@@ -76,6 +77,16 @@ macro_rules! conformance {
             biggest_memory_is_kept
             many_at_once_are_all_kept
             opened_memories_answer_as_before
+        }
+    };
+    (gossip, $port:expr) => {
+        $crate::conformance! { @rules gossip, $port,
+            instances_find_each_other
+            published_value_reaches_the_other
+            newest_value_wins_and_never_goes_back
+            withdrawn_key_is_gone
+            change_is_told
+            limits_hold_at_their_edge
         }
     };
     (@rules $of:ident, $port:expr, $($rule:ident)*) => {

@@ -2,10 +2,12 @@
 
 mod archive;
 mod embedder;
+mod gossip;
 mod scripted;
 
 pub use self::archive::VolatileArchive;
 pub use self::embedder::HashEmbedder;
+pub use self::gossip::LocalGossip;
 pub use self::scripted::{Scripted, Step};
 
 use crate::port::{NodeChange, NodeSource};

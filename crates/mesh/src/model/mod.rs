@@ -14,7 +14,7 @@ pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, 
 pub use self::event_id::EventId;
 pub use self::format::{Format, Formats};
 pub use self::memory::{Archived, Memory, MemoryPage, MemoryQuery, Recalled, Remembered};
-pub use self::name::{MemoryId, ModelName, NodeName, Tenant};
+pub use self::name::{InstanceName, MemoryId, ModelName, NodeName, Tenant};
 pub use self::priority::Priority;
 pub use self::prompt::{Chat, Message, Prompt, PromptHead, Role};
 pub use self::vector::{Embedding, Texts};

@@ -73,6 +73,10 @@ name! {
     NodeName
 }
 name! {
+    /// The name of an instance of the mesh among its peers: 1 to 32 bytes.
+    InstanceName
+}
+name! {
     /// Whose memories these are. Two tenants never see each other's.
     Tenant
 }
