@@ -53,14 +53,17 @@ mod tests {
         read(Prompt::text("m", "Hi").unwrap(), &headers)
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn earliest_deadline_counts() {
+    #[test]
+    fn earliest_deadline_counts() {
         let left =
             |prompt: Prompt| prompt.head.deadline.map(|deadline| (deadline - Instant::now()).as_millis());
 
         assert_eq!(left(with(&[]).unwrap()), None);
-        assert_eq!(left(with(&[(TIMEOUT[0], "250")]).unwrap()), Some(250));
-        assert_eq!(left(with(&[(TIMEOUT[0], "250"), (TIMEOUT[1], "200")]).unwrap()), Some(200));
+        assert!(
+            left(with(&[(TIMEOUT[0], "60000")]).unwrap()).is_some_and(|left| (1..=60_000).contains(&left))
+        );
+        let both = with(&[(TIMEOUT[0], "60000"), (TIMEOUT[1], "30000")]).unwrap();
+        assert!(left(both).is_some_and(|left| (1..=30_000).contains(&left)));
         assert_eq!(left(with(&[(TIMEOUT[1], "0")]).unwrap()), None);
         assert_eq!(with(&[(TIMEOUT[0], "soon")]).unwrap_err().code(), Code::Invalid);
     }

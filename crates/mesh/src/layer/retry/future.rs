@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use maily_errors::retry::{self, Decision};
-use maily_errors::{Error, Result};
+use maily_errors::{Code, Error, Result};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 use tower_service::Service;
@@ -24,6 +24,8 @@ pin_project! {
         policy: Policy,
         budget: Budget,
         attempt: u32,
+        // What the attempt before failed with.
+        before: Option<Error>,
         #[pin]
         state: State<S::Future>,
     }
@@ -45,7 +47,7 @@ where
 {
     pub(super) fn new(mut inner: S, prompt: Prompt, policy: Policy, budget: Budget) -> Self {
         let state = State::Called { future: inner.call(prompt.clone()) };
-        Self { inner, prompt, policy, budget, attempt: 1, state }
+        Self { inner, prompt, policy, budget, attempt: 1, before: None, state }
     }
 }
 
@@ -91,17 +93,23 @@ where
                     Err(err) => err,
                 },
             };
+            let alone = failed.code() == Code::NoNode && this.before.is_some();
             match wait(&failed, *this.attempt, this.policy, this.prompt.head.deadline) {
-                Some(delay) if this.budget.take(Budget::cost(&this.prompt.head)) => {
+                Some(delay) if !alone && this.budget.take(Budget::cost(&this.prompt.head)) => {
                     tracing::debug!(
                         attempt = *this.attempt,
                         code = failed.code().name(),
                         "repeats the prompt"
                     );
                     metrics::counter!("maily_mesh_retries_total").increment(1);
+                    *this.before = Some(failed);
                     this.state.set(State::Waiting { sleep: sleep(delay) });
                 }
-                _ => return Poll::Ready(Err(failed.into_persistent())),
+                _ => {
+                    // That there is no other node says less than why it was wanted.
+                    let before = this.before.take().filter(|_| alone);
+                    return Poll::Ready(Err(before.unwrap_or(failed).into_persistent()));
+                }
             }
         }
     }

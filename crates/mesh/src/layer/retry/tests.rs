@@ -146,3 +146,12 @@ async fn object_that_breaks_off_in_the_middle_is_repeated() {
     assert_eq!(err.code(), Code::StreamCut);
     assert!(futures_util::StreamExt::next(&mut body).await.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn failure_of_the_last_node_is_told_and_not_that_there_is_no_other() {
+    let node = Scripted::new([Step::Fail(Code::NodeFailed), Step::Fail(Code::NoNode)]);
+
+    let err = RetryLayer::default().layer(node.clone()).oneshot(prompt()).await.unwrap_err();
+
+    assert_eq!((err.code(), node.calls()), (Code::NodeFailed, 2));
+}
