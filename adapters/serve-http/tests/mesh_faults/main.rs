@@ -135,7 +135,8 @@ async fn silent_node_is_a_timeout_that_names_the_phase() {
 
         println!("{phase}: left after {:?}", start.elapsed());
         assert_eq!(err.code(), Code::Timeout);
-        assert!(err.public_context().any(|(_, value)| *value == maily_errors::Value::from(phase)), "{err:?}");
+        let phase = maily_errors::Value::from(phase);
+        assert!(err.public_context().any(|(_, value)| *value == phase), "{err:?}");
     }
 }
 

@@ -172,7 +172,7 @@ fn select(codes: &Codes, row: u32, found: &[Near], most: usize) -> Vec<u32> {
 fn height_of(row: u32) -> usize {
     let mut bits = mix(u64::from(row) ^ SEED);
     let mut height = 0;
-    while height < HIGHEST && bits % UPPER as u64 == 0 {
+    while height < HIGHEST && bits.is_multiple_of(UPPER as u64) {
         bits /= UPPER as u64;
         height += 1;
     }
