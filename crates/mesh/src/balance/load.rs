@@ -165,10 +165,11 @@ impl Load {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The expected time to the first byte, in seconds. A node that was never asked is a usual one.
+    /// The expected time to the first byte, in seconds. A node that was never asked is thought faster than most.
     pub(super) fn expected(&self, clock: &Clock, now: Moment) -> f64 {
         if self.seen_nanos.load(Ordering::Relaxed) == 0 {
-            return clock.typical();
+            // Half of that, so that it is asked before one that is known to be usual.
+            return clock.typical() / 2.0;
         }
         let age = now.since(self.asked_nanos.load(Ordering::Relaxed));
         let picks = now.picks.saturating_sub(self.asked_picks.load(Ordering::Relaxed)) as f64;
