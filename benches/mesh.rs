@@ -6,10 +6,11 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use futures_util::StreamExt;
 use maily::mesh::balance::Node;
+use maily::mesh::layer::cache::{CacheLayer, Judge, Rules};
 use maily::mesh::memory::HashEmbedder;
 use maily::mesh::wire::SseDecoder;
-use maily::mesh::{Body, Completion, Embedding, Mesh, MeshConfig, Prompt, Texts};
-use tower::{ServiceExt, service_fn};
+use maily::mesh::{Body, CacheStatus, Completion, Embedding, Mesh, MeshConfig, Prompt, Texts};
+use tower::{Layer, ServiceExt, service_fn};
 
 const ANSWER: &[u8] = br#"{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}"#;
 const EVENT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n";
@@ -63,6 +64,37 @@ fn in_process(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// An answer from memory: what the cache costs beside reading the head, which every prompt pays.
+fn memory(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let mut group = criterion.benchmark_group("mesh cache");
+    for (name, bytes) in [("300 B", 200), ("1 KiB", 1024), ("32 KiB", 32 * 1024)] {
+        let node =
+            service_fn(|_: Prompt| std::future::ready(Ok(Completion::new(false, Body::full(ANSWER)))));
+        let cache = CacheLayer::new(Rules::default()).layer(node);
+        let prompt = Prompt::parse(prompt(bytes, false)).expect("valid");
+        let ask = || async {
+            let answer = cache.clone().oneshot(prompt.clone()).await.expect("answers");
+            let mut body = answer.body;
+            while let Some(chunk) = body.next().await {
+                black_box(chunk).expect("the answer is whole");
+            }
+            answer.head.cached.map(|cached| cached.status)
+        };
+        runtime.block_on(ask());
+        assert_eq!(runtime.block_on(ask()), Some(CacheStatus::Hit));
+        group.bench_function(format!("hit, {name} prompt"), |bencher| {
+            bencher.to_async(&runtime).iter(&ask);
+        });
+    }
+    let mut judge = Judge::new(0.01);
+    group.bench_function("judge a similar prompt", |bencher| {
+        judge.learn(0.9, true);
+        bencher.iter(|| judge.hit_probability(black_box(0.93)));
+    });
+    group.finish();
+}
+
 fn parts(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mesh parts");
     for (name, bytes) in [("300 B", 200), ("32 KiB", 32 * 1024)] {
@@ -104,6 +136,6 @@ criterion_group! {
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_secs(1))
         .sample_size(30);
-    targets = in_process, parts
+    targets = in_process, memory, parts
 }
 criterion_main!(benches);

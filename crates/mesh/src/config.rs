@@ -7,6 +7,7 @@ use maily_errors::{Code, Error, Public, Result, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::balance::{self, Node};
+use crate::layer::cache::{Rules as Answers, Which};
 use crate::layer::deadline::Limits;
 use crate::layer::hedge::Patience;
 use crate::layer::memory::Rules;
@@ -38,6 +39,8 @@ use crate::recall::MemoriesConfig;
 pub struct MeshConfig {
     /// How prompts are spread over the nodes.
     pub balance: BalanceConfig,
+    /// What is answered from memory.
+    pub cache: CacheConfig,
     /// How long a node may be silent.
     pub deadline: DeadlineConfig,
     /// What other instances of this mesh are told, and where they are.
@@ -159,6 +162,29 @@ pub struct ResumeConfig {
     pub attempts: u32,
     /// The longest text that is continued, in bytes.
     pub max_bytes: usize,
+}
+
+/// What is answered from memory.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// Which prompts: `repeatable`, those with a temperature of 0 or a seed; or `all`.
+    pub which: Which,
+    /// Whether prompts that offer tools are among them.
+    pub tools: bool,
+    /// How long an answer is kept, in milliseconds.
+    pub ttl_ms: u64,
+    /// The most answers.
+    pub max_entries: usize,
+    /// The most memory for all answers and their prompts, in bytes.
+    pub max_bytes: u64,
+    /// The longest answer that is kept, in bytes; at most an eighth of `max_bytes`.
+    pub max_answer_bytes: usize,
+    /// Fields of a body that change nothing in the answer, so that two prompts are equal without them.
+    pub ignored: Vec<String>,
 }
 
 /// When to ask a second node, because the first one is slow to begin.
@@ -415,6 +441,36 @@ impl DeadlineConfig {
             between: Duration::from_millis(self.between_ms),
             whole: Duration::from_millis(self.whole_ms),
         }
+    }
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        let rules = Answers::default();
+        Self {
+            enabled: false,
+            which: rules.which,
+            tools: rules.tools,
+            ttl_ms: 3_600_000,
+            max_entries: rules.max_entries,
+            max_bytes: rules.max_bytes,
+            max_answer_bytes: rules.max_answer_bytes,
+            ignored: rules.ignored,
+        }
+    }
+}
+
+impl CacheConfig {
+    pub(crate) fn rules(&self) -> Option<Answers> {
+        self.enabled.then(|| Answers {
+            which: self.which,
+            tools: self.tools,
+            ttl: Duration::from_millis(self.ttl_ms),
+            max_entries: self.max_entries,
+            max_bytes: self.max_bytes,
+            max_answer_bytes: self.max_answer_bytes,
+            ignored: self.ignored.clone(),
+        })
     }
 }
 

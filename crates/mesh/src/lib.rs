@@ -18,13 +18,14 @@ pub mod wire;
 
 pub use self::body::{Body, Watch};
 pub use self::config::{
-    BalanceConfig, DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig, ReplayConfig,
-    ResumeConfig, RetryConfig, ShedConfig,
+    BalanceConfig, CacheConfig, DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig,
+    ReplayConfig, ResumeConfig, RetryConfig, ShedConfig,
 };
 pub use self::model::{
-    Answer, Archived, Chat, Completion, CompletionHead, Delta, Embedding, EventId, FinishReason, Format,
-    Formats, Memory, MemoryId, MemoryPage, MemoryQuery, Message, ModelName, NodeName, Priority, Prompt,
-    PromptHead, Recalled, Remembered, Role, Tenant, Texts, Thought, ToolCall, Usage,
+    Answer, Archived, CacheStatus, Cached, Caching, Chat, Completion, CompletionHead, Delta, Embedding,
+    EventId, FinishReason, Format, Formats, Memory, MemoryId, MemoryPage, MemoryQuery, Message, ModelName,
+    NodeName, Priority, Prompt, PromptHead, Recalled, Remembered, Role, Tenant, Texts, Thought, ToolCall,
+    Usage,
 };
 pub use self::port::{AnyEmbed, AnyLlm, Archive, Embed, Gossip, Llm, NodeChange, NodeSource, Recall};
 pub use self::registry::Registry;

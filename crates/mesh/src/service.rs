@@ -16,6 +16,7 @@ use tower_service::Service;
 
 use crate::balance::{Balance, Node, Nodes};
 use crate::config::{MeshConfig, NodeConfig};
+use crate::layer::cache::{Cache, CacheLayer};
 use crate::layer::deadline::{Deadline, DeadlineLayer};
 use crate::layer::hedge::{Hedge, HedgeLayer};
 use crate::layer::memory::{MemoryLayer, Remember};
@@ -30,7 +31,7 @@ use crate::port::{NodeChange, NodeSource, Recall};
 use crate::registry::Registry;
 
 /// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
-type Stack = Trace<Meter<Shed<Replay<Remember<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>>;
+type Stack = Trace<Meter<Shed<Replay<Remember<Cache<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>>>;
 
 /// A mesh of nodes, as one language model. Clones share nodes, budget and instruments.
 ///
@@ -125,6 +126,8 @@ impl Mesh {
         let node = HedgeLayer::new(config.hedge.patience()).with_budget(budget.clone()).layer(node);
         // Outside all that choose a node: it goes on with whichever they choose next.
         let node = ResumeLayer::new(config.resume.rules()).with_budget(budget).layer(node);
+        // Outside all that costs a node, and inside memory: what was recalled is part of the prompt that is looked up.
+        let node = config.cache.rules().map_or_else(CacheLayer::none, CacheLayer::new).layer(node);
         // Outside retry: one search for all attempts.
         let node = memory.with_rules(config.recall.rules()).layer(node);
         // Outside the memories: a prompt that comes back is compared as the client sent it.

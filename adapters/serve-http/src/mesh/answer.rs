@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::Stream;
 use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE};
 use maily_errors::{Error, Problem, Respond};
 use maily_mesh::{Body, Completion, Format, wire};
 use serde_json::json;
@@ -67,6 +67,10 @@ pub(super) fn pass(completion: Completion) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-maily-recalled", HeaderValue::from(head.recalled.len()));
+    if let Some(cached) = head.cached {
+        headers.insert("x-maily-cache", HeaderValue::from_static(cached.status.as_str()));
+        headers.insert(AGE, HeaderValue::from(cached.age.as_secs()));
+    }
     if let Some(node) = head.node.and_then(|node| HeaderValue::from_str(node.as_str()).ok()) {
         headers.insert("x-maily-node", node);
     }

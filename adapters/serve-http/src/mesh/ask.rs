@@ -4,7 +4,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use maily_errors::{Code, Error, Public, Result};
-use maily_mesh::{Format, ModelName, Priority, Prompt};
+use maily_mesh::{Caching, Format, ModelName, Priority, Prompt};
 
 use super::answer::pass;
 use super::{MeshState, protocol};
@@ -19,7 +19,8 @@ pub(super) async fn ask(
     format: Format,
     body: Bytes,
 ) -> Result<Response> {
-    let mut prompt = protocol::read(Prompt::parse_as(format, body)?, headers)?;
+    let mut prompt =
+        protocol::read(Prompt::parse_as(format, body)?, headers)?.with_caching(Caching::of(headers));
     if let Some(priority) = headers.get(PRIORITY) {
         let known = priority.to_str().ok().and_then(Priority::of).ok_or_else(|| {
             Error::new(Code::Invalid, "`x-maily-priority` is `interactive` or `batch`")

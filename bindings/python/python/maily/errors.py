@@ -203,6 +203,8 @@ class Code(str, Enum):
     """More than an instance may share."""
     GOSSIP_SOCKET = "gossip-socket"
     """The address of the gossip cannot be used."""
+    STREAM_LAGGED = "stream-lagged"
+    """The reader is too far behind a shared stream."""
     DOCUMENT_NAME = "document-name"
     """The document name is not allowed."""
     DOCUMENT_NOT_FOUND = "document-not-found"
@@ -441,6 +443,7 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "gossip-key": (240, "invalid", 500, False, 9, "server", "never", 0, "mesh", "The key of the gossip is not 32 bytes"),
     "gossip-limit": (241, "too_large", 507, False, 8, "server", "never", 0, "mesh", "More than an instance may share"),
     "gossip-socket": (242, "unavailable", 503, False, 14, "server", "never", 0, "mesh", "The address of the gossip cannot be used"),
+    "stream-lagged": (245, "unavailable", 503, True, 14, "transient", "idempotent", 100, "mesh", "The reader is too far behind a shared stream"),
     "document-name": (300, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The document name is not allowed"),
     "document-not-found": (301, "not_found", 404, False, 5, "client", "never", 0, "canvas", "There is no such document"),
     "frame-malformed": (302, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The frame cannot be read"),

@@ -73,6 +73,7 @@ export const ADVICE: Readonly<Record<Code, readonly [cause: string, fix: string]
   "gossip-key": ["Instances of the mesh encrypt what they tell each other with one shared key.", "Set the same 64 hexadecimal digits at each instance; `openssl rand -hex 32` makes them."],
   "gossip-limit": ["A key, a value or the number of keys is over the limit of the gossip.", "Share less: 64 keys of 64 bytes with values of 512 bytes."],
   "gossip-socket": ["The UDP socket could not be opened, or its address cannot be reached by others.", "Choose a free port and an address of this machine, and set `advertise` where others see another one."],
+  "stream-lagged": ["Equal prompts share one stream; this reader was so slow that what it would read next is no longer kept.", "Send the prompt again, and read faster."],
   "document-name": ["Names have 1 to 128 letters, digits, `-`, `_` or `.`.", "Choose another name."],
   "document-not-found": ["No document of this name was stored.", "Check the name, or create the document by connecting to it."],
   "frame-malformed": ["A frame is not a y-protocols message, or it is cut.", "Use a y-protocols client; the connection stays open."],

@@ -74,6 +74,7 @@ export const ROWS = {
   "gossip-key": [240, "invalid", 500, 9, "server", "never", 0, "mesh", "The key of the gossip is not 32 bytes"],
   "gossip-limit": [241, "too_large", 507, 8, "server", "never", 0, "mesh", "More than an instance may share"],
   "gossip-socket": [242, "unavailable", 503, 14, "server", "never", 0, "mesh", "The address of the gossip cannot be used"],
+  "stream-lagged": [245, "unavailable", 503, 14, "transient", "idempotent", 100, "mesh", "The reader is too far behind a shared stream"],
   "document-name": [300, "invalid", 400, 3, "client", "never", 0, "canvas", "The document name is not allowed"],
   "document-not-found": [301, "not_found", 404, 5, "client", "never", 0, "canvas", "There is no such document"],
   "frame-malformed": [302, "invalid", 400, 3, "client", "never", 0, "canvas", "The frame cannot be read"],

@@ -1,6 +1,7 @@
 //! The concerns around a node, each a `tower` layer of its own.
 
 pub mod breaker;
+pub mod cache;
 pub mod deadline;
 pub mod hedge;
 pub mod memory;

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use maily_errors::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{Format, NodeName, Recalled};
+use super::{Cached, Format, NodeName, Recalled};
 use crate::body::Body;
 use crate::wire;
 
@@ -32,6 +32,8 @@ pub struct CompletionHead {
     pub node: Option<NodeName>,
     /// What the mesh recalled into the prompt, best first.
     pub recalled: Vec<Recalled>,
+    /// Where the answer came from, if a cache had a say.
+    pub cached: Option<Cached>,
     /// Headers of the node that a client may want: request id, rate limits.
     pub headers: http::HeaderMap,
 }

@@ -1,6 +1,7 @@
 //! The values that cross the crate: prompts, answers, vectors, memories.
 
 mod answer;
+mod caching;
 mod course;
 mod event_id;
 mod format;
@@ -11,6 +12,7 @@ mod prompt;
 mod vector;
 
 pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, Thought, ToolCall, Usage};
+pub use self::caching::{CacheStatus, Cached, Caching};
 pub use self::event_id::EventId;
 pub use self::format::{Format, Formats};
 pub use self::memory::{Archived, Memory, MemoryPage, MemoryQuery, Recalled, Remembered};

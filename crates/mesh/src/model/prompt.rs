@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::course::Course;
-use super::{EventId, Format, ModelName, Priority, Tenant};
+use super::{Caching, EventId, Format, ModelName, Priority, Tenant};
 use crate::wire;
 
 /// A prompt: what routing needs to know, and the raw body that nobody re-serializes.
@@ -63,6 +63,8 @@ pub struct PromptHead {
     pub tenant: Tenant,
     /// What the prompt is for, which says who goes first.
     pub priority: Priority,
+    /// Whether the answer may come from memory.
+    pub caching: Caching,
     /// Whether the events of the answer are numbered, so that a reader who lost the connection can come back.
     pub resumable: bool,
     /// The last event that the reader has; the answer begins behind it.
@@ -205,9 +207,19 @@ impl Prompt {
     /// Reads the head of a body that says the same in another format; what the body does not say stays.
     pub(crate) fn with_body_of(self, format: Format, body: impl Into<Bytes>) -> Result<Self> {
         let fresh = Self::parse_as(format, body)?;
-        let PromptHead { deadline, trace, tenant, priority, resumable, last_event, course, .. } = self.head;
-        let head =
-            PromptHead { deadline, trace, tenant, priority, resumable, last_event, course, ..fresh.head };
+        let PromptHead { deadline, trace, tenant, priority, caching, resumable, last_event, course, .. } =
+            self.head;
+        let head = PromptHead {
+            deadline,
+            trace,
+            tenant,
+            priority,
+            caching,
+            resumable,
+            last_event,
+            course,
+            ..fresh.head
+        };
         Ok(Self { head, ..fresh })
     }
 
@@ -223,6 +235,13 @@ impl Prompt {
     pub fn with_last_event(mut self, id: EventId) -> Self {
         self.head.last_event = Some(id);
         self.with_event_ids()
+    }
+
+    /// Says whether the answer may come from memory.
+    #[must_use]
+    pub const fn with_caching(mut self, caching: Caching) -> Self {
+        self.head.caching = caching;
+        self
     }
 
     /// Sets when the answer is no longer wanted.

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::model::{Chat, Course, Format, Message, ModelName, Priority, Prompt, PromptHead, Role, Tenant};
+use crate::model::{
+    Caching, Chat, Course, Format, Message, ModelName, Priority, Prompt, PromptHead, Role, Tenant,
+};
 
 #[derive(Deserialize)]
 struct RawHead<'a> {
@@ -76,6 +78,7 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
         trace: None,
         tenant: Tenant::default(),
         priority: Priority::default(),
+        caching: Caching::default(),
         resumable: false,
         last_event: None,
         course: Course::default(),
