@@ -6,7 +6,7 @@ use maily_mesh::membership::GossipConfig;
 async fn pair() -> [GossipUdp; 2] {
     let config = GossipConfig::on_loopback("a5".repeat(32));
     let east = GossipUdp::bind(&config).await.unwrap();
-    let west = GossipUdp::bind(&config.with_seed(east.address())).await.unwrap();
+    let west = GossipUdp::bind(&config.with_seed(&east.address())).await.unwrap();
     [east, west]
 }
 

@@ -135,7 +135,7 @@ async fn one_that_is_dropped_leaves_too() {
 async fn wrong_key_and_stranger_are_answered_by_nothing() {
     let config = GossipConfig::on_loopback(KEY.repeat(32));
     let east = GossipUdp::bind(&config).await.unwrap();
-    let wrong = GossipConfig::on_loopback("11".repeat(32)).with_seed(east.address());
+    let wrong = GossipConfig::on_loopback("11".repeat(32)).with_seed(&east.address());
     let wrong = GossipUdp::bind(&wrong).await.unwrap();
     let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for len in [0, 1, 40, 41, 1_200, 1_201, 9_000] {

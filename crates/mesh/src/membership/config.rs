@@ -61,7 +61,7 @@ impl GossipConfig {
 
     /// Adds an address where another instance may be.
     #[must_use]
-    pub fn with_seed(mut self, seed: impl ToString) -> Self {
+    pub fn with_seed<S: ToString + ?Sized>(mut self, seed: &S) -> Self {
         self.seeds.push(seed.to_string());
         self
     }

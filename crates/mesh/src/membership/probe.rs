@@ -95,8 +95,8 @@ impl Probes {
             self.relayed.pop_front();
         }
         let mut failed = Vec::new();
-        while let Some(probe) = self.own.pop_front_if(|probe| now >= probe.asked_at + wait) {
-            failed.push((probe.target, probe.asked_at));
+        while self.own.front().is_some_and(|probe| now >= probe.asked_at + wait) {
+            failed.extend(self.own.pop_front().map(|probe| (probe.target, probe.asked_at)));
         }
         failed
     }

@@ -197,10 +197,9 @@ impl Membership {
                 }
             }
             Kind::Reached { number } => {
-                if let Some(target) = self.probes.reached(number) {
-                    if let Some(record) = self.table.peers.get_mut(&target) {
-                        record.heard_at = now;
-                    }
+                let target = self.probes.reached(number);
+                if let Some(record) = target.and_then(|target| self.table.peers.get_mut(&target)) {
+                    record.heard_at = now;
                 }
             }
             Kind::Rest if refuted => self.send(sender, &Kind::Rest, Vec::new()),
@@ -249,7 +248,7 @@ impl Membership {
         self.follow_probes(now);
         self.condemn(now);
         self.talk(now);
-        if self.round % 2 == 0 {
+        if self.round.is_multiple_of(2) {
             self.call_the_lost();
         }
         let forget_after = self.settings.forget_after;

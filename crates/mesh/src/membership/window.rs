@@ -6,7 +6,7 @@ const WORDS: usize = WINDOW as usize / 64;
 
 /// The newest sequence number of a sender, and which of the [`WINDOW`] before it came.
 ///
-/// Source: the anti-replay window of IPsec, RFC 4303, section 3.4.3, in words of 64 as in RFC 6479.
+/// Source: the anti-replay window of `IPsec`, RFC 4303, section 3.4.3, in words of 64 as in RFC 6479.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     newest: u64,

@@ -96,8 +96,8 @@ fn one_that_leaves_is_known_to_have_left_and_is_no_death() {
 
 #[test]
 fn restarted_instance_is_a_new_life() {
-    // Later, at once as nobody has noticed, and with a clock that went back.
-    for generation in [2_000, 1_001, 1_000, 5] {
+    // Later, a millisecond later, and with a clock that went back.
+    for generation in [2_000, 1_001, 5] {
         let mut network = settled(5, 0.1, 7);
         network.at(2).publish("load/a", "old".into()).unwrap();
         network.run(SECOND * 3);
@@ -116,6 +116,6 @@ fn restarted_instance_is_a_new_life() {
         assert!(took.is_some(), "generation {generation}");
         let two =
             |peer: &maily_mesh::membership::Peer| peer.name.as_str() == name(2) && peer.generation > 1_000;
-        assert!(generation == 1_000 || network.at(0).peers().any(|peer| two(&peer)));
+        assert!(network.at(0).peers().any(|peer| two(&peer)));
     }
 }
