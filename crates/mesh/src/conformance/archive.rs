@@ -14,7 +14,7 @@ use crate::recall::{Memories, MemoriesConfig};
 fn memory(number: u64, text: impl Into<String>) -> Arc<Archived> {
     let tenant = Tenant::from(format!("tenant {}", number % 3));
     let embedding = Embedding::normalized(vec![number as f32, 0.5, -1.0e-20, 1.0]);
-    let ends_ms = (number % 2 == 0).then_some(u64::MAX - number);
+    let ends_ms = (number.is_multiple_of(2)).then_some(u64::MAX - number);
     Arc::new(Archived { number, tenant, text: text.into(), embedding, created_ms: number / 2, ends_ms })
 }
 

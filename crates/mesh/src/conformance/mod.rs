@@ -11,7 +11,11 @@
 //! maily_mesh::conformance!(recall, Memories::new(HashEmbedder));
 //! ```
 
-#![expect(clippy::missing_panics_doc, reason = "every rule panics when it is broken: that is what it is for")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::panic,
+    reason = "every rule panics when it is broken: that is what it is for"
+)]
 
 pub mod archive;
 pub mod embed;
