@@ -69,8 +69,7 @@ fn memory(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let mut group = criterion.benchmark_group("mesh cache");
     for (name, bytes) in [("300 B", 200), ("1 KiB", 1024), ("32 KiB", 32 * 1024)] {
-        let node =
-            service_fn(|_: Prompt| std::future::ready(Ok(Completion::new(false, Body::full(ANSWER)))));
+        let node = service_fn(|_: Prompt| std::future::ready(Ok(Completion::new(false, Body::full(ANSWER)))));
         let cache = CacheLayer::new(Rules::default()).layer(node);
         let prompt = Prompt::parse(prompt(bytes, false)).expect("valid");
         let ask = || async {

@@ -39,6 +39,7 @@ impl FileNodesConfig {
     ///
     /// - [`Code::ConfigUnreadable`](maily_errors::Code::ConfigUnreadable) when it cannot be read, or is too large.
     /// - [`Code::ConfigInvalid`](maily_errors::Code::ConfigInvalid) when it is no list of nodes.
+    #[must_use]
     pub fn build(self) -> impl NodeSource<NodeConfig> + use<> {
         watch::watch(self.path, self.every)
     }

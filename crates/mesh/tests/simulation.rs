@@ -1,4 +1,5 @@
 //! The balancer on simulated fleets, in virtual time and with fixed seeds.
+#![expect(clippy::print_stdout, reason = "a simulation that says what it measured")]
 
 mod simulation {
     mod fleet;

@@ -67,7 +67,7 @@ fn healed_graph_finds_what_is_left_and_never_what_is_gone() {
     let mut random = Random::new(2);
     let vectors = crowds(&mut random, 1_200);
     let mut built = graph_of(&vectors, |_| true);
-    let lives = |row: u32| row % 3 != 0;
+    let lives = |row: u32| !row.is_multiple_of(3);
     let before = recall(&mut random, &vectors, &built, lives);
 
     let (codes, graph) = &mut built;
