@@ -1,4 +1,5 @@
 //! Two instances on real sockets keep every rule of the `gossip` port.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use maily_gossip_udp::GossipUdp;
 use maily_mesh::membership::GossipConfig;

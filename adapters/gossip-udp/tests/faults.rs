@@ -1,4 +1,5 @@
 //! Three instances on real sockets, each behind a relay, and a network that can be parted.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

@@ -1,11 +1,11 @@
 //! A file that changes, also badly.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use maily_errors::Code;
 use maily_mesh::{NodeChange, NodeConfig, NodeSource};
 use maily_nodes_file::FileNodesConfig;
 use tempfile::TempDir;

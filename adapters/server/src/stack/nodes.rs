@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Nodes;
 
 /// Follows the file, and returns the leases if nodes may register. Both end when the server drains.
+#[must_use]
 pub fn follow(
     config: &Nodes,
     mesh: &Mesh,

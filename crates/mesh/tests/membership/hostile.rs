@@ -44,12 +44,12 @@ fn stranger_is_answered_by_nothing() {
 #[test]
 fn replayed_packet_changes_nothing_and_is_not_answered() {
     let mut first = first();
-    let packet = packet_of(settings(1, 1));
+    let mut packet = packet_of(settings(1, 1));
     first.handle(&mut packet.clone(), NOW);
     while first.poll_output().is_some() {}
     let before = state(&mut first);
 
-    first.handle(&mut packet.clone(), NOW * 5);
+    first.handle(&mut packet, NOW * 5);
 
     assert_eq!(state(&mut first), before);
     assert_eq!(first.stats().replayed, 1);

@@ -10,6 +10,9 @@ use maily_mesh::membership::{Event, GossipKey, Membership, Output, PeerStatus, S
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+/// When a packet arrives, its number, to whom, and its bytes.
+type Flight = (Duration, u64, usize, Vec<u8>);
+
 pub(crate) struct Network {
     pub(crate) now: Duration,
     pub(crate) instances: Vec<Option<Membership>>,
@@ -27,7 +30,7 @@ pub(crate) struct Network {
     pub(crate) asleep: Vec<Duration>,
     pub(crate) events: Vec<(Duration, usize, Event)>,
     pub(crate) largest: usize,
-    queue: BinaryHeap<Reverse<(Duration, u64, usize, Vec<u8>)>>,
+    queue: BinaryHeap<Reverse<Flight>>,
     sent: u64,
     random: StdRng,
     seed: u8,

@@ -1,5 +1,4 @@
 use std::future::poll_fn;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
