@@ -64,7 +64,7 @@ impl<E> Memories<E> {
 
     /// Puts every memory that waits into its graph, on the calling thread.
     ///
-    /// This happens by itself, in a thread of its own; call it before a measurement. About 4 000 memories a second.
+    /// This happens by itself, in a thread of its own; call it before a measurement.
     pub fn settle(&self) {
         self.index.settle();
     }
@@ -327,5 +327,5 @@ fn invalid(message: &'static str, name: &'static str, limit: u64) -> Error {
 const MAX_TENANT_BYTES: usize = 256;
 /// How many memories whose time is over a store removes at most.
 const SWEPT_BY_A_STORE: usize = 64;
-/// Up to so many values are compared where the call is: about a third of a millisecond. More go to a thread that may block.
+/// Up to so many values are compared where the call is. More go to a thread that may block.
 const MOST_WORK_IN_PLACE: usize = 6_000_000;

@@ -164,7 +164,7 @@ impl Vectors {
 
 // What is done between the calls, so that they stay fast.
 impl Vectors {
-    /// Puts every vector that waits into the graph, and heals it. Takes about 0.2 ms for each of them.
+    /// Puts every vector that waits into the graph, and heals it.
     pub fn settle(&mut self) {
         while let Some(step) = self.plan() {
             self.take(step);
