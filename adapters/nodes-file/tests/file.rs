@@ -74,9 +74,10 @@ async fn file_that_is_gone_or_too_large_keeps_the_nodes() {
     assert_eq!(next(&mut source).await, "config-unreadable");
     let limit = usize::try_from(FileNodesConfig::MAX_BYTES).unwrap();
     let list = r#"{"nodes":[{"name":"b","url":"echo:"}]}"#;
-    write(&path, &format!("{list:<limit$}"));
+    let padded = |length: usize| list.to_owned() + &" ".repeat(length - list.len());
+    write(&path, &padded(limit));
     assert_eq!([next(&mut source).await, next(&mut source).await], ["-a", "+b"]);
-    write(&path, &format!("{list:<0$}", limit + 1));
+    write(&path, &padded(limit + 1));
     assert_eq!(next(&mut source).await, "config-unreadable");
 }
 

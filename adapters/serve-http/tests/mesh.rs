@@ -8,7 +8,7 @@ use maily_mesh::balance::Node;
 use maily_mesh::memory::{HashEmbedder, Scripted, Step};
 use maily_mesh::recall::Memories;
 use maily_mesh::source::{LeaseRules, Leases};
-use maily_mesh::{AnyEmbed, Mesh, MeshConfig, Registry};
+use maily_mesh::{AnyEmbed, Mesh, MeshConfig, Message, Prompt, Registry};
 use maily_serve_http::mesh::{MeshState, router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -260,7 +260,8 @@ async fn drained_node_finishes_what_it_began() {
     let address = serve(state).await;
     let new = json!({ "name": "n", "url": "http://127.0.0.1:1/v1" }).to_string();
     send(&address, "POST", "/v1/nodes", "", &new).await;
-    let open = mesh.complete(maily_mesh::Prompt::text("m", "Hi").unwrap()).await.unwrap();
+    let streamed = Prompt::chat("m", &[Message::user("Hi")], true).unwrap();
+    let open = mesh.complete(streamed).await.unwrap();
 
     send(&address, "POST", "/v1/nodes/n/drain", "", "").await;
     let during = send(&address, "GET", "/v1/nodes", "", "").await.json();

@@ -108,7 +108,11 @@ async fn body_that_asks_for_no_stream_is_streamed_and_otherwise_untouched() {
 
 #[tokio::test]
 async fn error_is_a_problem_and_the_socket_stays_open() {
-    let (mesh, _) = scripted([Step::Cut("half".into()), Step::Answer("whole".into())]);
+    let mut config = MeshConfig::default();
+    config.resume.attempts = 0;
+    let mesh = Mesh::new(&config);
+    let node = Scripted::new([Step::Cut("half".into()), Step::Answer("whole".into())]);
+    mesh.nodes().insert(Node::new("local", node).with_model("m"));
     let mut client = connect(mesh).await;
 
     client.send(Message::text("nonsense")).await.unwrap();
