@@ -116,6 +116,10 @@ impl Gossip for GossipUdp {
         self.membership.lock().view(key).collect()
     }
 
+    fn scan(&self, prefix: &str) -> Vec<(Arc<str>, Shared)> {
+        self.membership.lock().scan(prefix).collect()
+    }
+
     fn events(&self) -> BoxStream<'static, Event> {
         stream::unfold(self.events.subscribe(), async |mut events| {
             loop {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::{Code, Error, Result};
 use maily_mesh::NodeConfig;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
@@ -56,13 +56,5 @@ pub(crate) fn nodes(path: &Path, bytes: &[u8]) -> Result<Vec<NodeConfig>> {
             invalid(line, err.message().to_owned())
         })?
     };
-    for (index, node) in list.nodes.iter().enumerate() {
-        node.check()?;
-        if list.nodes[..index].iter().any(|other| other.name == node.name) {
-            return Err(Error::new(Code::ConfigInvalid, "two nodes have one name")
-                .with_operation("nodes_file::read")
-                .with_context("node", Public(node.name.as_str())));
-        }
-    }
     Ok(list.nodes)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use maily_errors::{Code, Result};
+use maily_mesh::source::Listed;
 use maily_mesh::{NodeChange, NodeConfig, NodeSource};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -21,7 +22,7 @@ struct Watched {
     found: Option<Result<Vec<u8>, Code>>,
     /// What the last changes came from.
     believed: Option<Result<Vec<u8>, Code>>,
-    nodes: Vec<NodeConfig>,
+    listed: Listed,
     changes: VecDeque<Change>,
 }
 
@@ -30,7 +31,14 @@ pub(crate) fn watch(path: PathBuf, every: Duration) -> impl NodeSource<NodeConfi
     let start = async move || {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Watched { path, ticks, found: None, believed: None, nodes: Vec::new(), changes: VecDeque::new() }
+        Watched {
+            path,
+            ticks,
+            found: None,
+            believed: None,
+            listed: Listed::default(),
+            changes: VecDeque::new(),
+        }
     };
     stream::unfold((Some(start), None), async |(start, watched): (Option<_>, Option<Watched>)| {
         let mut watched = match (start, watched) {
@@ -64,17 +72,10 @@ impl Watched {
             return;
         }
         self.believed = found;
-        match read.and_then(|bytes| read::nodes(&self.path, &bytes)) {
-            Ok(nodes) => self.believe(nodes),
+        let nodes = read.and_then(|bytes| read::nodes(&self.path, &bytes));
+        match nodes.and_then(|nodes| self.listed.update(nodes)) {
+            Ok(changes) => self.changes.extend(changes.into_iter().map(Ok)),
             Err(err) => self.changes.push_back(Err(err)),
         }
-    }
-
-    fn believe(&mut self, nodes: Vec<NodeConfig>) {
-        let gone = self.nodes.iter().filter(|known| nodes.iter().all(|node| node.name != known.name));
-        self.changes.extend(gone.map(|node| Ok(NodeChange::Remove(node.name.clone()))));
-        let is_new = |node: &&NodeConfig| !self.nodes.iter().any(|known| known.says_the_same(node));
-        self.changes.extend(nodes.iter().filter(is_new).map(|node| Ok(NodeChange::Insert(node.clone()))));
-        self.nodes = nodes;
     }
 }

@@ -201,6 +201,10 @@ pub trait Gossip: Send + Sync {
     /// Returns what the instances that are there share under a key, this one first.
     fn view(&self, key: &str) -> Vec<Shared>;
 
+    /// Returns what the instances that are there share under keys that begin with `prefix`: instance by instance, this
+    /// one first, and of each one in the order of the keys.
+    fn scan(&self, prefix: &str) -> Vec<(Arc<str>, Shared)>;
+
     /// Returns what happens from now on. Who reads slowly misses events, never the state.
     fn events(&self) -> BoxStream<'static, Event>;
 }

@@ -9,6 +9,7 @@ use tower::util::BoxCloneSyncService;
 
 use crate::balance::Node;
 use crate::config::NodeConfig;
+use crate::membership::Place;
 use crate::model::Formats;
 use crate::port::{AnyLlm, Llm};
 
@@ -68,6 +69,7 @@ impl Registry {
     pub fn node(&self, config: &NodeConfig) -> Result<Node> {
         config.check()?;
         let node = Node::new(config.name.clone(), self.build(config)?).with_native(self.native(config));
+        let node = Place::of(&config.url).into_iter().fold(node, Node::with_place);
         Ok(config.describe(node))
     }
 

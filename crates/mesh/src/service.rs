@@ -55,6 +55,7 @@ type Stack = Trace<Meter<Shed<Replay<Remember<Cache<Resume<Hedge<Retry<Deadline<
 pub struct Mesh {
     stack: Stack,
     nodes: Nodes,
+    connect: Duration,
     total: Duration,
 }
 
@@ -85,9 +86,7 @@ impl Mesh {
                     .with_operation("mesh::connect")
                     .with_context("node", Public(wanted.name.as_str())));
             }
-            let mut at = wanted.clone();
-            at.connect_ms.get_or_insert(config.deadline.connect_ms);
-            nodes.push(registry.node(&at)?);
+            nodes.push(registry.node(&wanted.connecting_within(self.connect))?);
         }
         nodes.into_iter().for_each(|node| self.nodes.insert(node));
         Ok(())
@@ -103,7 +102,9 @@ impl Mesh {
     pub async fn follow(&self, source: impl NodeSource<NodeConfig>, registry: &Registry) -> Result<()> {
         let built = source.map(|change| {
             Ok(match change? {
-                NodeChange::Insert(config) => NodeChange::Insert(registry.node(&config)?),
+                NodeChange::Insert(config) => {
+                    NodeChange::Insert(registry.node(&config.connecting_within(self.connect))?)
+                }
                 NodeChange::Remove(name) => NodeChange::Remove(name),
             })
         });
@@ -138,7 +139,8 @@ impl Mesh {
         let node = MeterLayer::new().layer(node);
         // Outermost: everything below is part of the span.
         let stack = TraceLayer::new().layer(node);
-        Self { stack, nodes, total: Duration::from_millis(config.deadline.total_ms) }
+        let connect = Duration::from_millis(config.deadline.connect_ms);
+        Self { stack, nodes, connect, total: Duration::from_millis(config.deadline.total_ms) }
     }
 
     /// Returns the nodes, to add, remove and look at them.

@@ -3,6 +3,7 @@
 
 mod simulation {
     mod fleet;
+    mod instances;
     mod machine;
     mod rules;
 }

@@ -205,6 +205,12 @@ class Code(str, Enum):
     """The address of the gossip cannot be used."""
     STREAM_LAGGED = "stream-lagged"
     """The reader is too far behind a shared stream."""
+    NODES_UNREACHABLE = "nodes-unreachable"
+    """The source of the nodes cannot be asked."""
+    NODES_REFUSED = "nodes-refused"
+    """The source does not let us see the nodes."""
+    NODES_MALFORMED = "nodes-malformed"
+    """The source of the nodes says what it should not."""
     DOCUMENT_NAME = "document-name"
     """The document name is not allowed."""
     DOCUMENT_NOT_FOUND = "document-not-found"
@@ -444,6 +450,9 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "gossip-limit": (241, "too_large", 507, False, 8, "server", "never", 0, "mesh", "More than an instance may share"),
     "gossip-socket": (242, "unavailable", 503, False, 14, "server", "never", 0, "mesh", "The address of the gossip cannot be used"),
     "stream-lagged": (245, "unavailable", 503, True, 14, "transient", "idempotent", 100, "mesh", "The reader is too far behind a shared stream"),
+    "nodes-unreachable": (260, "unavailable", 503, True, 14, "transient", "always", 1000, "mesh", "The source of the nodes cannot be asked"),
+    "nodes-refused": (261, "unavailable", 503, False, 7, "server", "never", 0, "mesh", "The source does not let us see the nodes"),
+    "nodes-malformed": (262, "corrupt", 502, False, 13, "server", "never", 0, "mesh", "The source of the nodes says what it should not"),
     "document-name": (300, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The document name is not allowed"),
     "document-not-found": (301, "not_found", 404, False, 5, "client", "never", 0, "canvas", "There is no such document"),
     "frame-malformed": (302, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The frame cannot be read"),

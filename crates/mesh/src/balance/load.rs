@@ -70,6 +70,11 @@ impl Moment {
         Duration::from_nanos(nanos.saturating_sub(self.nanos))
     }
 
+    /// Whether a point of the clock is so near; zero never is.
+    fn is_within(self, time: Duration, nanos: u64) -> bool {
+        nanos != 0 && u128::from(self.nanos.saturating_sub(nanos)) < time.as_nanos()
+    }
+
     /// Seconds since a point of the clock.
     const fn since(self, nanos: u64) -> f64 {
         self.nanos.saturating_sub(nanos) as f64 / 1e9
@@ -94,6 +99,14 @@ pub(super) struct Load {
     asked_picks: AtomicU64,
     /// Zero: not left out. The lowest bit says whether the node asked for it.
     out: AtomicU64,
+    /// When it answered last and has not failed since; zero: never.
+    well_nanos: AtomicU64,
+    /// What other instances have there.
+    peers_inflight: AtomicU32,
+    /// How many prompts a new one waits for because of them, in eighths.
+    peers_ahead: AtomicU32,
+    /// Whether one of them says that it fails.
+    suspected: AtomicBool,
     /// Held while the above is written; how often in a row the node could not be reached.
     unreachable: Mutex<u32>,
 }
@@ -104,6 +117,14 @@ pub(super) struct Out {
     pub(super) wait: Duration,
     /// It asked for it, so it is not even tried when nobody else is left.
     pub(super) asked: bool,
+}
+
+/// What other instances together say of a node.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Heard {
+    pub(crate) inflight: u32,
+    pub(crate) waiting: u32,
+    pub(crate) failing: bool,
 }
 
 impl Load {
@@ -119,6 +140,10 @@ impl Load {
             asked_nanos: AtomicU64::new(0),
             asked_picks: AtomicU64::new(0),
             out: AtomicU64::new(0),
+            well_nanos: AtomicU64::new(0),
+            peers_inflight: AtomicU32::new(0),
+            peers_ahead: AtomicU32::new(0),
+            suspected: AtomicBool::new(false),
             unreachable: Mutex::new(0),
         }
     }
@@ -141,15 +166,51 @@ impl Load {
         self.inflight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How many prompts a new one waits for. One that is being answered is a small part of one that is being read.
+    /// How many prompts a new one waits for, those of other instances among them. One that is being answered is a small
+    /// part of one that is being read.
     pub(super) fn ahead(&self) -> f64 {
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        f64::from(waiting) + f64::from(self.inflight().saturating_sub(waiting)) * ANSWERING
+        let (inflight, waiting) = (self.inflight(), self.waiting());
+        let own = f64::from(waiting) + f64::from(inflight.saturating_sub(waiting)) * ANSWERING;
+        own + f64::from(self.peers_ahead.load(Ordering::Relaxed)) * ANSWERING
     }
 
-    /// The prompts that are answered now.
+    /// The prompts of this instance that it has now.
     pub(super) fn inflight(&self) -> u32 {
         self.inflight.load(Ordering::Relaxed)
+    }
+
+    /// Those of them whose first byte has not come.
+    pub(super) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The prompts of other instances that it has, as far as they said.
+    pub(super) fn peers_inflight(&self) -> u32 {
+        self.peers_inflight.load(Ordering::Relaxed)
+    }
+
+    /// The prompts of all instances that it has.
+    pub(super) fn all_inflight(&self) -> u32 {
+        self.inflight().saturating_add(self.peers_inflight())
+    }
+
+    /// Takes in what other instances say together.
+    pub(super) fn hear(&self, heard: Heard) {
+        self.peers_inflight.store(heard.inflight, Ordering::Relaxed);
+        let answering = heard.inflight.saturating_sub(heard.waiting);
+        let eighths = heard.waiting.saturating_mul(8).saturating_add(answering);
+        self.peers_ahead.store(eighths, Ordering::Relaxed);
+        self.suspected.store(heard.failing, Ordering::Relaxed);
+    }
+
+    /// Whether to rather ask another node, because others say that this one fails, and nothing is known better.
+    ///
+    /// Own eyes outrank hearsay: an answer since the last failure clears it for five seconds. And it is asked once a
+    /// second all the same, so what others say is found out, true or not.
+    pub(super) fn is_suspect(&self, now: Moment) -> bool {
+        self.suspected.load(Ordering::Relaxed)
+            && !now.is_within(TRUST, self.well_nanos.load(Ordering::Relaxed))
+            && now.is_within(TRIAL, self.asked_nanos.load(Ordering::Relaxed))
     }
 
     /// The prompts that were sent, and those that the node failed.
@@ -191,6 +252,7 @@ impl Load {
         let mut unreachable = self.unreachable.lock();
         *unreachable = 0;
         self.observe(took, now);
+        self.well_nanos.store(now.nanos, Ordering::Relaxed);
         // An answer that was under way does not take back what the node asked for.
         if self.out.load(Ordering::Relaxed) & 1 == 0 {
             self.out.store(0, Ordering::Relaxed);
@@ -229,6 +291,7 @@ impl Load {
             // The prompt was wrong, not the node.
             _ => return,
         }
+        self.well_nanos.store(0, Ordering::Relaxed);
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -262,6 +325,10 @@ const DECAY_PICKS: f64 = 400.0;
 const MOST_DECAY: f64 = 120.0;
 /// What a node is expected to take before any of the fleet was asked.
 const UNKNOWN: Duration = Duration::from_millis(30);
+/// For how long an answer outweighs what others say of the node.
+const TRUST: Duration = Duration::from_secs(5);
+/// How often a node is asked that others say fails.
+const TRIAL: Duration = Duration::from_secs(1);
 /// What a failure counts as.
 const PENALTY: Duration = Duration::from_secs(5);
 const LEAST_OUT: Duration = Duration::from_secs(1);

@@ -18,6 +18,9 @@
 //! - A node that cannot be reached is left out for a second, then two, four, up to 30, and its cache is forgotten.
 //! - A node that asks to slow down, by 429 or by 503 with `Retry-After`, is left out for that time, at most 300 s.
 //! - A node that fails half of its prompts is left out by its [breaker](crate::layer::breaker).
+//! - What [other instances](crate::membership::share_load) have at a node counts as what this one has there. A node of which
+//!   one of them says that it fails is asked once a second, until it has answered this instance; when all are such, it
+//!   does not matter.
 //! - A node that is out counts for nothing: neither its load nor its expectation is compared with.
 //! - When all that serve a model are left out, the one that comes back first is tried; one that asked to slow down, and
 //!   one that drains, never is.
@@ -62,6 +65,7 @@ mod rules;
 mod service;
 
 pub use self::future::ResponseFuture;
+pub(crate) use self::load::Heard;
 pub use self::node::{Node, NodeStatus};
 pub use self::nodes::{ModelStatus, Nodes};
 pub use self::rules::Rules;

@@ -14,6 +14,7 @@ use super::prefixes::Prefixes;
 use super::rules::Rules;
 use crate::layer::breaker::{Circuit, State};
 use crate::layer::translate::{Translate, TranslateLayer};
+use crate::membership::{NodeLoad, Place};
 use crate::model::{Formats, ModelName, NodeName};
 use crate::port::{AnyLlm, Llm};
 
@@ -29,6 +30,7 @@ pub struct Node {
     pub(super) capacity: Option<u32>,
     pub(super) price: Option<f64>,
     pub(super) zone: Option<String>,
+    pub(super) place: Option<Place>,
 }
 
 impl Node {
@@ -47,6 +49,7 @@ impl Node {
             capacity: None,
             price: None,
             zone: None,
+            place: None,
         }
     }
 
@@ -111,6 +114,15 @@ impl Node {
         self
     }
 
+    /// Sets by which address other instances of the mesh call it too, so that they tell each other how it is.
+    ///
+    /// A node without one is of this process alone.
+    #[must_use]
+    pub const fn with_place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
     /// Returns its name.
     #[must_use]
     pub const fn name(&self) -> &NodeName {
@@ -142,8 +154,12 @@ pub struct NodeStatus {
     pub capacity: Option<u32>,
     /// What a million tokens cost.
     pub price: Option<f64>,
-    /// How many prompts it answers now.
+    /// How many prompts of this instance it answers now.
     pub inflight: u32,
+    /// How many of them wait for their first byte.
+    pub waiting: u32,
+    /// How many prompts of other instances it answers, as they said last.
+    pub peers_inflight: u32,
     /// The expected time to its first byte, in milliseconds.
     pub expected_ms: f64,
     /// How many prompts it was sent.
@@ -152,6 +168,8 @@ pub struct NodeStatus {
     pub share: f64,
     /// How many prompts it failed.
     pub failures: u64,
+    /// Whether other instances find that it fails, and this one has not seen better: then it is asked once a second.
+    pub suspect: bool,
     /// Whether its breaker lets prompts pass.
     pub breaker: State,
     /// Whether it only finishes what was begun.
@@ -190,7 +208,7 @@ impl Member {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.node.capacity.is_none_or(|capacity| self.load.inflight() < capacity)
+        self.node.capacity.is_none_or(|capacity| self.load.all_inflight() < capacity)
     }
 
     /// The seconds that a prompt waits for its first byte here, with those before it.
@@ -198,6 +216,19 @@ impl Member {
         // A millisecond keeps nodes apart whose memory has faded to nothing.
         let expected = self.load.expected(&self.clock, now) + 1e-3;
         expected * (1.0 + self.load.ahead() / self.node.weight)
+    }
+
+    /// What other instances are told of it.
+    pub(super) fn told(&self, now: Moment) -> NodeLoad {
+        let out = self.load.out(now);
+        NodeLoad {
+            inflight: self.load.inflight(),
+            waiting: self.load.waiting(),
+            expected_ms: (self.load.expected(&self.clock, now) * 1000.0) as f32,
+            available: self.is_in(now),
+            // Who asked for a pause is well.
+            failing: out.is_some_and(|out| !out.asked) || self.circuit.state(Instant::now()) != State::Closed,
+        }
     }
 
     /// What is known of it, but for its share.
@@ -214,10 +245,13 @@ impl Member {
             capacity: *capacity,
             price: *price,
             inflight: self.load.inflight(),
+            waiting: self.load.waiting(),
+            peers_inflight: self.load.peers_inflight(),
             expected_ms: self.load.expected(&self.clock, now) * 1000.0,
             prompts,
             share: 0.0,
             failures,
+            suspect: self.load.is_suspect(now),
             breaker: self.circuit.state(Instant::now()),
             draining: self.load.is_draining(),
             available: self.is_in(now),

@@ -1,6 +1,6 @@
 //! The nodes of a mesh, by the models that they serve.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,10 +14,11 @@ use tokio::time::Instant;
 
 use super::chain::Chain;
 use super::choose::{Asked, Route, Routes};
-use super::load::{Clock, Moment};
+use super::load::{Clock, Heard, Moment};
 use super::node::{Member, Node, NodeStatus};
 use super::prefixes::Prefixes;
 use super::rules::Rules;
+use crate::membership::{NodeLoad, Place};
 use crate::model::{ModelName, NodeName, Prompt};
 use crate::port::{NodeChange, NodeSource};
 
@@ -154,6 +155,33 @@ impl Nodes {
         let all = nodes.iter().map(|node| node.prompts).sum::<u64>().max(1) as f64;
         nodes.iter_mut().for_each(|node| node.share = node.prompts as f64 / all);
         nodes
+    }
+
+    /// What other instances are told: how the nodes are that they have as well, in order, each place once.
+    pub(crate) fn told(&self) -> BTreeMap<Place, NodeLoad> {
+        let now = self.shared.clock.now();
+        let mut told: BTreeMap<Place, NodeLoad> = BTreeMap::new();
+        for member in &self.table().members {
+            let Some(place) = member.node.place else { continue };
+            let load = member.told(now);
+            told.entry(place).and_modify(|known| *known = known.and(load)).or_insert(load);
+        }
+        told
+    }
+
+    /// Takes in what other instances say; of a place that is not among it they say nothing.
+    pub(crate) fn hear(&self, heard: &HashMap<Place, Heard>) {
+        for member in &self.table().members {
+            let said = member.node.place.and_then(|place| heard.get(&place));
+            member.load.hear(said.copied().unwrap_or_default());
+        }
+    }
+
+    /// Whether a node only finishes what was begun.
+    pub(crate) fn is_draining(&self, name: &str) -> bool {
+        let table = self.table();
+        let member = table.members.iter().find(|member| member.name().as_str() == name);
+        member.is_some_and(|member| member.load.is_draining())
     }
 
     /// Chooses a node for a prompt, and remembers that it will have cached it.

@@ -1,6 +1,7 @@
 //! The settings of one node.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use maily_errors::{Code, Error, Public, Result, Secret};
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,13 @@ impl NodeConfig {
         let key = |config: &Self| config.key.as_ref().map(|key| key.expose().clone());
         let rest = |config: &Self| serde_json::to_vec(config).ok();
         key(self) == key(other) && rest(self) == rest(other)
+    }
+
+    /// Returns the settings with a longest wait for a connection, if they say none.
+    pub(crate) fn connecting_within(&self, most: Duration) -> Self {
+        let mut config = self.clone();
+        config.connect_ms.get_or_insert(u64::try_from(most.as_millis()).unwrap_or(u64::MAX));
+        config
     }
 
     /// Tells a node what the settings say of it.

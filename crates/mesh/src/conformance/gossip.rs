@@ -49,6 +49,26 @@ pub async fn published_value_reaches_the_other([east, west]: [impl Gossip; 2]) {
     assert!(east.view("lease/8").is_empty());
 }
 
+/// What is shared under keys of one beginning is found with its keys, the own first and then in the order of the keys.
+pub async fn keys_of_one_beginning_are_found([east, west]: [impl Gossip; 2]) {
+    for key in ["node/b", "nodf", "node/a", "nod"] {
+        east.publish(key, key.to_owned().into()).expect("it is shared");
+    }
+    west.publish("node/c", "of west".into()).expect("it is shared");
+
+    let found = |of: &dyn Gossip| -> Vec<(String, String)> {
+        of.scan("node/").into_iter().map(|(key, shared)| (shared.name.to_string(), key.to_string())).collect()
+    };
+    let [e, w] = [east.name().to_string(), west.name().to_string()];
+    let of_east = [(e.clone(), "node/a".to_owned()), (e, "node/b".to_owned())];
+    let of_west = [(w, "node/c".to_owned())];
+    until("both find all", || {
+        found(&east) == [&of_east[..], &of_west].concat() && found(&west) == [&of_west[..], &of_east].concat()
+    })
+    .await;
+    assert!(east.scan("node/d").is_empty());
+}
+
 /// The newest value of an owner is what all see in the end, and versions only grow.
 pub async fn newest_value_wins_and_never_goes_back([east, west]: [impl Gossip; 2]) {
     let mut last = 0;

@@ -88,6 +88,7 @@ macro_rules! conformance {
             instances_find_each_other
             published_value_reaches_the_other
             newest_value_wins_and_never_goes_back
+            keys_of_one_beginning_are_found
             withdrawn_key_is_gone
             change_is_told
             limits_hold_at_their_edge

@@ -91,7 +91,7 @@ mod wire;
 
 pub use self::config::GossipConfig;
 pub use self::event::{Event, Output, Stats};
-pub use self::load::{NodeLoad, share_load};
+pub use self::load::{NodeLoad, Place, share_load};
 pub use self::peer::{Peer, PeerStatus};
 pub use self::protocol::{Membership, Shared};
 pub(crate) use self::replica::Replica;

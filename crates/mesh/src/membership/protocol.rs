@@ -1,7 +1,8 @@
 //! The state machine: packets and time in, packets and events out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,6 +66,15 @@ impl Shared {
     pub(crate) fn of(name: &InstanceName, replica: &Replica, key: &str) -> Option<Self> {
         let (version, value) = replica.get(key)?;
         Some(Self { name: name.clone(), version, value: value.clone() })
+    }
+
+    pub(crate) fn scan(
+        name: &InstanceName,
+        replica: &Replica,
+        prefix: &str,
+    ) -> impl Iterator<Item = (Arc<str>, Self)> {
+        let shared = |version, value: &Bytes| Self { name: name.clone(), version, value: value.clone() };
+        replica.scan(prefix).map(move |(key, version, value)| (key.clone(), shared(version, value)))
     }
 }
 
@@ -465,19 +475,25 @@ impl Membership {
 
     /// Returns what the instances that are there share under a key, this one first.
     pub fn view(&self, key: &str) -> impl Iterator<Item = Shared> {
+        self.replicas().filter_map(move |(name, replica)| Shared::of(name, replica, key))
+    }
+
+    /// Returns what the instances that are there share under keys that begin with a prefix, this one first.
+    pub fn scan(&self, prefix: &str) -> impl Iterator<Item = (Arc<str>, Shared)> {
+        self.replicas().flat_map(move |(name, replica)| Shared::scan(name, replica, prefix))
+    }
+
+    /// What this instance shares, and what those share that are there.
+    fn replicas(&self) -> impl Iterator<Item = (&InstanceName, &Replica)> {
         let live = self.table.peers.iter().filter(|(_, record)| record.claim.status.is_live());
         let others = live.map(|(name, record)| (name, &record.replica));
-        std::iter::once((&self.table.name, &self.table.replica))
-            .chain(others)
-            .filter_map(move |(name, replica)| Shared::of(name, replica, key))
+        std::iter::once((&self.table.name, &self.table.replica)).chain(others)
     }
 
     /// Returns the keys under which this instance or one that is there shares something, in order, each once.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        let live = self.table.peers.values().filter(|record| record.claim.status.is_live());
-        let replicas = std::iter::once(&self.table.replica).chain(live.map(|record| &record.replica));
-        let keys: std::collections::BTreeSet<&str> = replicas.flat_map(|replica| replica.keys()).collect();
+        let keys: BTreeSet<&str> = self.replicas().flat_map(|(_, replica)| replica.keys()).collect();
         keys.into_iter().map(str::to_owned).collect()
     }
 

@@ -1,6 +1,7 @@
 //! What one instance shares: a small map with versions, written by its owner alone.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -123,6 +124,13 @@ impl Replica {
     pub(super) fn get(&self, key: &str) -> Option<(u64, &Bytes)> {
         let value = self.values.get(key)?;
         value.bytes.as_ref().map(|bytes| (value.version, bytes))
+    }
+
+    /// Returns the values whose keys begin with a prefix, in order of the keys.
+    pub(crate) fn scan(&self, prefix: &str) -> impl Iterator<Item = (&Arc<str>, u64, &Bytes)> {
+        let from = self.values.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.take_while(move |(key, _)| key.starts_with(prefix))
+            .filter_map(|(key, value)| Some((key, value.version, value.bytes.as_ref()?)))
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {

@@ -36,6 +36,7 @@ pub struct LocalGossip {
 }
 
 struct Member {
+    generation: u64,
     replica: Replica,
     events: broadcast::Sender<Event>,
 }
@@ -58,8 +59,9 @@ impl LocalGossip {
     #[must_use]
     pub fn join(&self, name: impl Into<InstanceName>) -> Self {
         let name = name.into();
-        let member = Member { replica: Replica::default(), events: broadcast::channel(EVENTS).0 };
-        self.tell(&name, &Event::Joined(peer(&name)));
+        let generation = self.hub.lock().get(&name).map_or(1, |before| before.generation + 1);
+        let member = Member { generation, replica: Replica::default(), events: broadcast::channel(EVENTS).0 };
+        self.tell(&name, &Event::Joined(peer(&name, &member)));
         self.hub.lock().insert(name.clone(), member);
         Self { name, hub: self.hub.clone() }
     }
@@ -90,7 +92,9 @@ impl Gossip for LocalGossip {
     }
 
     fn peers(&self) -> Vec<Peer> {
-        self.hub.lock().keys().filter(|name| **name != self.name).map(peer).collect()
+        let hub = self.hub.lock();
+        let others = hub.iter().filter(|(name, _)| **name != self.name);
+        others.map(|(name, member)| peer(name, member)).collect()
     }
 
     fn publish(&self, key: &str, value: Bytes) -> Result<()> {
@@ -108,6 +112,16 @@ impl Gossip for LocalGossip {
             .into_iter()
             .chain(others)
             .filter_map(|(name, member)| Shared::of(name, &member.replica, key))
+            .collect()
+    }
+
+    fn scan(&self, prefix: &str) -> Vec<(Arc<str>, Shared)> {
+        let hub = self.hub.lock();
+        let others = hub.iter().filter(|(name, _)| **name != self.name);
+        hub.get_key_value(&self.name)
+            .into_iter()
+            .chain(others)
+            .flat_map(|(name, member)| Shared::scan(name, &member.replica, prefix))
             .collect()
     }
 
@@ -133,7 +147,7 @@ impl fmt::Debug for LocalGossip {
     }
 }
 
-fn peer(name: &InstanceName) -> Peer {
+fn peer(name: &InstanceName, member: &Member) -> Peer {
     let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-    Peer { name: name.clone(), address: nowhere, generation: 1, status: PeerStatus::Alive }
+    Peer { name: name.clone(), address: nowhere, generation: member.generation, status: PeerStatus::Alive }
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::url;
 use crate::balance::Nodes;
 use crate::config::NodeConfig;
-use crate::model::NodeName;
+use crate::model::{InstanceName, NodeName};
 use crate::registry::Registry;
 
 /// Who may register, and for how long.
@@ -22,20 +22,26 @@ pub struct LeaseRules {
     pub time: Duration,
     /// The most nodes with a lease.
     pub max_nodes: usize,
+    /// The longest wait for a connection to a node that does not say.
+    pub connect: Duration,
 }
 
 impl Default for LeaseRules {
-    /// `http` and `https`, 30 s, 1000 nodes.
+    /// `http` and `https`, 30 s, 1000 nodes, 5 s to connect.
     fn default() -> Self {
         Self {
             schemes: vec!["http".to_owned(), "https".to_owned()],
             time: Duration::from_secs(30),
             max_nodes: 1000,
+            connect: Duration::from_secs(5),
         }
     }
 }
 
 /// Nodes that registered themselves, each for as long as it renews its lease. Clones are the same.
+///
+/// A node registers at one instance of the mesh. Where instances [share](super::share_nodes) their leases, each of them
+/// sends prompts to it.
 #[derive(Clone, Debug)]
 pub struct Leases {
     shared: Arc<Shared>,
@@ -50,10 +56,21 @@ struct Shared {
     changed: Notify,
 }
 
+/// A node that registered here, or at others, or both.
 #[derive(Debug)]
 struct Held {
     config: NodeConfig,
+    own: Option<Grant>,
+    /// Where else it registered with the same settings.
+    peers: BTreeMap<InstanceName, Grant>,
+}
+
+/// For how long somebody was promised prompts.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
     until: Instant,
+    time: Duration,
+    renewals: u64,
 }
 
 /// What a node was granted.
@@ -64,6 +81,15 @@ pub struct Lease {
     pub time: Duration,
     /// Whether the node was there already, as it is; then what is known of it stays.
     pub renewed: bool,
+}
+
+/// A lease as its instance tells others of it.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) config: NodeConfig,
+    pub(super) time: Duration,
+    pub(super) renewals: u64,
+    pub(super) draining: bool,
 }
 
 impl Leases {
@@ -91,36 +117,20 @@ impl Leases {
     /// - [`Code::Invalid`] for a name or a time out of their limits, or what the adapter refuses.
     /// - [`Code::Overloaded`] when as many as may have registered.
     pub fn register(&self, config: NodeConfig, time: Option<Duration>) -> Result<Lease> {
-        let Shared { nodes, registry, rules, held, changed } = &*self.shared;
-        check_name(config.name.as_str())?;
-        config.check()?;
-        url::check(&config.url, &rules.schemes)?;
+        let Shared { rules, held, changed, .. } = &*self.shared;
         let time = time.unwrap_or(rules.time);
-        let [least, most] = Self::TIMES;
-        if time < least || time > most {
-            return Err(invalid("/ttl_ms", "must be 1000 to 3600000"));
-        }
-        let until = Instant::now() + time;
+        self.check(&config, time)?;
+        let grant = |renewals| Grant { until: Instant::now() + time, time, renewals };
         // Held to the end, so that two that register one name at once do not both believe that it is theirs.
         let mut held = held.lock();
-        let full = held.len() >= rules.max_nodes;
-        match held.get_mut(&config.name) {
-            Some(known) if known.config.says_the_same(&config) => {
-                known.until = until;
-                return Ok(Lease { time, renewed: true });
-            }
-            Some(_) => {}
-            None if nodes.contains(config.name.as_str()) => return Err(exists(&config.name)),
-            None if full => {
-                return Err(Error::new(Code::Overloaded, "as many nodes as may have registered")
-                    .with_operation("mesh::register")
-                    .with_context("limit", Public(rules.max_nodes)));
-            }
-            None => {}
+        if let Some(known) = held.get_mut(&config.name).filter(|known| known.config.says_the_same(&config)) {
+            let renewals = known.own.map_or(0, |own| own.renewals + 1);
+            known.own = Some(grant(renewals));
+            return Ok(Lease { time, renewed: true });
         }
-        nodes.insert(registry.node(&config)?);
+        self.add(&mut held, &config)?;
         tracing::info!(node = %config.name, "registered");
-        held.insert(config.name.clone(), Held { config, until });
+        held.insert(config.name.clone(), Held { config, own: Some(grant(0)), peers: BTreeMap::new() });
         changed.notify_one();
         Ok(Lease { time, renewed: false })
     }
@@ -130,12 +140,21 @@ impl Leases {
     /// # Errors
     ///
     /// - [`Code::NodeNotFound`] when there is no such node.
-    /// - [`Code::NodeExists`] when there is one that did not register: whoever named it takes it out.
+    /// - [`Code::NodeExists`] when there is one that did not register here: whoever named it takes it out.
     pub fn remove(&self, name: &str) -> Result<()> {
         let Shared { nodes, held, .. } = &*self.shared;
-        if held.lock().remove(name).is_none() {
+        let mut held = held.lock();
+        let Some(known) = held.get_mut(name) else {
             return Err(if nodes.contains(name) { exists(&NodeName::new(name)) } else { not_found(name) });
+        };
+        known.own = None;
+        if let Some(peer) = known.peers.keys().next() {
+            return Err(Error::new(Code::NodeExists, "the node registered at another instance as well")
+                .with_operation("mesh::leases")
+                .with_context("node", Public(name))
+                .with_context("instance", Public(peer.as_str())));
         }
+        held.remove(name);
         nodes.remove(name);
         tracing::info!(node = name, "deregistered");
         Ok(())
@@ -148,15 +167,17 @@ impl Leases {
             let now = Instant::now();
             let next = {
                 let mut held = held.lock();
-                held.retain(|name, lease| {
-                    let lasts = lease.until > now;
+                held.retain(|name, known| {
+                    known.own = known.own.filter(|own| own.until > now);
+                    known.peers.retain(|_, grant| grant.until > now);
+                    let lasts = known.is_held();
                     if !lasts {
                         nodes.remove(name.as_str());
                         tracing::warn!(node = %name, "the lease was not renewed");
                     }
                     lasts
                 });
-                held.values().map(|lease| lease.until).min()
+                held.values().flat_map(Held::grants).map(|grant| grant.until).min()
             };
             match next {
                 // A lease that was renewed meanwhile is looked at once in vain.
@@ -167,6 +188,96 @@ impl Leases {
                 None => changed.notified().await,
             }
         }
+    }
+
+    /// The leases of nodes that registered here.
+    pub(super) fn told(&self) -> Vec<Told> {
+        let Shared { nodes, held, .. } = &*self.shared;
+        let held = held.lock();
+        let own = held.values().filter_map(|known| Some((known, known.own?)));
+        own.map(|(known, Grant { time, renewals, .. })| {
+            let draining = nodes.is_draining(known.config.name.as_str());
+            Told { config: known.config.clone(), time, renewals, draining }
+        })
+        .collect()
+    }
+
+    /// Takes in that a node registered at another instance, or renewed its lease there, just now.
+    ///
+    /// A name belongs to whoever has it: settings that say something else wait until its leases have ended.
+    pub(super) fn hear(&self, peer: &InstanceName, told: Told) -> Result<()> {
+        let Shared { nodes, held, changed, .. } = &*self.shared;
+        let Told { config, time, renewals, draining } = told;
+        self.check(&config, time)?;
+        let grant = Grant { until: Instant::now() + time, time, renewals };
+        let mut held = held.lock();
+        match held.get_mut(&config.name) {
+            Some(known) if known.config.says_the_same(&config) => {
+                known.peers.insert(peer.clone(), grant);
+            }
+            Some(_) => return Err(exists(&config.name)),
+            None => {
+                self.add(&mut held, &config)?;
+                tracing::info!(node = %config.name, instance = %peer, "registered at another instance");
+                let peers = BTreeMap::from([(peer.clone(), grant)]);
+                held.insert(config.name.clone(), Held { config: config.clone(), own: None, peers });
+                changed.notify_one();
+            }
+        }
+        if draining {
+            nodes.drain(config.name.as_str());
+        }
+        Ok(())
+    }
+
+    /// Takes in that an instance does not hold the lease of a node any more.
+    pub(super) fn unhear(&self, peer: &InstanceName, name: &NodeName) {
+        let Shared { nodes, held, .. } = &*self.shared;
+        let mut held = held.lock();
+        let Some(known) = held.get_mut(name) else { return };
+        if known.peers.remove(peer).is_some() && !known.is_held() {
+            held.remove(name);
+            nodes.remove(name.as_str());
+            tracing::info!(node = %name, instance = %peer, "deregistered at another instance");
+        }
+    }
+
+    fn check(&self, config: &NodeConfig, time: Duration) -> Result<()> {
+        check_name(config.name.as_str())?;
+        config.check()?;
+        url::check(&config.url, &self.shared.rules.schemes)?;
+        let [least, most] = Self::TIMES;
+        if time < least || time > most {
+            return Err(invalid("/ttl_ms", "must be 1000 to 3600000"));
+        }
+        Ok(())
+    }
+
+    /// Adds a node whose settings are new.
+    fn add(&self, held: &mut HashMap<NodeName, Held>, config: &NodeConfig) -> Result<()> {
+        let Shared { nodes, registry, rules, .. } = &*self.shared;
+        if !held.contains_key(&config.name) {
+            if nodes.contains(config.name.as_str()) {
+                return Err(exists(&config.name));
+            }
+            if held.len() >= rules.max_nodes {
+                return Err(Error::new(Code::Overloaded, "as many nodes as may have registered")
+                    .with_operation("mesh::register")
+                    .with_context("limit", Public(rules.max_nodes)));
+            }
+        }
+        nodes.insert(registry.node(&config.connecting_within(rules.connect))?);
+        Ok(())
+    }
+}
+
+impl Held {
+    fn grants(&self) -> impl Iterator<Item = &Grant> {
+        self.own.iter().chain(self.peers.values())
+    }
+
+    fn is_held(&self) -> bool {
+        self.grants().next().is_some()
     }
 }
 

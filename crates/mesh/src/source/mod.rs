@@ -1,8 +1,9 @@
 //! Where nodes come from: they register themselves, or a [`NodeSource`](crate::NodeSource) names them.
 //!
 //! A source yields [`NodeConfig`](crate::NodeConfig)s and [`Mesh::follow`](crate::Mesh::follow) builds what they name, so an
-//! adapter for a file, a cluster or a key-value store knows nothing of balancing. Who registers waits for an answer, so
-//! [`Leases`] adds the node before it answers.
+//! adapter for a file, a cluster or a key-value store knows nothing of balancing; [`Listed`] turns lists into changes. Who
+//! registers waits for an answer, so [`Leases`] adds the node before it answers, and [`share_nodes`] lets the other
+//! instances know.
 //!
 //! # Examples
 //!
@@ -30,9 +31,13 @@
 //! ```
 
 mod leases;
+mod listed;
+mod sharing;
 mod url;
 
 pub use self::leases::{Lease, LeaseRules, Leases};
+pub use self::listed::Listed;
+pub use self::sharing::share_nodes;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use maily_errors::Result;
 use maily_mesh::balance::{Balance, Node, Nodes, Rules};
+use maily_mesh::membership::Place;
 use maily_mesh::{Completion, Prompt};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -59,6 +60,18 @@ impl Fleet {
         Self { machines, nodes, policy, next: Arc::default(), random }
     }
 
+    /// Another instance of a mesh over the same machines, which knows of the others only what it is told.
+    pub(super) fn beside(&self) -> Self {
+        let seed = self.random.lock().random();
+        let nodes = Nodes::new(Rules { seed: Some(seed), ..Rules::default() });
+        for (number, machine) in self.machines.iter().enumerate() {
+            let place = Place::of(&format!("http://node-{number}")).expect("the URL names a host");
+            let node = Node::new(format!("node-{number}"), machine.clone()).with_model("m").with_place(place);
+            nodes.insert(node);
+        }
+        Self { nodes, ..self.clone() }
+    }
+
     async fn ask(&self, prompt: Prompt) -> Result<Completion> {
         let count = self.machines.len();
         let at = match self.policy {
@@ -77,12 +90,18 @@ impl Fleet {
 
     /// Sends prompts at random times, so many a second on average, each up to three times.
     pub(super) async fn run(&self, prompts: Vec<Prompt>, per_second: f64) -> Outcome {
-        let mut random = StdRng::seed_from_u64(5);
+        Self::run_all(std::slice::from_ref(self), prompts, per_second).await
+    }
+
+    /// Does so at several instances over the same machines: half of the prompts at the first, half of the rest at the
+    /// second, and so on.
+    pub(super) async fn run_all(all: &[Self], prompts: Vec<Prompt>, per_second: f64) -> Outcome {
+        let (mut random, mut which) = (StdRng::seed_from_u64(5), StdRng::seed_from_u64(9));
         let mut at = Instant::now();
         let mut tasks = Vec::new();
         for prompt in prompts {
             at += Duration::from_secs_f64(-(1.0 - random.random::<f64>()).ln() / per_second);
-            let fleet = self.clone();
+            let fleet = all.iter().find(|_| which.random()).or(all.last()).expect("an instance").clone();
             tasks.push(tokio::spawn(async move {
                 sleep_until(at).await;
                 for _ in 0..3 {
@@ -104,10 +123,11 @@ impl Fleet {
             }
         }
         outcome.seconds.sort_by(f64::total_cmp);
-        let tokens = self.machines.iter().map(Machine::tokens);
+        let machines = &all[0].machines;
+        let tokens = machines.iter().map(Machine::tokens);
         let (all, cached) = tokens.fold((0, 0), |(all, cached), (more, hit)| (all + more, cached + hit));
         outcome.hits = cached as f64 / all.max(1) as f64;
-        outcome.calls = self.machines.iter().map(Machine::calls).collect();
+        outcome.calls = machines.iter().map(Machine::calls).collect();
         outcome
     }
 }
