@@ -63,6 +63,11 @@ pub struct RedisConfig {
     pub silence_ms: u64,
     /// A PEM file with the authorities whose certificates are trusted instead of the public ones, for `rediss`.
     pub ca_file: Option<String>,
+    /// A PEM file with our own certificate and those that lead from it to an authority, for servers that ask for one
+    /// (`tls-auth-clients yes`); together with `key_file`.
+    pub cert_file: Option<String>,
+    /// A PEM file with the key of `cert_file`.
+    pub key_file: Option<String>,
 }
 
 impl RedisConfig {
@@ -75,7 +80,8 @@ impl RedisConfig {
     ///
     /// # Errors
     ///
-    /// [`Code::ConfigInvalid`] when the URL cannot be read or a number is out of its range.
+    /// [`Code::ConfigInvalid`] when the URL cannot be read, a number is out of its range, or a file for TLS cannot be
+    /// used or is set for a URL without TLS.
     pub fn build(&self) -> Result<ServerStore<RedisTransport>> {
         let mut store = StoreConfig::default();
         store.prefix.clone_from(&self.prefix);
@@ -92,13 +98,17 @@ impl RedisConfig {
         within("connect_timeout_ms", self.connect_timeout_ms, 1)?;
         within("silence_ms", self.silence_ms, 100)?;
         let url = Url::parse(self.url.expose())?;
+        // Who sets them wants TLS, and would never hear that it is missing.
+        if !url.tls && [&self.ca_file, &self.cert_file, &self.key_file].iter().any(|file| file.is_some()) {
+            return Err(error::config("there is a file for TLS, and the URL is one without"));
+        }
         let database = url.seen();
         let connect = Connect {
             user: url.user,
             password: url.password,
             database: url.database,
             name: "maily".to_owned(),
-            tls: if url.tls { Some(tls::client(self.ca_file.as_deref())?) } else { None },
+            tls: if url.tls { Some(tls::client(self)?) } else { None },
             timeout: Duration::from_millis(self.connect_timeout_ms),
         };
         let of_sentinels = connect.clone();
@@ -130,6 +140,8 @@ impl Default for RedisConfig {
             connect_timeout_ms: 5000,
             silence_ms: 2000,
             ca_file: None,
+            cert_file: None,
+            key_file: None,
         }
     }
 }

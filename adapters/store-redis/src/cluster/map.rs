@@ -19,6 +19,8 @@ pub(super) struct Map {
     owners: Vec<Owner>,
     /// Every node that is known, replicas too.
     members: HashMap<Address, Arc<Member>>,
+    /// What redirections may call a node, and where it is.
+    aliases: HashMap<Address, Address>,
     /// The last vote that is known, and when that was last confirmed.
     newest: u64,
     confirmed: Option<Instant>,
@@ -50,7 +52,7 @@ impl Map {
     }
 
     pub(super) fn member(&self, address: &Address) -> Option<&Arc<Member>> {
-        self.members.get(address)
+        self.members.get(self.aliases.get(address).unwrap_or(address))
     }
 
     /// Returns the oldest vote that is still news; a cluster that was set up anew counts from the beginning, which is
@@ -96,6 +98,7 @@ impl Shared {
         map.slots.clone_from(&plan.slots);
         let before = std::mem::replace(&mut map.owners, owners);
         let is_owner = |member: &Arc<Member>| plan.owners.iter().any(|owner| owner.address == member.address);
+        map.aliases.clone_from(&plan.aliases);
         map.newest = plan.newest;
         map.confirmed = Some(Instant::now());
         drop(map);

@@ -1,5 +1,7 @@
 //! What several nodes say, put together: who serves which slot. No I/O.
 
+use std::collections::HashMap;
+
 use super::slot::SLOTS;
 use super::view::View;
 use crate::stream::Address;
@@ -12,6 +14,8 @@ pub(super) struct Plan {
     pub(super) slots: Vec<u16>,
     /// Every node that is not down, replicas too.
     pub(super) nodes: Vec<Address>,
+    /// What redirections may call a node, and where it is.
+    pub(super) aliases: HashMap<Address, Address>,
     /// The last vote that any node knows of.
     pub(super) newest: u64,
 }
@@ -31,20 +35,24 @@ pub(super) const NOBODY: u16 = u16::MAX;
 impl Plan {
     /// Gives each slot to whoever claims it by the newest vote: the rule by which the nodes agree among themselves.
     pub(super) fn of(views: &[View]) -> Self {
+        let seen = || views.iter().flat_map(|view| &view.nodes);
         let mut plan = Self {
             owners: Vec::new(),
             slots: vec![NOBODY; SLOTS],
             nodes: Vec::new(),
+            aliases: seen().filter_map(|node| Some((node.alias.clone()?, node.address.clone()))).collect(),
             newest: views.iter().map(View::newest).max().unwrap_or_default(),
         };
-        for node in views.iter().flat_map(|view| &view.nodes) {
-            if !node.is_down && !plan.nodes.contains(&node.address) {
-                plan.nodes.push(node.address.clone());
+        for node in seen() {
+            // A node that has not heard the name of another one yet says where it is.
+            let address = plan.aliases.get(&node.address).unwrap_or(&node.address).clone();
+            if !node.is_down && !plan.nodes.contains(&address) {
+                plan.nodes.push(address.clone());
             }
             if !node.is_master || node.slots.is_empty() {
                 continue;
             }
-            let number = plan.owner(&node.address, node.epoch, node.is_down);
+            let number = plan.owner(&address, node.epoch, node.is_down);
             for slot in
                 node.slots.iter().flat_map(|range| usize::from(*range.start())..=usize::from(*range.end()))
             {
@@ -83,7 +91,7 @@ mod tests {
 
     fn master(port: u16, epoch: u64, slots: std::ops::RangeInclusive<u16>) -> Seen {
         let address = Address { host: "10.0.0.1".to_owned(), port };
-        Seen { address, is_master: true, is_down: false, epoch, slots: vec![slots] }
+        Seen { address, alias: None, is_master: true, is_down: false, epoch, slots: vec![slots] }
     }
 
     fn view(nodes: &[Seen]) -> View {
@@ -117,6 +125,20 @@ mod tests {
 
         assert!(!Plan::of(&[view(&[master(1, 1, 1..=16_383)])]).is_whole());
         assert!(!Plan::of(&[]).is_whole());
+    }
+
+    #[test]
+    fn node_has_its_name_though_some_have_not_heard_it() {
+        let at = |host: &str| Address { host: host.to_owned(), port: 1 };
+        let named = Seen { address: at("node-1"), alias: Some(at("10.0.0.1")), ..master(1, 1, 0..=16_383) };
+        let unnamed = master(1, 1, 0..=16_383);
+        for views in [[named.clone(), unnamed.clone()], [unnamed, named]] {
+            let plan = Plan::of(&views.map(|seen| view(&[seen])));
+
+            assert_eq!(plan.nodes, [at("node-1")]);
+            assert_eq!(plan.owners.len(), 1);
+            assert_eq!(plan.owners[0].address, at("node-1"));
+        }
     }
 
     #[test]

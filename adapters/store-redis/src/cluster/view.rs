@@ -15,6 +15,8 @@ pub(super) struct View {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Seen {
     pub(super) address: Address,
+    /// What redirections may call it, if that is something else.
+    pub(super) alias: Option<Address>,
     pub(super) is_master: bool,
     /// Whether most masters have called it down.
     pub(super) is_down: bool,
@@ -46,8 +48,10 @@ fn node(line: &str, asked: &Address, prefers_names: bool) -> Option<Seen> {
     if flags.contains(&"noaddr") || flags.contains(&"handshake") {
         return None;
     }
+    let (address, alias) = address(place, asked, prefers_names)?;
     Some(Seen {
-        address: address(place, asked, prefers_names)?,
+        address,
+        alias,
         is_master: flags.contains(&"master"),
         is_down: flags.contains(&"fail"),
         epoch,
@@ -55,13 +59,20 @@ fn node(line: &str, asked: &Address, prefers_names: bool) -> Option<Seen> {
     })
 }
 
-fn address(place: &str, asked: &Address, prefers_names: bool) -> Option<Address> {
+/// Reads `ip:port@bus,name`. Certificates are often for names, while redirections have addresses, unless
+/// `cluster-preferred-endpoint-type` says otherwise.
+fn address(place: &str, asked: &Address, prefers_names: bool) -> Option<(Address, Option<Address>)> {
     let mut parts = place.split(',');
     let (host, port) = parts.next()?.split('@').next()?.rsplit_once(':')?;
     let name = parts.next().filter(|name| prefers_names && !name.is_empty() && !name.contains('='));
     // A node that was never reached from outside does not know its own address.
-    let host = name.unwrap_or(if host.is_empty() { &asked.host } else { host });
-    Some(Address { host: host.to_owned(), port: port.parse().ok()? })
+    let host = if host.is_empty() { &asked.host } else { host };
+    let port = port.parse().ok()?;
+    let at = |host: &str| Address { host: host.to_owned(), port };
+    Some(match name {
+        Some(name) => (at(name), Some(at(host))),
+        None => (at(host), None),
+    })
 }
 
 /// Reads `first-last` or `only`; slots that are on their way (`[7->-id]`) still belong where they were.
@@ -102,7 +113,10 @@ mod tests {
     fn names_are_taken_where_certificates_need_them() {
         let line = "aaaa 10.0.0.1:7000@17000,node-1,shard-id=x master - 0 0 3 connected 1\n";
 
-        assert_eq!(View::read(line, &address("asked", 1), true).nodes[0].address, address("node-1", 7000));
+        let view = View::read(line, &address("asked", 1), true);
+
+        assert_eq!(view.nodes[0].address, address("node-1", 7000));
+        assert_eq!(view.nodes[0].alias, Some(address("10.0.0.1", 7000)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Six servers that share the keys: three masters with one replica each.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use maily_redis::Reply;
 
 use super::product::Product;
 use super::server::{Server, free_port};
+use super::tls::Tls;
 use super::until;
 
 /// A cluster on this machine, made without any other tool.
@@ -28,7 +30,28 @@ impl Cluster {
     /// `node_timeout` is how long a node says nothing before another one calls it down.
     #[must_use]
     pub fn start_on(product: Product, node_timeout: Duration) -> Option<Self> {
-        let program = product.program()?;
+        Self::start_with(product, node_timeout, &[])
+    }
+
+    /// The same with further settings.
+    #[must_use]
+    pub fn start_with(product: Product, node_timeout: Duration, settings: &[[&str; 2]]) -> Option<Self> {
+        Some(Self::launch(&product.program()?, node_timeout, None, settings))
+    }
+
+    /// The same with nodes that speak nothing but TLS, to each other too, and with further settings.
+    #[must_use]
+    pub fn start_tls(
+        product: Product,
+        node_timeout: Duration,
+        tls: &Tls,
+        settings: &[[&str; 2]],
+    ) -> Option<Self> {
+        let settings = [&[["--tls-cluster", "yes"]], settings].concat();
+        Some(Self::launch(&product.program_with_tls()?, node_timeout, Some(tls), &settings))
+    }
+
+    fn launch(program: &OsStr, node_timeout: Duration, tls: Option<&Tls>, more: &[[&str; 2]]) -> Self {
         let timeout = node_timeout.as_millis().to_string();
         let nodes = (0..2 * MASTERS).map(|_| {
             let bus = free_port().to_string();
@@ -42,11 +65,12 @@ impl Cluster {
                 ["--cluster-replica-validity-factor", "0"],
                 ["--cluster-allow-replica-migration", "no"],
             ];
-            Server::launch(program.clone(), settings.as_flattened(), None)
+            let settings = [settings.as_slice(), more].concat();
+            Server::launch(program.to_owned(), settings.as_flattened(), None, tls)
         });
         let cluster = Self { nodes: nodes.collect() };
         cluster.join();
-        Some(cluster)
+        cluster
     }
 
     /// Returns the cluster that all tests of this process share. Its patience is fifteen seconds, so that a loaded
@@ -58,12 +82,12 @@ impl Cluster {
         SHARED.get_or_init(start).clone()
     }
 
-    /// Returns the URL: `redis+cluster://HOST:PORT,..` with the first three nodes.
+    /// Returns the URL: `redis+cluster://HOST:PORT,..` with the first three nodes, or `rediss+..`.
     #[must_use]
     pub fn url(&self) -> String {
         let seeds: Vec<String> =
             self.nodes[..MASTERS].iter().map(|node| node.address().to_string()).collect();
-        format!("redis+cluster://{}", seeds.join(","))
+        format!("{}+cluster://{}", self.nodes[0].scheme(), seeds.join(","))
     }
 
     /// Returns the nodes: the first three were masters at first.

@@ -8,6 +8,7 @@
 //! | [`Server`] | one server that stands alone |
 //! | [`Sentinels`] | a master, two replicas and three sentinels |
 //! | [`Cluster`] | three masters with one replica each |
+//! | [`Tls`] | an authority, and certificates with which any of these speaks nothing but TLS |
 //! | [`Proxy`] | a network between a client and a server that delays, swallows or cuts |
 //!
 //! All of them wait by asking, at most thirty seconds, and panic with what the server wrote when that was not
@@ -21,6 +22,7 @@ mod product;
 mod proxy;
 mod sentinels;
 mod server;
+mod tls;
 mod wire;
 
 pub use self::cluster::Cluster;
@@ -28,6 +30,7 @@ pub use self::product::Product;
 pub use self::proxy::{Fault, Proxy};
 pub use self::sentinels::Sentinels;
 pub use self::server::Server;
+pub use self::tls::Tls;
 
 use std::thread;
 use std::time::{Duration, Instant};

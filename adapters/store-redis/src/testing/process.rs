@@ -22,6 +22,8 @@ impl Process {
             .arg(program)
             .args(arguments)
             .current_dir(folder)
+            // So that what it writes has the time of one clock.
+            .env("TZ", "UTC")
             // A Ctrl-C at the terminal is for this process; the watchdog then hears that the pipe is closed.
             .process_group(0)
             .stdin(Stdio::piped())

@@ -37,6 +37,25 @@ impl Product {
         found
     }
 
+    /// Returns where the program is if it was built with TLS; the wheel of Valkey 9 was not.
+    ///
+    /// Where Redis 7 was not either, the test's runner hears that it is missing.
+    #[must_use]
+    pub fn program_with_tls(self) -> Option<OsString> {
+        let program = self.program()?;
+        // Asked for TLS without a certificate, each ends at once and says what it lacks.
+        let settings = ["--port", "0", "--tls-port", "1", "--save", ""];
+        let output = Command::new(&program).args(settings).current_dir(env::temp_dir()).output().ok()?;
+        let said = [output.stdout, output.stderr].concat();
+        if String::from_utf8_lossy(&said).contains("Failed to configure TLS") {
+            return Some(program);
+        }
+        if self == Self::Redis7 {
+            maily_errors::testing::missing("redis-server 7 with TLS", "apt-get install redis-server");
+        }
+        None
+    }
+
     fn named(self) -> Option<OsString> {
         let name = match self {
             Self::Redis7 => "MAILY_REDIS7_SERVER",

@@ -1,5 +1,6 @@
 //! A master with two replicas, and three sentinels that choose another master when it fails.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use maily_redis::Reply;
 
 use super::product::Product;
 use super::server::Server;
+use super::tls::Tls;
 use super::until;
 
 /// Three servers of which one is the master, and the three sentinels that watch them.
@@ -32,11 +34,21 @@ impl Sentinels {
     /// `down_after` is how long a master says nothing before a sentinel calls it down.
     #[must_use]
     pub fn start_on(product: Product, down_after: Duration) -> Option<Self> {
-        let program = product.program()?;
-        let mut servers = vec![Server::launch(program.clone(), &[], None)];
+        Some(Self::launch(&product.program()?, down_after, None))
+    }
+
+    /// The same with servers and sentinels that speak nothing but TLS, to each other too.
+    #[must_use]
+    pub fn start_tls(product: Product, down_after: Duration, tls: &Tls) -> Option<Self> {
+        Some(Self::launch(&product.program_with_tls()?, down_after, Some(tls)))
+    }
+
+    fn launch(program: &OsStr, down_after: Duration, tls: Option<&Tls>) -> Self {
+        let launch = |settings: &[&str], file| Server::launch(program.to_owned(), settings, file, tls);
+        let mut servers = vec![launch(&[], None)];
         let [ip, port] = words(servers[0].address());
         for _ in 0..2 {
-            servers.push(Server::launch(program.clone(), &["--replicaof", &ip, &port], None));
+            servers.push(launch(&["--replicaof", &ip, &port], None));
         }
         servers[1..].iter().for_each(Server::wait_until_synced);
 
@@ -48,11 +60,11 @@ impl Sentinels {
              sentinel parallel-syncs {name} 2\n",
             down_after.as_millis()
         );
-        let sentinels = (0..3).map(|_| Server::launch(program.clone(), &[], Some(&settings))).collect();
+        let sentinels = (0..3).map(|_| launch(&[], Some(&settings))).collect();
         let all = Self { servers, sentinels };
         all.sentinels.iter().for_each(hurry);
         all.wait_until_ready();
-        Some(all)
+        all
     }
 
     /// Returns those that all tests of this process share. Their patience is ten seconds, so that a loaded machine
@@ -64,11 +76,11 @@ impl Sentinels {
         SHARED.get_or_init(start).clone()
     }
 
-    /// Returns the URL: `redis+sentinel://HOST:PORT,HOST:PORT,HOST:PORT/maily`.
+    /// Returns the URL: `redis+sentinel://HOST:PORT,HOST:PORT,HOST:PORT/maily`, or `rediss+..`.
     #[must_use]
     pub fn url(&self) -> String {
         let sentinels: Vec<String> = self.sentinels.iter().map(|one| one.address().to_string()).collect();
-        format!("redis+sentinel://{}/{}", sentinels.join(","), Self::MASTER_NAME)
+        format!("{}+sentinel://{}/{}", self.servers[0].scheme(), sentinels.join(","), Self::MASTER_NAME)
     }
 
     /// Returns the servers: the first one was the first master.

@@ -6,12 +6,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{io, process};
 
 use maily_redis::Reply;
+use tokio_rustls::rustls::ClientConfig;
 
 use super::process::Process;
 use super::product::Product;
+use super::tls::{self, Tls};
 use super::{until, wire};
 
 /// A Redis or Valkey server that ends with its last owner.
@@ -19,6 +22,8 @@ use super::{until, wire};
 pub struct Server {
     program: OsString,
     address: SocketAddr,
+    /// How a server that speaks nothing but TLS is asked.
+    secret: Option<Arc<ClientConfig>>,
     arguments: Mutex<Vec<OsString>>,
     process: Mutex<Option<Process>>,
     folder: tempfile::TempDir,
@@ -34,13 +39,19 @@ impl Server {
     /// Starts a server of its own, or says that none is installed.
     #[must_use]
     pub fn start_on(product: Product) -> Option<Self> {
-        Some(Self::launch(product.program()?, &[], None))
+        Some(Self::launch(product.program()?, &[], None, None))
     }
 
     /// Starts a server of its own with settings, such as `["--maxmemory", "8mb"]`.
     #[must_use]
     pub fn start_with(product: Product, settings: &[&str]) -> Option<Self> {
-        Some(Self::launch(product.program()?, settings, None))
+        Some(Self::launch(product.program()?, settings, None, None))
+    }
+
+    /// Starts a server of its own that speaks nothing but TLS, or says that none is installed.
+    #[must_use]
+    pub fn start_tls(product: Product, tls: &Tls) -> Option<Self> {
+        Some(Self::launch(product.program_with_tls()?, &[], None, Some(tls)))
     }
 
     /// Returns the Valkey server that all tests of this process share.
@@ -62,7 +73,12 @@ impl Server {
     }
 
     /// Starts a server, or with a configuration file a sentinel.
-    pub(crate) fn launch(program: OsString, settings: &[&str], file: Option<&str>) -> Self {
+    pub(crate) fn launch(
+        program: OsString,
+        settings: &[&str],
+        file: Option<&str>,
+        tls: Option<&Tls>,
+    ) -> Self {
         let folder =
             tempfile::Builder::new().prefix("maily-redis-").tempdir().expect("a folder for the server");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
@@ -78,10 +94,16 @@ impl Server {
             arguments.extend(["--repl-diskless-sync-delay", "0"].map(Into::into));
         }
         arguments.extend(["--bind", "127.0.0.1", "--daemonize", "no"].map(Into::into));
-        arguments.extend(["--port".into(), address.port().to_string().into()]);
+        match tls {
+            None => arguments.extend(["--port".into(), address.port().to_string().into()]),
+            Some(tls) => {
+                arguments.extend(tls.settings(folder.path(), address.port()).into_iter().map(Into::into))
+            }
+        }
         arguments.extend(settings.iter().map(Into::into));
-        let server =
-            Self { program, address, arguments: Mutex::new(arguments), process: Mutex::new(None), folder };
+        let (arguments, process) = (Mutex::new(arguments), Mutex::new(None));
+        let secret = tls.map(Tls::client);
+        let server = Self { program, address, secret, arguments, process, folder };
         server.restart();
         server
     }
@@ -95,7 +117,18 @@ impl Server {
     /// Returns the URL of the server.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        format!("{}://{}", self.scheme(), self.address)
+    }
+
+    /// Returns the files of a client of this server, if it speaks TLS: the authority's certificate, and one with its
+    /// key that it takes. They end with the server.
+    #[must_use]
+    pub fn client_files(&self) -> Option<[String; 3]> {
+        self.secret.is_some().then(|| tls::files(self.folder.path()))
+    }
+
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.secret.is_some() { "rediss" } else { "redis" }
     }
 
     /// Ends the server as a crash does; a second time does nothing.
@@ -160,7 +193,7 @@ impl Server {
     ///
     /// What the socket says when the server is gone or hangs.
     pub fn ask(&self, words: &[&str]) -> io::Result<Reply> {
-        wire::ask(self.address, words)
+        wire::ask(self.address, self.secret.as_ref(), words)
     }
 
     /// Asks, and returns the answer as text; nothing when there is none.
@@ -188,12 +221,36 @@ impl Server {
         );
     }
 
+    /// Returns the first line with these words that the server wrote since then, and how much later that was, to the
+    /// millisecond; at most half a day.
+    #[must_use]
+    pub fn said(&self, words: &str, since: SystemTime) -> Option<(Duration, String)> {
+        let since = since.duration_since(UNIX_EPOCH).expect("it is later than 1970").as_millis() as u64;
+        self.written().lines().filter(|line| line.contains(words)).find_map(|line| {
+            let later = (time_of_day(line)? + DAY_MS - since % DAY_MS) % DAY_MS;
+            (later < DAY_MS / 2).then(|| (Duration::from_millis(later), line.to_owned()))
+        })
+    }
+
     /// Returns the last lines that the server wrote.
     pub(crate) fn log(&self) -> String {
-        let text = fs::read_to_string(Path::new(self.folder.path()).join("log")).unwrap_or_default();
+        let text = self.written();
         let lines: Vec<&str> = text.lines().rev().take(20).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
+
+    fn written(&self) -> String {
+        fs::read_to_string(Path::new(self.folder.path()).join("log")).unwrap_or_default()
+    }
+}
+
+/// Reads `123:M 22 Nov 2026 06:12:45.624 * ..`, in milliseconds since midnight in Greenwich.
+fn time_of_day(line: &str) -> Option<u64> {
+    let time = line.split(' ').nth(4)?;
+    let mut parts = time.split([':', '.']).map(str::parse::<u64>);
+    let mut next = || parts.next()?.ok();
+    let (hours, minutes, seconds, millis) = (next()?, next()?, next()?, next()?);
+    Some(((hours * 60 + minutes) * 60 + seconds) * 1000 + millis)
 }
 
 /// Returns a port that nobody listens on.
@@ -212,3 +269,5 @@ pub(crate) fn free_port() -> u16 {
         }
     }
 }
+
+const DAY_MS: u64 = 86_400_000;

@@ -1,15 +1,30 @@
 //! The few words of RESP2 that a test says to a server without the crate under test between.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use maily_redis::Reply;
+use tokio_rustls::rustls::ClientConfig;
+
+use super::tls;
 
 /// Asks one question on a connection of its own; a server that hangs costs two seconds.
-pub(crate) fn ask(address: SocketAddr, words: &[&str]) -> io::Result<Reply> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+pub(crate) fn ask(
+    address: SocketAddr,
+    secret: Option<&Arc<ClientConfig>>,
+    words: &[&str],
+) -> io::Result<Reply> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    match secret {
+        None => talk(stream, words),
+        Some(client) => talk(tls::wrap(client, stream)?, words),
+    }
+}
+
+fn talk(mut stream: impl Read + Write, words: &[&str]) -> io::Result<Reply> {
     let mut request = format!("*{}\r\n", words.len());
     for word in words {
         request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
@@ -18,7 +33,7 @@ pub(crate) fn ask(address: SocketAddr, words: &[&str]) -> io::Result<Reply> {
     read(&mut BufReader::new(stream))
 }
 
-fn read(from: &mut BufReader<TcpStream>) -> io::Result<Reply> {
+fn read(from: &mut impl BufRead) -> io::Result<Reply> {
     let mut line = String::new();
     from.read_line(&mut line)?;
     let line = line.trim_end();
@@ -44,7 +59,7 @@ fn read(from: &mut BufReader<TcpStream>) -> io::Result<Reply> {
         },
         "*" => match usize::try_from(number()?) {
             Err(_) => Reply::Nil,
-            Ok(count) => Reply::List((0..count).map(|_| read(from)).collect::<io::Result<_>>()?),
+            Ok(count) => Reply::List((0..count).map(|_| read(&mut *from)).collect::<io::Result<_>>()?),
         },
         _ => return Err(io::Error::other(format!("not RESP2: {kind}"))),
     })

@@ -118,7 +118,7 @@ class Code(str, Enum):
     REDIS_PROTOCOL = "redis-protocol"
     """The other side is no Redis server of 7.0 or newer."""
     REDIS_CERTIFICATE_REFUSED = "redis-certificate-refused"
-    """The Redis server's certificate was refused."""
+    """A certificate of the Redis server, or ours, was refused."""
     REDIS_NO_MASTER = "redis-no-master"
     """No Redis server is the master now."""
     REDIS_CROSS_SLOT = "redis-cross-slot"
@@ -406,7 +406,7 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "redis-password-refused": (108, "unavailable", 502, False, 13, "server", "never", 0, "redis", "The Redis server refused our password"),
     "redis-busy": (109, "throttled", 503, True, 8, "throttle", "always", 50, "redis", "Too many commands wait for the Redis server"),
     "redis-protocol": (110, "unavailable", 502, False, 14, "server", "never", 0, "redis", "The other side is no Redis server of 7.0 or newer"),
-    "redis-certificate-refused": (111, "unavailable", 502, False, 14, "server", "never", 0, "redis", "The Redis server's certificate was refused"),
+    "redis-certificate-refused": (111, "unavailable", 502, False, 14, "server", "never", 0, "redis", "A certificate of the Redis server, or ours, was refused"),
     "redis-no-master": (112, "unavailable", 503, True, 14, "transient", "always", 200, "redis", "No Redis server is the master now"),
     "redis-cross-slot": (113, "invalid", 400, False, 3, "client", "never", 0, "redis", "The keys are on different nodes of the cluster"),
     "redis-token-stale": (115, "conflict", 409, False, 10, "client", "never", 0, "redis", "A newer holder of the lock was here"),

@@ -31,7 +31,7 @@ export const ROWS = {
   "redis-password-refused": [108, "unavailable", 502, 13, "server", "never", 0, "redis", "The Redis server refused our password"],
   "redis-busy": [109, "throttled", 503, 8, "throttle", "always", 50, "redis", "Too many commands wait for the Redis server"],
   "redis-protocol": [110, "unavailable", 502, 14, "server", "never", 0, "redis", "The other side is no Redis server of 7.0 or newer"],
-  "redis-certificate-refused": [111, "unavailable", 502, 14, "server", "never", 0, "redis", "The Redis server's certificate was refused"],
+  "redis-certificate-refused": [111, "unavailable", 502, 14, "server", "never", 0, "redis", "A certificate of the Redis server, or ours, was refused"],
   "redis-no-master": [112, "unavailable", 503, 14, "transient", "always", 200, "redis", "No Redis server is the master now"],
   "redis-cross-slot": [113, "invalid", 400, 3, "client", "never", 0, "redis", "The keys are on different nodes of the cluster"],
   "redis-token-stale": [115, "conflict", 409, 10, "client", "never", 0, "redis", "A newer holder of the lock was here"],

@@ -1,11 +1,14 @@
 //! What goes wrong on a connection becomes our errors. The only place that maps.
 
+mod tls;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use maily_errors::{Code, Error, Public, Value};
 
+pub(crate) use self::tls::{handshake, plain};
 use crate::resp::Malformed;
 use crate::stream::Address;
 
@@ -62,22 +65,13 @@ pub(crate) fn connect_timeout(limit: Duration) -> Error {
         .with_context("limit_ms", Public(limit.as_millis() as u64))
 }
 
-/// The server could not prove who it is, or does not speak TLS.
-pub(crate) fn handshake(err: &io::Error, address: &Address) -> Error {
-    let code = match err.kind() {
-        io::ErrorKind::InvalidData => Code::RedisCertificateRefused,
-        _ => Code::RedisUnreachable,
-    };
-    Error::new(code, "no secret connection could be made")
-        .with_operation("store_redis::connect")
-        .with_context("address", address.to_string())
-        .with_context("because", err.to_string())
-}
-
 /// The connection broke.
 pub(crate) fn lost(err: &io::Error) -> Error {
-    Error::new(Code::RedisUnreachable, "the connection broke")
-        .with_operation("store_redis::call")
+    let known = tls::refused(err).map(|refused| refused.with_operation("store_redis::connect"));
+    known
+        .unwrap_or_else(|| {
+            Error::new(Code::RedisUnreachable, "the connection broke").with_operation("store_redis::call")
+        })
         .with_context("because", err.to_string())
 }
 

@@ -1,25 +1,15 @@
-//! A store behind sentinels follows the master through every failover, on real processes.
-#![cfg(feature = "conformance")]
-#![expect(
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test that says what it measured"
-)]
-
-mod support;
+//! A store behind sentinels follows the master through every failover.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maily_errors::Code;
-use maily_redis::{Command, Key, Reply, ServerStore, Store as _};
+use maily_redis::{Key, ServerStore, Store as _};
 use maily_store_redis::RedisTransport;
 use maily_store_redis::testing::{Product, Sentinels};
-use support::{SLACK, TIMEOUT, config, outage};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
-use tower::ServiceExt as _;
+
+use crate::support::{SLACK, TIMEOUT, config, epoch, liar, outage, recovers};
 
 /// How long a master says nothing before the sentinels of these tests call it down.
 const DOWN_AFTER: Duration = Duration::from_secs(1);
@@ -31,25 +21,6 @@ fn store(sentinels: &Sentinels) -> ServerStore<RedisTransport> {
 async fn start(product: Product) -> Option<Arc<Sentinels>> {
     let start = move || Sentinels::start_on(product, DOWN_AFTER).map(Arc::new);
     tokio::task::spawn_blocking(start).await.unwrap()
-}
-
-/// Calls until it works again, at most twenty seconds.
-async fn recovers(store: &ServerStore<RedisTransport>) {
-    let start = Instant::now();
-    while let Err(err) = store.set(&Key::new("k").unwrap(), "v".into(), None).await {
-        assert!(err.is_temporary(), "{err:?}");
-        assert!(start.elapsed() < Duration::from_secs(20), "{err:?}");
-    }
-}
-
-/// Returns the epoch that the transport writes into commands.
-async fn epoch(transport: &RedisTransport) -> u64 {
-    let words = ["EVAL", "return ARGV[1]", "0", "?"].map(|word| bytes::Bytes::from_static(word.as_bytes()));
-    let command = Command::new(words, tokio::time::Instant::now() + Duration::from_secs(20)).with_epoch(3);
-    match transport.clone().oneshot(command).await.unwrap() {
-        Reply::Data(epoch) => String::from_utf8_lossy(&epoch).parse().unwrap(),
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,7 +72,7 @@ async fn epoch_rises_with_every_failover() {
     let Some(sentinels) = start(Product::Redis7).await else { return };
     let transport = config(sentinels.url()).transport().unwrap();
     let store = config(sentinels.url()).build().unwrap();
-    let mut last = epoch(&transport).await;
+    let mut last = epoch(&transport, "k").await;
     assert_eq!(last, sentinels.elected().unwrap().1);
 
     for round in 0..3 {
@@ -111,7 +82,7 @@ async fn epoch_rises_with_every_failover() {
         // The other transport may not have called since.
         let start = Instant::now();
         let next = loop {
-            let next = epoch(&transport).await;
+            let next = epoch(&transport, "k").await;
             if next > last {
                 break next;
             }
@@ -210,36 +181,4 @@ async fn name_that_no_sentinel_knows_is_said() {
     let err = config(url).build().unwrap().ping().await.unwrap_err();
 
     assert_eq!(err.code(), Code::RedisNoMaster, "{err:?}");
-}
-
-/// A sentinel that names a server of its own choice.
-async fn liar(port: u16, epoch: u64) -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let port = port.to_string();
-    let epoch = epoch.to_string();
-    let fields = ["ip", "127.0.0.1", "port", &port, "flags", "master", "config-epoch", &epoch];
-    let master: String = fields.iter().map(|field| format!("${}\r\n{field}\r\n", field.len())).collect();
-    let master = format!("%4\r\n{master}");
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let master = master.clone();
-            tokio::spawn(async move {
-                let (read, mut write) = stream.into_split();
-                let mut lines = BufReader::new(read).lines();
-                while let Ok(Some(line)) = lines.next_line().await {
-                    let answer = match line.as_str() {
-                        "HELLO" => "%1\r\n$4\r\nrole\r\n$8\r\nsentinel\r\n",
-                        "SUBSCRIBE" => ">3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n",
-                        "SENTINEL" => &master,
-                        "PING" => "+PONG\r\n",
-                        _ => continue,
-                    };
-                    write.write_all(answer.as_bytes()).await.unwrap();
-                }
-            });
-        }
-    });
-    address
 }

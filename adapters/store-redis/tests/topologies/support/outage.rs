@@ -1,22 +1,19 @@
-//! What the tests of faults share.
+//! Writes through a fault.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use maily_redis::{Key, ServerStore, Store as _, Transport};
-use maily_store_redis::RedisConfig;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-/// How long each call may take.
-pub(crate) const TIMEOUT: Duration = Duration::from_millis(500);
-
-/// What a machine with much else to do may add.
-pub(crate) const SLACK: Duration = Duration::from_secs(4);
+use super::{SLACK, TIMEOUT};
 
 /// What callers saw of a fault.
 #[derive(Debug)]
 pub(crate) struct Outage {
+    /// When the fault began, by the clock of this machine.
+    pub(crate) since: SystemTime,
     /// How long the longest call took.
     pub(crate) longest_call: Duration,
     /// How many calls failed.
@@ -40,13 +37,6 @@ impl Outage {
     }
 }
 
-/// Returns the settings of a store whose calls end after [`TIMEOUT`].
-pub(crate) fn config(url: String) -> RedisConfig {
-    let mut config = RedisConfig::new(url);
-    config.timeout_ms = TIMEOUT.as_millis() as u64;
-    config
-}
-
 /// Writes every few milliseconds while `fault` breaks the servers and waits until they have mended themselves, and
 /// until writes work again.
 pub(crate) async fn outage<S: Send + Sync + 'static>(
@@ -58,15 +48,15 @@ pub(crate) async fn outage<S: Send + Sync + 'static>(
     let key = Key::new(key.to_owned()).unwrap();
     // A machine with much else to do may need a second try.
     while store.set(&key, "before".into(), None).await.is_err() {}
-    let start = Instant::now();
+    let (start, since) = (Instant::now(), SystemTime::now());
     let (tell, mut told) = oneshot::channel();
     let broken = Arc::clone(servers);
     let mending = spawn_blocking(move || {
         fault(&broken);
         tell.send(start.elapsed()).ok();
     });
-    let mut outage =
-        Outage { longest_call: Duration::ZERO, failed: 0, mended: Duration::ZERO, recovered: Duration::ZERO };
+    let [longest_call, mended, recovered] = [Duration::ZERO; 3];
+    let mut outage = Outage { since, longest_call, failed: 0, mended, recovered };
     let mut worked = 0;
     while worked < 50 || outage.mended.is_zero() {
         let begin = Instant::now();
