@@ -12,6 +12,48 @@
 //! - An answer that the [`Codec`](crate::layer::idempotency::Codec) leaves out, such as an HTTP answer of 404. Who asked
 //!   for it gets it; who waited for it gets the old answer if there is one, else asks the service itself.
 //!
+//! # Old answers
+//!
+//! An answer is old when its time is over and it is given all the same, because the service or the server failed or the
+//! soft timeout passed. [`with_mark`](CacheLayer::with_mark) says so to who reads it; a fresh one is never marked:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use maily_errors::{Code, Error};
+//! use maily_redis::cache::CacheConfig;
+//! use maily_redis::layer::cache::{CacheLayer, Stale};
+//! use maily_redis::layer::idempotency::Json;
+//! use maily_redis::{Key, MemoryStore};
+//! use serde::{Deserialize, Serialize};
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! #[derive(Deserialize, Serialize)]
+//! struct Price {
+//!     cents: u32,
+//!     #[serde(skip)]
+//!     stale: Option<Stale>, // an HTTP answer has extensions for it
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> maily_errors::Result<()> {
+//! let cache = CacheConfig::default().build(&MemoryStore::default())?;
+//! let minute = Duration::from_secs(60);
+//! let key = |id: &&'static str| Key::new(*id).ok();
+//! let layer = CacheLayer::new(cache.clone(), minute, key, Json)
+//!     .with_mark(|price: Price| Price { stale: Some(Stale), ..price });
+//! let mut prices = ServiceBuilder::new()
+//!     .layer(layer)
+//!     .service(service_fn(async |_: &'static str| Err::<Price, Error>(Error::from(Code::Unavailable))));
+//! cache.set(&Key::new("mug")?, r#"{"cents":700}"#.into(), minute).await?;
+//!
+//! assert_eq!(prices.ready().await?.call("mug").await?.stale, None);
+//! tokio::time::sleep(minute).await;
+//! assert_eq!(prices.ready().await?.call("mug").await?.stale, Some(Stale));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Differences from `moka` and `cached`
 //!
 //! The answers are shared by all processes and invalidated in all of them at once: by
@@ -60,9 +102,11 @@
 //! ```
 
 mod layer;
+mod mark;
 mod service;
 
 pub use self::layer::CacheLayer;
+pub use self::mark::{Mark, Stale, Unmarked};
 pub use self::service::Remember;
 
 #[cfg(test)]

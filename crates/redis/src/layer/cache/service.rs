@@ -9,6 +9,7 @@ use maily_errors::{Code, Error, Result};
 use parking_lot::Mutex;
 use tower_service::Service;
 
+use super::mark::Mark;
 use crate::cache::Cache;
 use crate::layer::ResponseFuture;
 use crate::layer::idempotency::Codec;
@@ -18,11 +19,12 @@ use crate::port::Watch;
 /// A service whose answers are cached.
 ///
 /// Dropping the future leaves a request that is under way to those who wait for the same answer.
-pub struct Remember<S: Watch, F, C, I> {
+pub struct Remember<S: Watch, F, C, M, I> {
     cache: Cache<S>,
     ttl: Duration,
     identify: F,
     codec: C,
+    mark: M,
     inner: I,
 }
 
@@ -33,17 +35,25 @@ enum Pending<I, Req, Res> {
     Unsent(I, Req),
 }
 
-impl<S: Watch, F, C, I> Remember<S, F, C, I> {
-    pub(super) const fn new(cache: Cache<S>, ttl: Duration, identify: F, codec: C, inner: I) -> Self {
-        Self { cache, ttl, identify, codec, inner }
+impl<S: Watch, F, C, M, I> Remember<S, F, C, M, I> {
+    pub(super) const fn new(
+        cache: Cache<S>,
+        ttl: Duration,
+        identify: F,
+        codec: C,
+        mark: M,
+        inner: I,
+    ) -> Self {
+        Self { cache, ttl, identify, codec, mark, inner }
     }
 }
 
-impl<S, F, C, I, Req> Service<Req> for Remember<S, F, C, I>
+impl<S, F, C, M, I, Req> Service<Req> for Remember<S, F, C, M, I>
 where
     S: Watch + 'static,
     F: Fn(&Req) -> Option<Key>,
     C: Codec<I::Response> + Clone + Send + Sync + 'static,
+    M: Mark<I::Response> + Clone + Send + 'static,
     I: Service<Req, Response: Send, Error: Into<Error> + Send, Future: Send> + Clone + Send + 'static,
     I::Response: 'static,
     Req: Send + 'static,
@@ -63,11 +73,16 @@ where
         // The service that was ready goes into the future; its clone is asked again before the next request.
         let next = self.inner.clone();
         let inner = mem::replace(&mut self.inner, next);
-        let (cache, codec, ttl) = (self.cache.clone(), self.codec.clone(), self.ttl);
-        ResponseFuture::stored(Box::pin(remember(cache, ttl, key, codec, inner, req)))
+        let (cache, codec, mark) = (self.cache.clone(), self.codec.clone(), self.mark.clone());
+        let answer = remember(cache, self.ttl, key, codec, inner, req);
+        ResponseFuture::stored(Box::pin(async move {
+            let (response, is_stale) = answer.await?;
+            Ok(if is_stale { mark.mark(response) } else { response })
+        }))
     }
 }
 
+/// Returns the answer, and whether its time is over.
 async fn remember<S, C, I, Req>(
     cache: Cache<S>,
     ttl: Duration,
@@ -75,7 +90,7 @@ async fn remember<S, C, I, Req>(
     codec: C,
     inner: I,
     req: Req,
-) -> Result<I::Response>
+) -> Result<(I::Response, bool)>
 where
     S: Watch + 'static,
     C: Codec<I::Response> + Clone + Send + Sync + 'static,
@@ -92,16 +107,18 @@ where
     let left = mem::replace(&mut *pending.lock(), Pending::Taken);
     match left {
         // One's own answer, which is not kept, is better than an old one.
-        Pending::Answered(response) => return Ok(response),
+        Pending::Answered(response) => return Ok((response, false)),
         // Another request was sent, and its answer is only for who sent it.
         Pending::Unsent(mut inner, req) if cached.as_ref().is_err_and(is_not_kept) => {
             let call = inner.call(req);
-            return call.await.map_err(Into::into);
+            return call.await.map(|response| (response, false)).map_err(Into::into);
         }
         Pending::Taken | Pending::Unsent(..) => {}
     }
-    match cached?.into_value() {
-        Some(kept) => codec.decode(kept),
+    let cached = cached?;
+    let is_stale = cached.is_stale();
+    match cached.into_value() {
+        Some(kept) => codec.decode(kept).map(|response| (response, is_stale)),
         // This layer keeps answers only.
         None => {
             Err(Error::new(Code::Corrupt, "the key holds that there is no answer")
@@ -136,19 +153,20 @@ fn is_not_kept(err: &Error) -> bool {
     err.code() == Code::RedisAnswerNotKept
 }
 
-impl<S: Watch, F: Clone, C: Clone, I: Clone> Clone for Remember<S, F, C, I> {
+impl<S: Watch, F: Clone, C: Clone, M: Clone, I: Clone> Clone for Remember<S, F, C, M, I> {
     fn clone(&self) -> Self {
         Self {
             cache: self.cache.clone(),
             ttl: self.ttl,
             identify: self.identify.clone(),
             codec: self.codec.clone(),
+            mark: self.mark.clone(),
             inner: self.inner.clone(),
         }
     }
 }
 
-impl<S: Watch, F, C, I: fmt::Debug> fmt::Debug for Remember<S, F, C, I> {
+impl<S: Watch, F, C, M, I: fmt::Debug> fmt::Debug for Remember<S, F, C, M, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remember")
             .field("cache", &self.cache)

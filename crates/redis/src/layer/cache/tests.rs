@@ -118,3 +118,33 @@ async fn removal_lets_the_next_request_ask_again() {
 
     assert_eq!(service.oneshot("ask").await.unwrap(), "2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_answers_whose_time_is_over_are_marked() {
+    let cache = cache();
+    let identify = |_: &&str| Key::new("key").ok();
+    let codec = (|answer: &Bytes| Ok(Some(answer.clone())), |kept: Bytes| Answer::Ok(kept));
+    let answer = service_fn(async |request: &'static str| match request {
+        "error" => Err(Error::from(Code::Unavailable)),
+        "slow" => {
+            sleep(Duration::from_secs(5)).await;
+            Answer::Ok("late".into())
+        }
+        request => Answer::Ok(request.into()),
+    });
+    let mark = |stale: Bytes| Bytes::from([stale.as_ref(), b", stale"].concat());
+    let service = CacheLayer::new(cache, TTL, identify, codec).with_mark(mark).layer(answer);
+
+    assert_eq!(service.clone().oneshot("new").await.unwrap(), "new");
+    assert_eq!(service.clone().oneshot("error").await.unwrap(), "new");
+
+    advance(TTL).await;
+    assert_eq!(service.clone().oneshot("error").await.unwrap(), "new, stale");
+    // Until the next try nobody is asked, and what was kept has no mark.
+    assert_eq!(service.clone().oneshot("new").await.unwrap(), "new, stale");
+    advance(TTL).await;
+    // Longer than the soft timeout; the load goes on.
+    assert_eq!(service.clone().oneshot("slow").await.unwrap(), "new, stale");
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(service.oneshot("error").await.unwrap(), "late");
+}
