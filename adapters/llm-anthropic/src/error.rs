@@ -3,7 +3,7 @@
 use http::response::Parts;
 use hyper_util::client::legacy;
 use maily_errors::{Code, Error, Public};
-use maily_mesh::Format;
+use maily_mesh::{Format, PassedOn};
 
 use crate::codec;
 
@@ -35,6 +35,10 @@ pub(crate) fn refused(parts: &Parts, body: &[u8]) -> Error {
         .with_context("node_status", Public(status));
     if let Some(delay) = codec::retry_after(&parts.headers) {
         err = err.with_retry_after(delay);
+    }
+    let passed_on = codec::passed_on(&parts.headers);
+    if !passed_on.is_empty() {
+        err = err.with_source(PassedOn::new(passed_on));
     }
     match codec::reason(body) {
         // About the prompt, so for the one who wrote it. Other reasons may hold parts of the key.

@@ -4,6 +4,7 @@ use std::io;
 
 use http::StatusCode;
 use maily_errors::{Code, Error, Public};
+use maily_mesh::PassedOn;
 
 use crate::codec::{self, Fields};
 use crate::http1::Failure;
@@ -57,6 +58,9 @@ pub(crate) fn refused(status: StatusCode, fields: &Fields, body: &[u8]) -> Error
     let mut err = Error::new(code, message).with_operation(CALL).with_context("node_status", Public(status));
     if let Some(delay) = fields.retry_after() {
         err = err.with_retry_after(delay);
+    }
+    if !fields.passed_on.is_empty() {
+        err = err.with_source(PassedOn::new(fields.passed_on.clone()));
     }
     match codec::reason(body) {
         // About the prompt, so for the one who wrote it. Other reasons may hold parts of the key.

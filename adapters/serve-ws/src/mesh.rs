@@ -16,22 +16,25 @@
 //! comes meanwhile is refused with `draining`.
 
 use axum::Router;
-use axum::extract::Query;
+use axum::extract::{Extension, Query};
 use axum::routing::get;
 use futures_util::StreamExt;
 use http::HeaderMap;
 use maily_errors::{Code, Error, Result, TraceContext};
-use maily_mesh::{Answer, Delta, Format, Mesh, Prompt};
+use maily_mesh::{Answer, Delta, Format, KeyName, Mesh, Prompt};
 use serde::{Deserialize, Serialize};
 
 use crate::sockets::{Message, Socket, Sockets, Upgrade};
 
 /// Creates the route of token streams.
 pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
-    let stream = async move |upgrade: Upgrade, headers: HeaderMap, Query(options): Query<Options>| {
+    let stream = async move |upgrade: Upgrade,
+                             headers: HeaderMap,
+                             caller: Option<Extension<KeyName>>,
+                             Query(options): Query<Options>| {
         let trace = TraceContext::current().or_else(|| TraceContext::from_headers(&headers));
-        let mesh = mesh.clone();
-        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, trace, options.format))
+        let (mesh, key) = (mesh.clone(), caller.map(|Extension(key)| key));
+        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, trace, key, options.format))
     };
     Router::new().route("/v1/mesh/stream", get(stream))
 }
@@ -43,17 +46,21 @@ struct Options {
     format: Format,
 }
 
-async fn serve(mut socket: Socket, mesh: Mesh, trace: Option<TraceContext>, format: Format) {
+async fn serve(
+    mut socket: Socket,
+    mesh: Mesh,
+    trace: Option<TraceContext>,
+    key: Option<KeyName>,
+    format: Format,
+) {
     while let Some(message) = socket.recv().await {
         let answered = match message.and_then(|message| read(&message, format)) {
             // A cancel that came too late: there is nothing to stop any more.
             Ok(None) => Ok(()),
             Ok(Some(_)) if socket.draining().is_cancelled() => socket.send_error(&draining()).await,
             Ok(Some(prompt)) => {
-                let prompt = match trace {
-                    Some(trace) => prompt.with_trace(trace),
-                    None => prompt,
-                };
+                let prompt = trace.into_iter().fold(prompt, Prompt::with_trace);
+                let prompt = key.iter().cloned().fold(prompt, Prompt::with_key);
                 answer(&mut socket, &mesh, prompt, format).await
             }
             Err(err) => socket.send_error(&err).await,

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod account;
 pub mod balance;
 mod body;
+mod clock;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -17,16 +19,19 @@ pub mod source;
 pub mod wire;
 
 pub use self::body::{Body, Watch};
+pub use self::clock::Clock;
 pub use self::config::{
-    BalanceConfig, CacheConfig, DeadlineConfig, HedgeConfig, MeshConfig, NodeConfig, RecallConfig,
-    ReplayConfig, ResumeConfig, RetryConfig, ShedConfig,
+    BalanceConfig, CacheConfig, DeadlineConfig, HedgeConfig, KeyConfig, LimitConfig, MeshConfig, NodeConfig,
+    PriceConfig, RecallConfig, ReplayConfig, ResumeConfig, RetryConfig, SharedBy, ShedConfig,
 };
 pub use self::model::{
     Answer, Archived, CacheStatus, Cached, Caching, Chat, Completion, CompletionHead, Delta, Embedding,
-    EventId, FinishReason, Format, Formats, Memory, MemoryId, MemoryPage, MemoryQuery, Message, ModelName,
-    NodeName, Priority, Prompt, PromptHead, Recalled, Remembered, Role, Tenant, Texts, Thought, ToolCall,
-    Usage,
+    EventId, FinishReason, Format, Formats, KeyName, Memory, MemoryId, MemoryPage, MemoryQuery, Message,
+    ModelName, NodeName, PassedOn, Priority, Prompt, PromptHead, Recalled, Remembered, Role, Tenant, Texts,
+    Thought, ToolCall, Usage,
 };
-pub use self::port::{AnyEmbed, AnyLlm, Archive, Embed, Gossip, Llm, NodeChange, NodeSource, Recall};
+pub use self::port::{
+    Accounts, AnyEmbed, AnyLlm, Archive, Embed, Gossip, Llm, NodeChange, NodeSource, Recall,
+};
 pub use self::registry::Registry;
 pub use self::service::{Mesh, ResponseFuture};

@@ -10,6 +10,7 @@ use maily_errors::{Error, Result};
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
+use crate::account::{Grant, Pot};
 use crate::membership::{Event, InstanceName, Peer, Shared};
 use crate::model::{
     Archived, Completion, Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, NodeName, Prompt, Recalled,
@@ -207,4 +208,31 @@ pub trait Gossip: Send + Sync {
 
     /// Returns what happens from now on. Who reads slowly misses events, never the state.
     fn events(&self) -> BoxStream<'static, Event>;
+}
+
+/// What callers may spend, from which instances of the mesh draw leases.
+///
+/// # Contract
+///
+/// - From one pot no more is drawn than its limit, less what was given back: whoever draws, however often, at once or
+///   one after the other.
+/// - A grant is at least the least and at most the most that was asked for, or 0.
+/// - Pots of another key, unit or window do not matter. A window that is long over grants nothing.
+/// - A failed or dropped draw has taken nothing, or what it took is lost; it never makes more.
+pub trait Accounts: Send + Sync {
+    /// Draws from a pot, at least `least` and at most `most`.
+    ///
+    /// The future owns what it needs, so that whoever has the time may wait for it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store behind fails with; a temporary error when it cannot be reached.
+    fn draw(&self, pot: &Pot, least: u64, most: u64) -> BoxFuture<'static, Result<Grant>>;
+
+    /// Gives back what was drawn from a pot and is not used.
+    ///
+    /// # Errors
+    ///
+    /// As [`draw`](Self::draw). Then it is lost; giving it back twice would make more of it.
+    fn give_back(&self, pot: &Pot, amount: u64) -> BoxFuture<'static, Result<()>>;
 }

@@ -19,6 +19,7 @@ use crate::config::{MeshConfig, NodeConfig};
 use crate::layer::cache::{Cache, CacheLayer};
 use crate::layer::deadline::{Deadline, DeadlineLayer};
 use crate::layer::hedge::{Hedge, HedgeLayer};
+use crate::layer::limit::{Keys, Limit, LimitLayer};
 use crate::layer::memory::{MemoryLayer, Remember};
 use crate::layer::meter::{Meter, MeterLayer};
 use crate::layer::replay::{Replay, ReplayLayer};
@@ -31,7 +32,7 @@ use crate::port::{NodeChange, NodeSource, Recall};
 use crate::registry::Registry;
 
 /// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
-type Stack = Trace<Meter<Shed<Replay<Remember<Cache<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>>>;
+type Stack = Trace<Limit<Meter<Shed<Replay<Remember<Cache<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>>>>;
 
 /// A mesh of nodes, as one language model. Clones share nodes, budget and instruments.
 ///
@@ -55,6 +56,7 @@ type Stack = Trace<Meter<Shed<Replay<Remember<Cache<Resume<Hedge<Retry<Deadline<
 pub struct Mesh {
     stack: Stack,
     nodes: Nodes,
+    keys: Keys,
     connect: Duration,
     total: Duration,
 }
@@ -72,12 +74,12 @@ impl Mesh {
         Self::stack(config, MemoryLayer::new(recall))
     }
 
-    /// Adds the nodes that a configuration names.
+    /// Adds the nodes, prices and keys that a configuration names.
     ///
     /// # Errors
     ///
-    /// [`Code::ConfigInvalid`] for two nodes of one name, or what the registry or an adapter refuses.
-    /// Then no node was added.
+    /// [`Code::ConfigInvalid`] for two nodes of one name, what the registry or an adapter refuses, or what
+    /// [`Keys::configure`] refuses. Then no node was added.
     pub fn connect(&self, config: &MeshConfig, registry: &Registry) -> Result<()> {
         let mut nodes: Vec<Node> = Vec::new();
         for (index, wanted) in config.nodes.iter().enumerate() {
@@ -88,6 +90,7 @@ impl Mesh {
             }
             nodes.push(registry.node(&wanted.connecting_within(self.connect))?);
         }
+        self.keys.configure(&config.limit)?;
         nodes.into_iter().for_each(|node| self.nodes.insert(node));
         Ok(())
     }
@@ -137,16 +140,26 @@ impl Mesh {
         let node = ShedLayer::new(config.shed.rules()).layer(node);
         // Outside all that costs time: the client waits for it too.
         let node = MeterLayer::new().layer(node);
+        let keys = Keys::default();
+        keys.price_by(nodes.clone());
+        // Outside all that a prompt takes: what is refused costs nothing, and its model no instrument.
+        let node = LimitLayer::new(keys.clone()).layer(node);
         // Outermost: everything below is part of the span.
         let stack = TraceLayer::new().layer(node);
         let connect = Duration::from_millis(config.deadline.connect_ms);
-        Self { stack, nodes, connect, total: Duration::from_millis(config.deadline.total_ms) }
+        Self { stack, nodes, keys, connect, total: Duration::from_millis(config.deadline.total_ms) }
     }
 
     /// Returns the nodes, to add, remove and look at them.
     #[must_use]
     pub const fn nodes(&self) -> &Nodes {
         &self.nodes
+    }
+
+    /// Returns the keys, to add them, to share their limits, and to see what they spent.
+    #[must_use]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Answers one prompt: [`call`](Service::call), for callers that hold no service.

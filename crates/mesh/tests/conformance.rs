@@ -1,6 +1,9 @@
 //! What the crate keeps in memory keeps the rules of its own ports.
 
-use maily_mesh::memory::{HashEmbedder, LocalGossip, VolatileArchive};
+use std::sync::Arc;
+
+use maily_mesh::account::GossipAccounts;
+use maily_mesh::memory::{HashEmbedder, LocalAccounts, LocalGossip, VolatileArchive};
 use maily_mesh::recall::Memories;
 
 maily_mesh::conformance!(embed, HashEmbedder);
@@ -8,3 +11,14 @@ maily_mesh::conformance!(nodes, maily_mesh::memory::nodes([maily_mesh::NodeConfi
 maily_mesh::conformance!(recall, Memories::new(HashEmbedder));
 maily_mesh::conformance!(archive, VolatileArchive::default());
 maily_mesh::conformance!(gossip, LocalGossip::pair());
+maily_mesh::conformance!(accounts, LocalAccounts::default());
+
+mod over_gossip {
+    use super::*;
+
+    maily_mesh::conformance!(accounts, {
+        let gossip = Arc::new(LocalGossip::new("east"));
+        let behind = Arc::new(LocalAccounts::default());
+        GossipAccounts::new(gossip, behind, ["east".into()]).expect("one owner")
+    });
+}

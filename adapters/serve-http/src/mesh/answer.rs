@@ -7,10 +7,10 @@ use std::task::{Context, Poll, ready};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::Stream;
-use http::HeaderValue;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use maily_errors::{Error, Problem, Respond};
-use maily_mesh::{Body, Completion, Format, wire};
+use maily_mesh::{Body, Completion, Format, PassedOn, wire};
 use serde_json::json;
 use utoipa::openapi::{RefOr, Response as Described};
 
@@ -41,7 +41,7 @@ impl IntoResponse for OpenAiProblem {
         let mut response = Respond.respond_with(&problem).map(axum::body::Body::new);
         let again = HeaderValue::from_static(if err.is_temporary() { "true" } else { "false" });
         response.headers_mut().insert("x-should-retry", again);
-        crate::reply::pass_on_delay(&err, response.headers_mut());
+        pass_on(&err, response.headers_mut());
         response
     }
 }
@@ -50,6 +50,14 @@ impl utoipa::IntoResponses for OpenAiProblem {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
         crate::reply::Problem::responses()
     }
+}
+
+/// Passes on what an error has for the client: a delay, and the rate limits of its key or of the node.
+pub(super) fn pass_on(err: &Error, headers: &mut HeaderMap) {
+    if let Some(passed_on) = PassedOn::of(err) {
+        headers.extend(passed_on.clone());
+    }
+    crate::reply::pass_on_delay(err, headers);
 }
 
 /// Passes an answer through: the node's bytes, and the headers of the node that a client may want.

@@ -42,7 +42,7 @@ impl IntoResponse for AnthropicProblem {
         *response.status_mut() =
             StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Respond.write_head(&err, response.headers_mut());
-        crate::reply::pass_on_delay(&err, response.headers_mut());
+        super::answer::pass_on(&err, response.headers_mut());
         let again = HeaderValue::from_static(if err.is_temporary() { "true" } else { "false" });
         response.headers_mut().insert("x-should-retry", again);
         response

@@ -1,20 +1,22 @@
 //! What the routes of all formats share.
 
+use axum::extract::Extension;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use maily_errors::{Code, Error, Public, Result};
-use maily_mesh::{Caching, Format, ModelName, Priority, Prompt};
+use maily_mesh::{Caching, Format, KeyName, ModelName, Priority, Prompt};
 
 use super::answer::pass;
 use super::{MeshState, protocol};
 
-/// Who goes first when there is more to do than can be done: `interactive` unless it says `batch`.
+/// Who goes first when there is more to do than can be done: `interactive` unless it says `standard` or `batch`.
 const PRIORITY: &str = "x-maily-priority";
 
 /// Answers a prompt of any format, in that format.
 pub(super) async fn ask(
     state: &MeshState,
+    caller: Option<Extension<KeyName>>,
     headers: &HeaderMap,
     format: Format,
     body: Bytes,
@@ -23,10 +25,13 @@ pub(super) async fn ask(
         protocol::read(Prompt::parse_as(format, body)?, headers)?.with_caching(Caching::of(headers));
     if let Some(priority) = headers.get(PRIORITY) {
         let known = priority.to_str().ok().and_then(Priority::of).ok_or_else(|| {
-            Error::new(Code::Invalid, "`x-maily-priority` is `interactive` or `batch`")
+            Error::new(Code::Invalid, "`x-maily-priority` is `interactive`, `standard` or `batch`")
                 .with_operation("serve_http::ask")
         })?;
         prompt = prompt.with_priority(known);
+    }
+    if let Some(Extension(key)) = caller {
+        prompt = prompt.with_key(key);
     }
     Ok(pass(state.mesh.complete(prompt).await?))
 }

@@ -1,9 +1,9 @@
 //! `POST /v1/chat/completions`.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::Format;
+use maily_mesh::{Format, KeyName};
 
 use super::MeshState;
 use super::answer::OpenAiProblem;
@@ -31,8 +31,9 @@ use crate::body::Raw;
 )]
 pub(super) async fn complete(
     State(state): State<MeshState>,
+    caller: Option<Extension<KeyName>>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, OpenAiProblem> {
-    Ok(ask(&state, &headers, Format::Chat, body).await?)
+    Ok(ask(&state, caller, &headers, Format::Chat, body).await?)
 }

@@ -1,9 +1,9 @@
 //! `POST /v1/completions`.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::Format;
+use maily_mesh::{Format, KeyName};
 
 use super::ask::ask;
 use super::{MeshState, OpenAiProblem};
@@ -30,8 +30,9 @@ use crate::body::Raw;
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
+    caller: Option<Extension<KeyName>>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, OpenAiProblem> {
-    Ok(ask(&state, &headers, Format::Completions, body).await?)
+    Ok(ask(&state, caller, &headers, Format::Completions, body).await?)
 }

@@ -1,9 +1,9 @@
 //! `POST /v1/messages` and its count of tokens.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::Format;
+use maily_mesh::{Format, KeyName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,10 +39,11 @@ pub(super) struct MessageTokens {
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
+    caller: Option<Extension<KeyName>>,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, AnthropicProblem> {
-    Ok(ask(&state, &headers, Format::Messages, body).await?)
+    Ok(ask(&state, caller, &headers, Format::Messages, body).await?)
 }
 
 /// Estimates how many tokens a prompt has.

@@ -16,6 +16,7 @@ mod models;
 mod nodes;
 mod protocol;
 mod responses;
+mod usage;
 
 use std::fmt;
 use std::sync::Arc;
@@ -85,6 +86,9 @@ impl fmt::Debug for MeshState {
 
 /// Creates the routes of the mesh; a body may have 32 MiB.
 ///
+/// Whoever lets callers in says whose key it was by a [`KeyName`](maily_mesh::KeyName) in the extensions of the request:
+/// then its limits hold, and `/v1/usage` shows it nothing but its own.
+///
 /// # Examples
 ///
 /// ```
@@ -105,6 +109,7 @@ pub fn router(state: MeshState) -> OpenApiRouter {
         .routes(routes!(messages::count_tokens))
         .routes(routes!(responses::create))
         .routes(routes!(responses::input_tokens))
+        .routes(routes!(usage::list))
         .routes(routes!(models::list))
         .routes(routes!(models::retrieve))
         .routes(routes!(nodes::list, nodes::register))

@@ -1,9 +1,9 @@
 //! `POST /v1/responses` and its count of tokens.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::Format;
+use maily_mesh::{Format, KeyName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,10 +41,11 @@ pub(super) struct InputTokens {
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
+    caller: Option<Extension<KeyName>>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, OpenAiProblem> {
-    Ok(ask(&state, &headers, Format::Responses, body).await?)
+    Ok(ask(&state, caller, &headers, Format::Responses, body).await?)
 }
 
 /// Estimates how many tokens a prompt has.

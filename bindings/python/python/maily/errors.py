@@ -205,6 +205,16 @@ class Code(str, Enum):
     """The address of the gossip cannot be used."""
     STREAM_LAGGED = "stream-lagged"
     """The reader is too far behind a shared stream."""
+    KEY_LIMIT = "key-limit"
+    """The key has no more for now."""
+    BUDGET_SPENT = "budget-spent"
+    """The budget of the key is spent."""
+    MODEL_NOT_ALLOWED = "model-not-allowed"
+    """The key may not ask for this model."""
+    ACCOUNT_UNREACHABLE = "account-unreachable"
+    """What the key has left cannot be asked."""
+    PROMPT_OVER_LIMIT = "prompt-over-limit"
+    """The prompt needs more than its key ever has."""
     NODES_UNREACHABLE = "nodes-unreachable"
     """The source of the nodes cannot be asked."""
     NODES_REFUSED = "nodes-refused"
@@ -450,6 +460,11 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "gossip-limit": (241, "too_large", 507, False, 8, "server", "never", 0, "mesh", "More than an instance may share"),
     "gossip-socket": (242, "unavailable", 503, False, 14, "server", "never", 0, "mesh", "The address of the gossip cannot be used"),
     "stream-lagged": (245, "unavailable", 503, True, 14, "transient", "idempotent", 100, "mesh", "The reader is too far behind a shared stream"),
+    "key-limit": (255, "throttled", 429, True, 8, "throttle", "always", 1000, "mesh", "The key has no more for now"),
+    "budget-spent": (256, "throttled", 429, False, 8, "client", "never", 0, "mesh", "The budget of the key is spent"),
+    "model-not-allowed": (257, "forbidden", 403, False, 7, "client", "never", 0, "mesh", "The key may not ask for this model"),
+    "account-unreachable": (258, "unavailable", 503, True, 14, "transient", "always", 1000, "mesh", "What the key has left cannot be asked"),
+    "prompt-over-limit": (259, "too_large", 413, False, 11, "client", "never", 0, "mesh", "The prompt needs more than its key ever has"),
     "nodes-unreachable": (260, "unavailable", 503, True, 14, "transient", "always", 1000, "mesh", "The source of the nodes cannot be asked"),
     "nodes-refused": (261, "unavailable", 503, False, 7, "server", "never", 0, "mesh", "The source does not let us see the nodes"),
     "nodes-malformed": (262, "corrupt", 502, False, 13, "server", "never", 0, "mesh", "The source of the nodes says what it should not"),

@@ -147,6 +147,14 @@ impl Nodes {
         models
     }
 
+    /// Returns what a million tokens cost at the dearest node that serves a model; `None` if none says so.
+    #[must_use]
+    pub fn price(&self, model: &ModelName) -> Option<f64> {
+        let table = self.table();
+        let routes = table.models.get(model).unwrap_or(&table.any).as_slice();
+        routes.iter().filter_map(|route| route.member.node.price).reduce(f64::max)
+    }
+
     /// Returns the nodes, in the order in which they came.
     #[must_use]
     pub fn status(&self) -> Vec<NodeStatus> {

@@ -16,8 +16,10 @@ use crate::layer::{breaker, shed};
 use crate::membership::GossipConfig;
 use crate::recall::MemoriesConfig;
 
+mod limit;
 mod node;
 
+pub use self::limit::{KeyConfig, LimitConfig, PriceConfig, SharedBy};
 pub use self::node::NodeConfig;
 
 /// The settings of a mesh. Every field has a default; an unknown one is an error.
@@ -48,6 +50,8 @@ pub struct MeshConfig {
     pub gossip: GossipConfig,
     /// When to ask a second node.
     pub hedge: HedgeConfig,
+    /// Who may spend how much.
+    pub limit: LimitConfig,
     /// How much is remembered.
     pub memories: MemoriesConfig,
     /// The nodes.

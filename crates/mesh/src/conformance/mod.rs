@@ -17,6 +17,7 @@
     reason = "every rule panics when it is broken: that is what it is for"
 )]
 
+pub mod accounts;
 pub mod archive;
 pub mod embed;
 pub mod gossip;
@@ -24,7 +25,7 @@ pub mod llm;
 pub mod nodes;
 pub mod recall;
 
-/// Runs every rule of a port (`llm`, `embed`, `nodes`, `recall`, `archive` or `gossip`) as a test of its own.
+/// Runs every rule of a port (`llm`, `embed`, `nodes`, `recall`, `archive`, `gossip` or `accounts`) as a test of its own.
 #[macro_export]
 macro_rules! conformance {
     (llm, $port:expr) => {
@@ -81,6 +82,16 @@ macro_rules! conformance {
             biggest_memory_is_kept
             many_at_once_are_all_kept
             opened_memories_answer_as_before
+        }
+    };
+    (accounts, $port:expr) => {
+        $crate::conformance! { @rules accounts, $port,
+            no_more_is_drawn_than_the_limit
+            grant_is_between_the_least_and_the_most_or_nothing
+            given_back_can_be_drawn_again
+            pots_do_not_see_each_other
+            grant_says_what_is_drawn
+            dropped_draws_make_nothing
         }
     };
     (gossip, $port:expr) => {

@@ -4,6 +4,7 @@ pub mod breaker;
 pub mod cache;
 pub mod deadline;
 pub mod hedge;
+pub mod limit;
 pub mod memory;
 pub mod meter;
 pub mod replay;

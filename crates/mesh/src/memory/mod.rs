@@ -1,10 +1,12 @@
 //! Every port in memory: for documents, tests and the first five minutes.
 
+mod accounts;
 mod archive;
 mod embedder;
 mod gossip;
 mod scripted;
 
+pub use self::accounts::LocalAccounts;
 pub use self::archive::VolatileArchive;
 pub use self::embedder::HashEmbedder;
 pub use self::gossip::LocalGossip;

@@ -73,6 +73,10 @@ name! {
     NodeName
 }
 name! {
+    /// The name of a caller's key, for limits, metrics and logs: 1 to 64 bytes, never the secret itself.
+    KeyName
+}
+name! {
     /// The name of an instance of the mesh among its peers: 1 to 32 bytes.
     InstanceName
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::course::Course;
-use super::{Caching, EventId, Format, ModelName, Priority, Tenant};
+use super::{Caching, EventId, Format, KeyName, ModelName, Priority, Tenant};
 use crate::wire;
 
 /// A prompt: what routing needs to know, and the raw body that nobody re-serializes.
@@ -61,6 +61,8 @@ pub struct PromptHead {
     pub trace: Option<TraceContext>,
     /// Whose memories may be recalled.
     pub tenant: Tenant,
+    /// Whose key it came with: whose limits hold, and who pays.
+    pub key: Option<KeyName>,
     /// What the prompt is for, which says who goes first.
     pub priority: Priority,
     /// Whether the answer may come from memory.
@@ -207,12 +209,14 @@ impl Prompt {
     /// Reads the head of a body that says the same in another format; what the body does not say stays.
     pub(crate) fn with_body_of(self, format: Format, body: impl Into<Bytes>) -> Result<Self> {
         let fresh = Self::parse_as(format, body)?;
-        let PromptHead { deadline, trace, tenant, priority, caching, resumable, last_event, course, .. } =
-            self.head;
+        let PromptHead {
+            deadline, trace, tenant, key, priority, caching, resumable, last_event, course, ..
+        } = self.head;
         let head = PromptHead {
             deadline,
             trace,
             tenant,
+            key,
             priority,
             caching,
             resumable,
@@ -262,6 +266,13 @@ impl Prompt {
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Tenant>) -> Self {
         self.head.tenant = tenant.into();
+        self
+    }
+
+    /// Sets whose key it came with.
+    #[must_use]
+    pub fn with_key(mut self, key: impl Into<KeyName>) -> Self {
+        self.head.key = Some(key.into());
         self
     }
 

@@ -6,11 +6,11 @@ use futures_util::future::join;
 use maily_errors::{Code, Error, Public, Result};
 use tower::ServiceExt;
 
-use super::clock::Clock;
 use super::config::{MemoriesConfig, WhenFull};
 use super::index::Index;
 use super::pending::{Landing, Leaving};
 use super::shelf::{Prepared, Shelf};
+use crate::clock::Clock;
 use crate::model::{
     Archived, Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, Recalled, Remembered, Tenant, Texts,
 };

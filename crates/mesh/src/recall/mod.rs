@@ -40,7 +40,6 @@
 //! ```
 
 mod care;
-mod clock;
 mod codes;
 mod config;
 mod fuse;

@@ -77,6 +77,7 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
         deadline: None,
         trace: None,
         tenant: Tenant::default(),
+        key: None,
         priority: Priority::default(),
         caching: Caching::default(),
         resumable: false,

@@ -27,8 +27,8 @@ struct Shared {
 struct State {
     inflight: u32,
     limit: Option<Limit>,
-    /// The first in line gets the next place that is free; interactive first.
-    lines: [VecDeque<oneshot::Sender<Place>>; 2],
+    /// The first in line gets the next place that is free; interactive first, batch last.
+    lines: [VecDeque<oneshot::Sender<Place>>; 3],
 }
 
 /// What the gate says to a prompt.
@@ -59,8 +59,7 @@ impl Gate {
         }
         state.forget_those_who_left();
         if state.waiting() >= rules.max_queue as usize {
-            let displaced =
-                (priority == Priority::Interactive).then(|| state.lines[BATCH].pop_back()).flatten();
+            let displaced = state.displace(priority);
             // Dropped here, which wakes it: it hears that it is refused.
             if displaced.is_none() {
                 return Err(self.refused(&state));
@@ -127,6 +126,11 @@ impl State {
         self.lines[..=line(priority)].iter().all(VecDeque::is_empty)
     }
 
+    /// Takes the last one out of the least important line behind this priority.
+    fn displace(&mut self, priority: Priority) -> Option<oneshot::Sender<Place>> {
+        self.lines[line(priority) + 1..].iter_mut().rev().find_map(VecDeque::pop_back)
+    }
+
     fn forget_those_who_left(&mut self) {
         self.lines.iter_mut().for_each(|line| line.retain(|turn| !turn.is_closed()));
     }
@@ -180,8 +184,7 @@ impl Drop for Place {
 const fn line(priority: Priority) -> usize {
     match priority {
         Priority::Interactive => 0,
-        Priority::Batch => BATCH,
+        Priority::Standard => 1,
+        Priority::Batch => 2,
     }
 }
-
-const BATCH: usize = 1;

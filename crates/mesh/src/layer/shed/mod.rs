@@ -7,8 +7,9 @@
 //!
 //! # Priority
 //!
-//! An [interactive](crate::Priority::Interactive) prompt goes before every [batch](crate::Priority::Batch) prompt that
-//! waits, and takes the place of the last of them when no place is left.
+//! An [interactive](crate::Priority::Interactive) prompt goes before every [standard](crate::Priority::Standard) one that
+//! waits, and that before every [batch](crate::Priority::Batch) prompt; when no place is left it takes that of the last
+//! of the least important ones.
 //!
 //! # The limit
 //!

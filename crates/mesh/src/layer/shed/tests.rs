@@ -115,6 +115,29 @@ async fn interactive_takes_the_place_of_the_last_batch_in_a_full_line() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn standard_stands_between_interactive_and_batch() {
+    let (node, _) = node(RULES);
+    let mut open = full(&node).await;
+    let batch = tokio::spawn(ask(&node, Priority::Batch));
+    tokio::task::yield_now().await;
+    let standard = tokio::spawn(ask(&node, Priority::Standard));
+    tokio::task::yield_now().await;
+    // The line is full: the batch prompt makes room, the standard one does not for its equal.
+    let second = tokio::spawn(ask(&node, Priority::Standard));
+    assert_eq!(batch.await.unwrap().unwrap_err().code(), Code::Overloaded);
+    assert_eq!(ask(&node, Priority::Standard).await.unwrap_err().code(), Code::Overloaded);
+    let interactive = tokio::spawn(ask(&node, Priority::Interactive));
+    assert_eq!(second.await.unwrap().unwrap_err().code(), Code::Overloaded);
+
+    open.pop();
+    let first = interactive.await.unwrap().unwrap();
+
+    assert!(!standard.is_finished());
+    drop(first);
+    assert!(standard.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_leaves_the_line_leaves_no_trace() {
     let (node, scripted) = node(RULES);
     let mut open = full(&node).await;

@@ -1,0 +1,193 @@
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::{Finder, find};
+use serde::Deserialize;
+
+use crate::model::Format;
+
+/// Counts the tokens of an answer that passes by: what the node says, or else about what it sends.
+///
+/// A node says it in an object called `usage`; where it says it several times the greatest numbers count. The name
+/// cannot stand in a text, whose quotes are escaped. What a node says nothing of is counted by events, one token each,
+/// and more for one that is long.
+#[derive(Debug)]
+pub(super) struct Count {
+    format: Format,
+    streamed: bool,
+    /// The beginning of an object that goes on in the next chunk.
+    open: Vec<u8>,
+    said: Option<(u64, u64)>,
+    /// How often it was said.
+    times: u32,
+    seen: u64,
+}
+
+/// What a node says, in the names of all formats.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Usage {
+    #[serde(alias = "input_tokens")]
+    prompt_tokens: Option<u64>,
+    #[serde(alias = "output_tokens")]
+    completion_tokens: Option<u64>,
+    // Anthropic counts these beside the tokens of the prompt.
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+}
+
+impl Count {
+    pub(super) const fn new(format: Format, streamed: bool) -> Self {
+        Self { format, streamed, open: Vec::new(), said: None, times: 0, seen: 0 }
+    }
+
+    pub(super) fn see(&mut self, chunk: &[u8]) {
+        self.seen += if self.streamed { spoken(self.format, chunk) } else { chunk.len() as u64 };
+        if self.open.is_empty() {
+            self.search(chunk);
+        } else {
+            let mut whole = std::mem::take(&mut self.open);
+            whole.extend_from_slice(chunk);
+            self.search(&whole);
+        }
+    }
+
+    /// Returns the tokens of the prompt and of the answer: as the node says, or as far as it is known.
+    pub(super) fn tokens(&self, estimated: u64) -> (u64, u64) {
+        let seen = if self.streamed { self.seen } else { self.seen / BYTES_OF_TOKEN };
+        let (prompt, answer) = self.said.unwrap_or_default();
+        let prompt = if prompt > 0 { prompt } else { estimated };
+        // Messages begin with a count of the prompt, and end with that of the answer.
+        let is_last = self.times > u32::from(self.streamed && self.format == Format::Messages);
+        (prompt, if is_last { answer } else { answer.max(seen) })
+    }
+
+    fn search(&mut self, bytes: &[u8]) {
+        let mut at = 0;
+        while let Some(found) = USAGE.find(&bytes[at..]) {
+            let begin = at + found;
+            at = begin + NAME.len();
+            let mut values = serde_json::Deserializer::from_slice(&bytes[at..]).into_iter::<Option<Usage>>();
+            match values.next() {
+                Some(Ok(Some(usage))) => self.note(&usage),
+                Some(Err(err)) if err.is_eof() => return self.keep(&bytes[begin..]),
+                None => return self.keep(&bytes[begin..]),
+                _ => {}
+            }
+        }
+        // A name that goes on in the next chunk.
+        let tail = &bytes[at.max(bytes.len().saturating_sub(NAME.len() - 1))..];
+        let begin = (0..tail.len()).find(|from| NAME.starts_with(&tail[*from..]));
+        if let Some(from) = begin {
+            self.keep(&tail[from..]);
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        // No node says more than that about tokens.
+        if bytes.len() <= MOST_BYTES {
+            self.open = bytes.to_vec();
+        }
+    }
+
+    fn note(&mut self, usage: &Usage) {
+        let prompt = usage.prompt_tokens.unwrap_or(0)
+            + usage.cache_creation_input_tokens.unwrap_or(0)
+            + usage.cache_read_input_tokens.unwrap_or(0);
+        let answer = usage.completion_tokens.unwrap_or(0);
+        self.times += 1;
+        let (before, longest) = self.said.unwrap_or_default();
+        self.said = Some((prompt.max(before).min(MOST_TOKENS), answer.max(longest).min(MOST_TOKENS)));
+    }
+}
+
+/// About how many tokens the events of a chunk hold.
+fn spoken(format: Format, chunk: &[u8]) -> u64 {
+    let mark: &[u8] = if format == Format::Completions { b"\"text\":" } else { b"\"delta\":" };
+    let (mut rest, mut tokens) = (chunk, 0);
+    while let Some(found) = find(rest, mark) {
+        rest = &rest[found + mark.len()..];
+        let (event, behind) = rest.split_at(memchr(b'\n', rest).unwrap_or(rest.len()));
+        // The first event has a role, the last one a reason.
+        let is_empty = event.starts_with(b"{}") || find(event, b"\"content\":\"\"").is_some();
+        let long = (event.len() as u64).saturating_sub(FRAME_BYTES) / BYTES_OF_TOKEN;
+        tokens += if is_empty { 0 } else { long.max(1) };
+        rest = behind;
+    }
+    tokens
+}
+
+const NAME: &[u8] = b"\"usage\":";
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(NAME));
+/// What stands behind the text in an event of one token.
+const FRAME_BYTES: u64 = 96;
+const BYTES_OF_TOKEN: u64 = 4;
+const MOST_BYTES: usize = 4096;
+/// No answer has more, so sums never overflow.
+const MOST_TOKENS: u64 = 1 << 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ESTIMATED: u64 = 1_000;
+
+    fn count(format: Format, streamed: bool, chunks: &[&[u8]]) -> (u64, u64) {
+        let mut count = Count::new(format, streamed);
+        chunks.iter().for_each(|chunk| count.see(chunk));
+        count.tokens(ESTIMATED)
+    }
+
+    #[test]
+    fn usage_is_read_wherever_the_answer_is_cut() {
+        let answers: [(Format, bool, &[u8]); 4] = [
+            (
+                Format::Chat,
+                true,
+                b"data: {\"choices\":[],\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":34,\"total_tokens\":46}}\n\ndata: [DONE]\n\n",
+            ),
+            (
+                Format::Messages,
+                true,
+                b"data: {\"message\":{\"usage\":{\"input_tokens\":5,\"cache_read_input_tokens\":7,\"output_tokens\":1}}}\n\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":34}}\n\n",
+            ),
+            (
+                Format::Responses,
+                false,
+                b"{\"output\":[],\"usage\": {\"input_tokens\":12,\"input_tokens_details\":{\"cached_tokens\":3},\"output_tokens\":34},\"user\":null}",
+            ),
+            (Format::Chat, false, b"{\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":34}}"),
+        ];
+        for (format, streamed, answer) in answers {
+            for cut in 0..=answer.len() {
+                let said = count(format, streamed, &[&answer[..cut], &answer[cut..]]);
+                assert_eq!(said, (12, 34), "{format:?} cut at {cut}");
+            }
+            let bytes: Vec<&[u8]> = answer.chunks(1).collect();
+            assert_eq!(count(format, streamed, &bytes), (12, 34), "{format:?} byte by byte");
+        }
+    }
+
+    #[test]
+    fn text_that_speaks_of_usage_says_nothing() {
+        let answer = br#"{"choices":[{"message":{"content":"\"usage\":{\"prompt_tokens\":9}"}}]}"#;
+
+        assert_eq!(count(Format::Chat, false, &[answer]), (ESTIMATED, answer.len() as u64 / 4));
+    }
+
+    #[test]
+    fn answer_without_usage_is_counted_by_events() {
+        let event = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n";
+        let role = b"data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+        let end = b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+        assert_eq!(count(Format::Chat, true, &[role, &event.repeat(60), event, end]), (ESTIMATED, 61));
+        let begun = br#"data: {"message":{"usage":{"input_tokens":7,"output_tokens":1}}}"#;
+        let deltas = b"data: {\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n".repeat(9);
+        assert_eq!(count(Format::Messages, true, &[begun, b"\n\n", &deltas]), (7, 9), "it broke off");
+        let text = "four".repeat(100);
+        let long = format!("data: {{\"delta\":{{\"text\":\"{text}\"}}}}\n\n");
+        assert!((70..=110).contains(&count(Format::Messages, true, &[long.as_bytes()]).1));
+        let whole = format!("{{\"text\":\"{text}\"}}");
+        assert_eq!(count(Format::Completions, false, &[whole.as_bytes()]).1, 102);
+    }
+}
