@@ -1,13 +1,15 @@
 //! Settings, as a configuration file spells them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use maily_errors::{Code, Error, Public, Result};
 use serde::Deserialize;
 
-use crate::memory::MemoryStore;
+use crate::memory::{MemoryStore, Restored};
 use crate::model::MAX_KEY_BYTES;
-use crate::port::Transport;
+use crate::port::{Journal, Transport};
 use crate::server::ServerStore;
 
 /// Settings of a store in memory.
@@ -27,7 +29,69 @@ impl MemoryConfig {
     /// Returns an empty store with these settings.
     #[must_use]
     pub fn build(self) -> MemoryStore {
-        MemoryStore::new(self)
+        MemoryStore::empty(self)
+    }
+
+    /// Returns a store whose jobs, locks and limits go on where the rows of a journal end, and are written to it from
+    /// then on. Each of their methods answers when its rows are written.
+    ///
+    /// Time goes on by the clock of the system, and stands still if that was set back: what was to end at some time ends
+    /// then, not before. If it was set forward, things end earlier by as much; tokens of locks grow in any case. A limit
+    /// allows up to a second of its rate less after a crash, never more. A worker that has no job, who waits for a lock,
+    /// and who listens to a channel are not written down: they end with the process. Neither are the values of
+    /// [`Store`](crate::Store): whoever has a place for rows keeps them better there, without all of them in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::RedisDiskCorrupt`] when a row is not one of a store, or one is missing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use bytes::Bytes;
+    /// use futures_util::future::{BoxFuture, ready};
+    /// use maily_redis::jobs::{Jobs, NewJob, Queue};
+    /// use maily_redis::{Journal, MemoryConfig, Row};
+    ///
+    /// /// A journal that outlives a store, though not the process.
+    /// #[derive(Clone, Debug, Default)]
+    /// struct Rows(Arc<Mutex<BTreeMap<Bytes, Bytes>>>);
+    ///
+    /// impl Journal for Rows {
+    ///     fn write(&self, rows: Vec<Row>) -> BoxFuture<'static, maily_errors::Result<()>> {
+    ///         let mut map = self.0.lock().unwrap();
+    ///         for Row { key, value } in rows {
+    ///             match value {
+    ///                 Some(value) => map.insert(key, value),
+    ///                 None => map.remove(&key),
+    ///             };
+    ///         }
+    ///         Box::pin(ready(Ok(())))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> maily_errors::Result<()> {
+    /// let (rows, queue) = (Rows::default(), Queue::new("mails")?);
+    /// let store = MemoryConfig::default().restore([], Arc::new(rows.clone()))?;
+    /// store.append(&queue, NewJob::new("to ada")).await?;
+    /// drop(store);
+    ///
+    /// let written = rows.0.lock().unwrap().clone();
+    /// let store = MemoryConfig::default().restore(written, Arc::new(rows))?;
+    /// assert_eq!(store.stats(&queue).await?.waiting, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn restore(
+        self,
+        rows: impl IntoIterator<Item = (Bytes, Bytes)>,
+        journal: Arc<dyn Journal>,
+    ) -> Result<MemoryStore> {
+        MemoryStore::new(self, Some(journal), &Restored::read(rows)?)
     }
 }
 

@@ -19,9 +19,9 @@ mod service;
 pub use self::config::{MemoryConfig, StoreConfig};
 pub use self::memory::{MemoryStore, MemoryWatched};
 pub use self::model::{
-    Arguments, Command, Event, Held, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, StoreReply,
+    Arguments, Command, Event, Held, Key, MAX_KEY_BYTES, MAX_TTL, MAX_VALUE_BYTES, Reply, Row, StoreReply,
     StoreRequest, Swap, check_size, check_ttl,
 };
-pub use self::port::{Leases, Limits, Listen, Listener, Store, Transport, Watch, Watched};
+pub use self::port::{Journal, Leases, Limits, Listen, Listener, Store, Transport, Watch, Watched};
 pub use self::server::ServerStore;
 pub use self::service::{ResponseFuture, StoreService};

@@ -82,6 +82,23 @@ pub struct Held {
     pub left: Option<Duration>,
 }
 
+/// What a [`Journal`](crate::Journal) keeps under a key.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Row {
+    /// 1 to 1025 bytes of any content.
+    pub key: Bytes,
+    /// What is there from now on; `None` for nothing. A little more than a job at most, so below 2 MiB.
+    pub value: Option<Bytes>,
+}
+
+/// Without what it holds: jobs and names are nothing for a log.
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.value.as_ref().map(Bytes::len);
+        f.debug_struct("Row").field("key_bytes", &self.key.len()).field("bytes", &bytes).finish()
+    }
+}
+
 /// A change that happens only if the value is still the expected one.
 ///
 /// | `expected` | `value` | means |

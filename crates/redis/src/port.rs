@@ -1,9 +1,11 @@
 //! What the crate needs from outside (`Transport`), and what it offers to everything built on it (`Store`).
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_core::future::BoxFuture;
 use maily_errors::{Error, Result};
 use tower_service::Service;
 
@@ -11,7 +13,7 @@ use crate::bus::{Channel, Subscription};
 use crate::jobs::{DeadLetter, Failure, Fate, Job, JobId, NewJob, Queue, Receipt, Stats, WorkerId};
 use crate::limit::{Quota, Verdict};
 use crate::lock::{Grant, Owner};
-use crate::model::{Command, Event, Held, Key, Reply, Swap};
+use crate::model::{Command, Event, Held, Key, Reply, Row, Swap};
 
 /// A way to a Redis or Valkey server: one command, one reply.
 ///
@@ -300,4 +302,20 @@ pub trait Bus: Clone + Send + Sync {
         channel: &Channel,
         buffer: usize,
     ) -> impl Future<Output = Result<Subscription>> + Send;
+}
+
+/// Where a store in memory writes down what is to outlive the process.
+///
+/// [`MemoryConfig::restore`](crate::MemoryConfig::restore) makes a store of it and says what is written.
+///
+/// # Contract
+///
+/// - The rows of one call are there together or not at all, and with them those of every call before.
+/// - The answer comes when they outlive the process. Dropping the future takes nothing back.
+/// - A row replaces the one that is there under its key; within one call, the last one counts.
+/// - When a call fails, every later one fails too, until the rows are read again: what follows builds on what is not
+///   there.
+pub trait Journal: fmt::Debug + Send + Sync {
+    /// Writes rows down. Called under locks: it must return at once, and only its future may wait.
+    fn write(&self, rows: Vec<Row>) -> BoxFuture<'static, Result<()>>;
 }

@@ -116,7 +116,7 @@ pub struct Receipt(pub(super) Arc<str>);
 /// # Ok::<(), maily_errors::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct WorkerId(Arc<str>);
+pub struct WorkerId(pub(super) Arc<str>);
 
 /// A job that was handed out.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use bytes::{BufMut, Bytes, BytesMut};
 use maily_errors::{Code, Error, Public, Result};
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
-use super::quota::{Quota, Span, Verdict, micros};
-use crate::memory::MemoryStore;
+use super::quota::{Quota, Span, Verdict};
+use super::reserve::Reserve;
+use crate::memory::{LIMIT, Log, MemoryStore, Moment, Notes, Parts, Restored, Written, row_key};
 use crate::model::Key;
 use crate::port::Limits;
 
@@ -15,73 +16,119 @@ use crate::port::Limits;
 #[derive(Debug)]
 pub(crate) struct Levels {
     table: Mutex<Table>,
-    began: Instant,
 }
 
 #[derive(Debug)]
 struct Table {
-    /// When the burst of each name is whole again, since `began`.
-    whole_at: HashMap<Key, Span, ahash::RandomState>,
+    by_name: HashMap<Key, Level, ahash::RandomState>,
     limit: usize,
     /// How many names there may be before those with a whole burst are looked for.
     sweep_at: usize,
+    notes: Notes,
+}
+
+#[derive(Debug)]
+struct Level {
+    /// When the burst is whole again.
+    whole_at: Span,
+    /// Up to where that is written down, if it is.
+    reserve: Option<Box<Reserve>>,
 }
 
 impl Levels {
-    pub(crate) fn new(limit: usize) -> Self {
-        let table = Table { whole_at: HashMap::default(), limit, sweep_at: SWEEP };
-        Self { table: Mutex::new(table), began: Instant::now() }
+    pub(crate) fn new(limit: usize, log: &Log, restored: &Restored) -> Result<Self> {
+        let read = |(name, row): &(Bytes, Bytes)| Ok((Key::new(name.clone())?, Level::decode(row)?));
+        let by_name = restored.limits.iter().map(read).collect::<Result<_>>()?;
+        let table = Table { by_name, limit, sweep_at: SWEEP, notes: log.notes() };
+        Ok(Self { table: Mutex::new(table) })
     }
 }
 
 impl Limits for MemoryStore {
     async fn take(&self, name: &Key, quota: Quota, cost: u32) -> Result<Verdict> {
         quota.check()?;
-        let levels = &self.parts().limits;
-        let mut table = levels.table.lock();
-        // Under the lock, so that time does not go back from one request to the next.
-        let now = Span { whole: micros(levels.began.elapsed()), rest: 0 };
-        table.take(name, quota, cost, now)
+        let parts = self.parts();
+        let (verdict, written) = {
+            let mut table = parts.limits.table.lock();
+            // Under the lock, so that time does not go back from one request to the next.
+            table.take(name, quota, cost, parts.clock.now(), &parts.log)?
+        };
+        written.done().await?;
+        Ok(verdict)
     }
 }
 
 impl Table {
     /// As `lua/take.lua` does it.
-    fn take(&mut self, name: &Key, quota: Quota, cost: u32, now: Span) -> Result<Verdict> {
-        let count = quota.count();
+    fn take(
+        &mut self,
+        name: &Key,
+        quota: Quota,
+        cost: u32,
+        time: Moment,
+        log: &Log,
+    ) -> Result<(Verdict, Written)> {
+        let (count, now) = (quota.count(), Span { whole: time.0, rest: 0 });
         let latest = now.plus(quota.span(quota.burst()), count);
-        let saved = self.whole_at.get_mut(name);
-        let start = saved.as_deref().map_or(now, |saved| {
+        let saved = self.by_name.get_mut(name);
+        let start = saved.as_deref().map_or(now, |Level { whole_at, .. }| {
             // The rest is in units of the quota that saved it, which may have been another one.
-            let rest = saved.rest.min(u64::from(count) - 1);
-            Span { whole: saved.whole, rest }.clamp(now, latest)
+            let rest = whole_at.rest.min(u64::from(count) - 1);
+            Span { whole: whole_at.whole, rest }.clamp(now, latest)
         });
         let next = start.plus(quota.span(cost), count);
         if next > latest {
-            return Ok(Verdict { allowed: false, backlog: since(now, start) });
+            return Ok((Verdict { allowed: false, backlog: since(now, start) }, Written::default()));
         }
-        match saved {
-            Some(saved) => *saved = next,
+        let level = match saved {
+            Some(saved) => saved,
             None => {
                 self.make_room(now)?;
-                self.whole_at.insert(name.clone(), next);
+                self.by_name.entry(name.clone()).or_insert(Level { whole_at: next, reserve: None })
             }
-        }
-        Ok(Verdict { allowed: true, backlog: since(now, next) })
+        };
+        level.whole_at = next;
+        let written = if log.is_kept() && next > now {
+            Reserve::cover(&mut level.reserve, next, |until| {
+                self.notes.note(|| row(name, until));
+                log.write(time, &mut self.notes)
+            })
+        } else {
+            Written::default()
+        };
+        Ok((Verdict { allowed: true, backlog: since(now, next) }, written))
     }
 
     fn make_room(&mut self, now: Span) -> Result<()> {
-        if self.whole_at.len() >= self.limit.min(self.sweep_at) {
-            self.whole_at.retain(|_, whole_at| *whole_at > now);
-            self.sweep_at = (self.whole_at.len() * 2).max(SWEEP);
+        if self.by_name.len() >= self.limit.min(self.sweep_at) {
+            for (name, _) in self.by_name.extract_if(|_, level| level.whole_at <= now) {
+                self.notes.note(|| (row_key(LIMIT, name.as_bytes()), None));
+            }
+            self.sweep_at = (self.by_name.len() * 2).max(SWEEP);
         }
-        if self.whole_at.len() < self.limit {
+        if self.by_name.len() < self.limit {
             return Ok(());
         }
         Err(Error::new(Code::RedisStoreFull, "the store in memory is full")
             .with_operation("redis::limit")
             .with_context("limit", Public(self.limit)))
     }
+}
+
+impl Level {
+    fn decode(row: &Bytes) -> Result<Self> {
+        let mut row = Parts(row.clone());
+        let whole_at = Span { whole: row.u64()?, rest: row.u64()? };
+        row.end()?;
+        Ok(Self { whole_at, reserve: None })
+    }
+}
+
+fn row(name: &Key, whole_at: Span) -> (Bytes, Option<Bytes>) {
+    let mut row = BytesMut::with_capacity(16);
+    row.put_u64(whole_at.whole);
+    row.put_u64(whole_at.rest);
+    (row_key(LIMIT, name.as_bytes()), Some(row.freeze()))
 }
 
 fn since(now: Span, later: Span) -> Span {

@@ -38,6 +38,7 @@
 mod limiter;
 pub(crate) mod memory;
 mod quota;
+mod reserve;
 mod server;
 
 pub use self::limiter::{Limiter, OnFailure};

@@ -49,6 +49,10 @@ impl Owner {
         Self(rand::random())
     }
 
+    pub(super) const fn from_number(number: u128) -> Self {
+        Self(number)
+    }
+
     pub(super) fn to_bytes(self) -> Bytes {
         Bytes::copy_from_slice(&self.0.to_be_bytes())
     }

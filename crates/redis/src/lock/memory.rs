@@ -1,15 +1,15 @@
 //! Locks in the memory of this process.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use bytes::{BufMut, Bytes, BytesMut};
 use maily_errors::{Code, Error, Public, Result};
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use super::lease::{Grant, Owner};
 use super::token::Token;
-use crate::memory::MemoryStore;
+use crate::memory::{LOCK, Log, MemoryStore, Moment, Notes, Parts, Restored, Written, row_key};
 use crate::model::Key;
 use crate::port::Leases;
 
@@ -25,34 +25,32 @@ struct Table {
     limit: usize,
     /// How many locks there may be before those that are over are looked for.
     sweep_at: usize,
-    /// The last token of any lock: no lock needs a memory of its own.
+    /// The last token of any lock: no lock needs a memory of its own. At least the time, so that tokens grow past a
+    /// restart of the process.
     last: u64,
-    /// The time since 1970 at `began`, in µs: tokens grow past a restart of the process.
-    since_1970: u64,
-    began: Instant,
+    notes: Notes,
 }
 
 #[derive(Debug)]
 struct Held {
     owner: Owner,
     token: Token,
-    ends: Instant,
-    /// Who gets it next, and until when that holds.
-    promised: Option<(Owner, Instant)>,
+    ends: Moment,
+    /// Who gets it next, and until when that holds. Not written down: who waits ends with the process.
+    promised: Option<(Owner, Moment)>,
 }
 
 impl Locks {
-    pub(crate) fn new(limit: usize) -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    pub(crate) fn new(limit: usize, log: &Log, restored: &Restored) -> Result<Self> {
+        let read = |(name, row): &(Bytes, Bytes)| Ok((Key::new(name.clone())?, Held::decode(row)?));
         let table = Table {
-            held: HashMap::new(),
+            held: restored.locks.iter().map(read).collect::<Result<_>>()?,
             limit,
             sweep_at: SWEEP,
-            last: 0,
-            since_1970: microseconds(since_1970),
-            began: Instant::now(),
+            last: restored.last.0,
+            notes: log.notes(),
         };
-        Self { table: Mutex::new(table) }
+        Ok(Self { table: Mutex::new(table) })
     }
 
     /// Forgets who holds what, as a failover may.
@@ -64,36 +62,50 @@ impl Locks {
 
 impl Leases for MemoryStore {
     async fn acquire(&self, name: &Key, owner: Owner, ttl: Duration, patience: Duration) -> Result<Grant> {
-        self.parts().locks.table.lock().acquire(name, owner, ttl, patience)
+        let (grant, written) = self.locked(|table, now| table.acquire(name, owner, ttl, patience, now));
+        written.done().await?;
+        grant
     }
 
     async fn renew(&self, name: &Key, owner: Owner, ttl: Duration) -> Result<bool> {
-        let now = Instant::now();
-        let mut table = self.parts().locks.table.lock();
-        let held = table.held.get_mut(name).filter(|held| held.owner == owner && held.ends > now);
-        Ok(held.map(|held| held.ends = now + ttl).is_some())
+        let (renewed, written) = self.locked(|table, now| table.renew(name, owner, ttl, now));
+        written.done().await?;
+        Ok(renewed)
     }
 
     async fn release(&self, name: &Key, owner: Owner) -> Result<bool> {
-        let now = Instant::now();
-        let mut table = self.parts().locks.table.lock();
-        let held = table.held.get_mut(name).filter(|held| held.owner == owner && held.ends > now);
-        let Some(held) = held else { return Ok(false) };
-        held.ends = now;
-        if held.is_over(now) {
-            table.held.remove(name);
-        }
-        Ok(true)
+        let (released, written) = self.locked(|table, now| table.release(name, owner, now));
+        written.done().await?;
+        Ok(released)
+    }
+}
+
+impl MemoryStore {
+    /// Changes the table, and hands on what is to be written before anybody else changes it.
+    fn locked<T>(&self, change: impl FnOnce(&mut Table, Moment) -> T) -> (T, Written) {
+        let parts = self.parts();
+        let mut table = parts.locks.table.lock();
+        let now = parts.clock.now();
+        let answer = change(&mut table, now);
+        let latest = now.max(Moment(table.last));
+        (answer, parts.log.write(latest, &mut table.notes))
     }
 }
 
 impl Table {
     /// As `lua/acquire.lua` does it.
-    fn acquire(&mut self, name: &Key, owner: Owner, ttl: Duration, patience: Duration) -> Result<Grant> {
-        let now = Instant::now();
+    fn acquire(
+        &mut self,
+        name: &Key,
+        owner: Owner,
+        ttl: Duration,
+        patience: Duration,
+        now: Moment,
+    ) -> Result<Grant> {
         if let Some(held) = self.held.get_mut(name) {
             if held.ends > now && held.owner == owner {
                 held.ends = now + ttl;
+                self.notes.note(|| held.row(name));
                 return Ok(Grant::Granted(held.token));
             }
             let promise = held.promised.filter(|(next, until)| *next != owner && *until > now);
@@ -109,16 +121,37 @@ impl Table {
             }
         }
         self.make_room(name, now)?;
-        self.last = (self.last + 1).max(self.since_1970 + microseconds(now - self.began));
-        let token = Token::new(0, self.last);
-        self.held.insert(name.clone(), Held { owner, token, ends: now + ttl, promised: None });
+        self.last = (self.last + 1).max(now.0);
+        let held = Held { owner, token: Token::new(0, self.last), ends: now + ttl, promised: None };
+        self.notes.note(|| held.row(name));
+        let token = held.token;
+        self.held.insert(name.clone(), held);
         Ok(Grant::Granted(token))
     }
 
-    fn make_room(&mut self, name: &Key, now: Instant) -> Result<()> {
+    fn renew(&mut self, name: &Key, owner: Owner, ttl: Duration, now: Moment) -> bool {
+        let Some(held) = self.held.get_mut(name).filter(|held| held.is_of(owner, now)) else { return false };
+        held.ends = now + ttl;
+        self.notes.note(|| held.row(name));
+        true
+    }
+
+    fn release(&mut self, name: &Key, owner: Owner, now: Moment) -> bool {
+        let Some(held) = self.held.get_mut(name).filter(|held| held.is_of(owner, now)) else { return false };
+        held.ends = now;
+        if held.is_over(now) {
+            self.held.remove(name);
+        }
+        self.notes.note(|| (row_key(LOCK, name.as_bytes()), None));
+        true
+    }
+
+    fn make_room(&mut self, name: &Key, now: Moment) -> Result<()> {
         let full = self.held.len() >= self.limit.min(self.sweep_at);
         if full && !self.held.contains_key(name) {
-            self.held.retain(|_, held| !held.is_over(now));
+            for (name, _) in self.held.extract_if(|_, held| held.is_over(now)) {
+                self.notes.note(|| (row_key(LOCK, name.as_bytes()), None));
+            }
             self.sweep_at = (self.held.len() * 2).max(SWEEP);
         }
         if self.held.len() < self.limit || self.held.contains_key(name) {
@@ -131,14 +164,30 @@ impl Table {
 }
 
 impl Held {
+    fn is_of(&self, owner: Owner, now: Moment) -> bool {
+        self.owner == owner && self.ends > now
+    }
+
     /// Says whether nobody holds it and nobody is to have it.
-    fn is_over(&self, now: Instant) -> bool {
+    fn is_over(&self, now: Moment) -> bool {
         self.ends <= now && self.promised.is_none_or(|(_, until)| until <= now)
     }
-}
 
-fn microseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    fn row(&self, name: &Key) -> (Bytes, Option<Bytes>) {
+        let mut row = BytesMut::with_capacity(32);
+        row.extend_from_slice(&self.owner.to_bytes());
+        row.put_u64(self.token.sequence());
+        row.put_u64(self.ends.0);
+        (row_key(LOCK, name.as_bytes()), Some(row.freeze()))
+    }
+
+    fn decode(row: &Bytes) -> Result<Self> {
+        let mut row = Parts(row.clone());
+        let owner = Owner::from_number(row.u128()?);
+        let (token, ends) = (Token::new(0, row.u64()?), Moment(row.u64()?));
+        row.end()?;
+        Ok(Self { owner, token, ends, promised: None })
+    }
 }
 
 /// How many locks are worth a first look for those that are over.

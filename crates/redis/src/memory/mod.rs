@@ -1,8 +1,15 @@
 //! The store in memory.
 //!
-//! Each port that it implements keeps what it needs in one field of [`Parts`], and is implemented beside its topic.
+//! Each port that it implements keeps what it needs in one field of [`Ports`], and is implemented beside its topic.
 
+mod clock;
+mod log;
+mod row;
 mod shard;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod values;
 mod watched;
 
@@ -12,6 +19,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use maily_errors::Result;
 
+pub(crate) use self::clock::{Clock, Moment};
+pub(crate) use self::log::{JOB, LIMIT, LOCK, Log, Notes, Restored, Shared, Written, key as row_key};
+pub(crate) use self::row::{Parts, damaged, short};
 use self::values::Values;
 pub use self::watched::MemoryWatched;
 use crate::bus::Channels;
@@ -20,9 +30,10 @@ use crate::jobs::Queues;
 use crate::limit::memory::Levels;
 use crate::lock::memory::Locks;
 use crate::model::{Key, Swap};
-use crate::port::Store;
+use crate::port::{Journal, Store};
 
-/// Values in the memory of this process. Clones share them; nothing survives the process.
+/// Values in the memory of this process. Clones share them; nothing survives the process, unless it was made with
+/// [`MemoryConfig::restore`].
 ///
 /// Time is tokio's, so a paused clock works. The store holds at most
 /// [`max_values`](MemoryConfig::max_values) values of together at most [`max_bytes`](MemoryConfig::max_bytes): one more
@@ -53,12 +64,16 @@ use crate::port::Store;
 /// ```
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
-    parts: Arc<Parts>,
+    parts: Arc<Ports>,
 }
 
 /// What the store keeps, one field for each port that it implements. Each has locks of its own.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct Ports {
+    /// The time of what is written down.
+    pub(crate) clock: Clock,
+    /// Where jobs, locks and limits are written down.
+    pub(crate) log: Log,
     /// For [`Limits`](crate::Limits).
     pub(crate) limits: Levels,
     /// For [`Leases`](crate::Leases).
@@ -74,15 +89,27 @@ pub(crate) struct Parts {
 // === impl MemoryStore ===
 
 impl MemoryStore {
-    pub(crate) fn new(config: MemoryConfig) -> Self {
-        let parts = Parts {
-            limits: Levels::new(config.max_values),
-            locks: Locks::new(config.max_values),
-            queues: Queues::new(config.max_jobs),
+    pub(crate) fn empty(config: MemoryConfig) -> Self {
+        Self::new(config, None, &Restored::default()).expect("only rows can be damaged, and there are none")
+    }
+
+    /// Creates a store that goes on where the rows of its journal end.
+    pub(crate) fn new(
+        config: MemoryConfig,
+        journal: Option<Arc<dyn Journal>>,
+        restored: &Restored,
+    ) -> Result<Self> {
+        let log = Log::new(journal, restored.last);
+        let parts = Ports {
+            clock: Clock::from(restored.last),
+            limits: Levels::new(config.max_values, &log, restored)?,
+            locks: Locks::new(config.max_values, &log, restored)?,
+            queues: Queues::new(config.max_jobs, &log, restored)?,
             channels: Channels::default(),
             values: Values::new(config),
+            log,
         };
-        Self { parts: Arc::new(parts) }
+        Ok(Self { parts: Arc::new(parts) })
     }
 
     /// Returns how many values there are, in O(values whose time is over).
@@ -104,14 +131,14 @@ impl MemoryStore {
     }
 
     /// Returns what the ports keep, for the topic that implements one.
-    pub(crate) fn parts(&self) -> &Parts {
+    pub(crate) fn parts(&self) -> &Ports {
         &self.parts
     }
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self::new(MemoryConfig::default())
+        MemoryConfig::default().build()
     }
 }
 

@@ -5,44 +5,64 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Code, Error, Public, Result, TraceContext};
-use tokio::time::Instant;
 
 use super::super::model::CLAIM_BYTES;
 use super::super::{
     ABANDONED, DeadLetter, Failure, Fate, Job, JobId, NewJob, Queue, Receipt, Stats, WorkerId,
 };
+use super::rows::{Place, Rows};
+use crate::memory::Moment;
 
 /// How often a worker that is to have a job alone asks for it.
 const ALONE: Duration = Duration::from_millis(20);
 
 /// What is in a queue. Every method is one change; the caller holds the lock.
-#[derive(Debug, Default)]
+///
+/// What is noted in [`Rows`] outlives the process; the last three fields do not: the workers end with it.
+#[derive(Debug)]
 pub(super) struct State {
-    /// The number that the last job or delivery got.
-    last: u64,
-    waiting: VecDeque<(u64, Entry)>,
-    delayed: BTreeMap<(Instant, u64), Entry>,
-    pending: HashMap<u64, Pending>,
+    /// The number that the last job or delivery got: at least the time, so that none is given again after a restart.
+    pub(super) last: u64,
+    pub(super) waiting: VecDeque<(u64, Entry)>,
+    pub(super) delayed: BTreeMap<(Moment, u64), Entry>,
+    pub(super) pending: HashMap<u64, Pending>,
     /// When each pending job was last touched; `None` if it was handed back.
-    touched: BTreeSet<(Option<Instant>, u64)>,
-    dead: BTreeMap<u64, DeadLetter>,
-    keys: HashMap<Bytes, JobId>,
+    pub(super) touched: BTreeSet<(Option<Moment>, u64)>,
+    pub(super) dead: BTreeMap<u64, Dead>,
+    /// Which job a key stands for.
+    pub(super) keys: HashMap<Bytes, u64>,
     /// Which key ends, by when.
-    ends: BTreeSet<(Instant, Bytes)>,
-    workers: HashMap<WorkerId, Instant>,
+    pub(super) ends: BTreeSet<(Moment, Bytes)>,
+    pub(super) rows: Rows,
+    pub(super) workers: HashMap<WorkerId, Moment>,
     /// When the workers that are gone were last looked for.
-    swept: Option<Instant>,
+    swept: Option<Moment>,
     /// Which worker is to have a job alone, unless it says nothing until then.
-    alone: Option<(WorkerId, Instant)>,
+    alone: Option<(WorkerId, Moment)>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    id: JobId,
-    payload: Bytes,
-    trace: Option<TraceContext>,
-    deliveries: u32,
-    appended: Instant,
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Entry {
+    /// The number in its name.
+    pub(super) id: u64,
+    pub(super) payload: Bytes,
+    pub(super) trace: Option<TraceContext>,
+    pub(super) deliveries: u32,
+    pub(super) appended: Moment,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Pending {
+    pub(super) entry: Entry,
+    pub(super) worker: WorkerId,
+    pub(super) touched: Option<Moment>,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Dead {
+    pub(super) entry: Entry,
+    pub(super) code: String,
+    pub(super) message: String,
 }
 
 /// What becomes of a job that its worker left.
@@ -52,22 +72,35 @@ enum Left {
     Suspect,
 }
 
-#[derive(Debug)]
-struct Pending {
-    entry: Entry,
-    worker: WorkerId,
-    touched: Option<Instant>,
-}
-
 impl State {
+    /// Creates a queue without jobs, whose numbers are greater than `last`.
+    pub(super) fn new(last: u64, rows: Rows) -> Self {
+        Self {
+            last,
+            waiting: VecDeque::new(),
+            delayed: BTreeMap::new(),
+            pending: HashMap::new(),
+            touched: BTreeSet::new(),
+            dead: BTreeMap::new(),
+            keys: HashMap::new(),
+            ends: BTreeSet::new(),
+            rows,
+            workers: HashMap::new(),
+            swept: None,
+            alone: None,
+        }
+    }
+
     /// Adds a job, unless its key is there.
-    pub(super) fn append(&mut self, queue: &Queue, job: NewJob, limit: usize, now: Instant) -> Result<JobId> {
+    pub(super) fn append(&mut self, queue: &Queue, job: NewJob, limit: usize, now: Moment) -> Result<JobId> {
         while self.ends.first().is_some_and(|(ends, _)| *ends <= now) {
-            let over = self.ends.pop_first();
-            over.and_then(|(_, key)| self.keys.remove(&key));
+            if let Some((_, key)) = self.ends.pop_first() {
+                self.keys.remove(&key);
+                self.rows.no_key(&key);
+            }
         }
         if let Some(id) = job.key.as_ref().and_then(|key| self.keys.get(key)) {
-            return Ok(id.clone());
+            return Ok(name(*id));
         }
         let jobs = self.waiting.len() + self.delayed.len() + self.pending.len();
         if jobs.max(self.keys.len()) >= limit {
@@ -75,15 +108,17 @@ impl State {
                 .with_operation("redis::append")
                 .with_context("limit", Public(limit)));
         }
-        let id = JobId(self.next().to_string().into());
+        let id = self.next(now);
         if let Some(key) = job.key {
-            self.ends.insert((now + queue.window(), key.clone()));
-            self.keys.insert(key, id.clone());
+            let ends = now + queue.window();
+            self.rows.key(&key, id, ends);
+            self.ends.insert((ends, key.clone()));
+            self.keys.insert(key, id);
         }
-        let entry =
-            Entry { id: id.clone(), payload: job.payload, trace: job.trace, deliveries: 0, appended: now };
-        self.due(entry, job.delay, now);
-        Ok(id)
+        let entry = Entry { id, payload: job.payload, trace: job.trace, deliveries: 0, appended: now };
+        self.rows.job(&entry);
+        self.due(id, entry, job.delay, now);
+        Ok(name(id))
     }
 
     /// Hands out what somebody left, then what became due, then what is new. Says when there may be more.
@@ -92,12 +127,13 @@ impl State {
         queue: &Queue,
         worker: &WorkerId,
         max: usize,
-        now: Instant,
-    ) -> (Vec<Job>, Option<Instant>) {
+        now: Moment,
+    ) -> (Vec<Job>, Option<Moment>) {
         self.sweep(queue, worker, now);
         while self.delayed.first_key_value().is_some_and(|((due, _), _)| *due <= now) {
             if let Some((_, entry)) = self.delayed.pop_first() {
-                self.wait(entry);
+                let number = self.next(now);
+                self.wait(number, entry);
             }
         }
         let (mut jobs, mut bytes) = (Vec::new(), 0);
@@ -122,12 +158,12 @@ impl State {
     ///
     /// A job before its last delivery, which nobody answered, may be what ended its workers. It goes to a worker that
     /// has nothing else, so that no other job ends with it.
-    fn next_job(&mut self, queue: &Queue, worker: &WorkerId, now: Instant) -> Option<(u64, Entry)> {
+    fn next_job(&mut self, queue: &Queue, worker: &WorkerId, now: Moment) -> Option<(u64, Entry)> {
         while let Some((number, left)) = self.next_left(queue, worker, now) {
             match left {
                 Left::Dead => {
                     let entry = self.release(number)?;
-                    self.bury(queue, entry, Code::RedisJobAbandoned, ABANDONED);
+                    self.bury(queue, entry, Code::RedisJobAbandoned, ABANDONED, now);
                 }
                 Left::Suspect if self.alone.is_none() => {
                     self.alone = Some((worker.clone(), now + queue.idle()));
@@ -143,7 +179,7 @@ impl State {
     }
 
     /// Returns the first job that somebody left and that this worker may have.
-    fn next_left(&self, queue: &Queue, worker: &WorkerId, now: Instant) -> Option<(u64, Left)> {
+    fn next_left(&self, queue: &Queue, worker: &WorkerId, now: Moment) -> Option<(u64, Left)> {
         let left = self.touched.iter().take_while(|(at, _)| at.is_none_or(|at| at + queue.idle() <= now));
         left.copied().find_map(|(touched, number)| {
             let deliveries = self.pending.get(&number)?.entry.deliveries;
@@ -163,7 +199,7 @@ impl State {
     }
 
     /// Returns whether the worker is to have a job alone, and still has others.
-    fn is_closed(&mut self, queue: &Queue, worker: &WorkerId, now: Instant) -> bool {
+    fn is_closed(&mut self, queue: &Queue, worker: &WorkerId, now: Moment) -> bool {
         self.alone.take_if(|(_, ends)| *ends <= now);
         match &mut self.alone {
             Some((lonely, ends)) if lonely == worker => *ends = now + queue.idle(),
@@ -173,16 +209,17 @@ impl State {
         self.pending.values().any(|pending| pending.worker == *worker && has(pending))
     }
 
-    fn deliver(&mut self, number: u64, mut entry: Entry, worker: &WorkerId, now: Instant) -> Job {
+    fn deliver(&mut self, number: u64, mut entry: Entry, worker: &WorkerId, now: Moment) -> Job {
         entry.deliveries += 1;
         let job = Job {
-            id: entry.id.clone(),
-            receipt: Receipt(number.to_string().into()),
+            id: name(entry.id),
+            receipt: receipt(number),
             payload: entry.payload.clone(),
             deliveries: entry.deliveries,
             age: now - entry.appended,
             trace: entry.trace,
         };
+        self.rows.place(number, &entry, Place::Pending { worker, touched: Some(now) });
         self.touched.insert((Some(now), number));
         self.pending.insert(number, Pending { entry, worker: worker.clone(), touched: Some(now) });
         job
@@ -190,7 +227,8 @@ impl State {
 
     /// Forgets a job that is done; returns whether it was there.
     pub(super) fn done(&mut self, number: u64) -> bool {
-        self.release(number).is_some()
+        let entry = self.release(number);
+        entry.inspect(|entry| self.rows.no_job(entry.id)).is_some()
     }
 
     /// Does with a job that was not done what the failure says.
@@ -200,16 +238,10 @@ impl State {
         worker: &WorkerId,
         number: u64,
         failure: Failure,
-        now: Instant,
+        now: Moment,
     ) -> Fate {
         if matches!(failure, Failure::HandBack) {
-            if !self.touch(number, worker, None) {
-                return Fate::Lost;
-            }
-            if let Some(pending) = self.pending.get_mut(&number) {
-                pending.entry.deliveries -= 1;
-            }
-            return Fate::Waits;
+            return if self.touch(number, worker, None) { Fate::Waits } else { Fate::Lost };
         }
         if self.pending.get(&number).is_none_or(|pending| pending.worker != *worker) {
             return Fate::Lost;
@@ -217,18 +249,19 @@ impl State {
         let Some(entry) = self.release(number) else { return Fate::Lost };
         match failure {
             Failure::Retry { after, .. } if entry.deliveries < queue.max_deliveries() => {
-                self.due(entry, after, now);
+                let number = self.next(now);
+                self.due(number, entry, after, now);
                 Fate::Waits
             }
             Failure::Dead { code, message } | Failure::Retry { code, message, .. } => {
-                self.bury(queue, entry, code, message);
+                self.bury(queue, entry, code, message, now);
                 Fate::Dead
             }
             Failure::HandBack => Fate::Waits,
         }
     }
 
-    pub(super) fn stats(&self, now: Instant) -> Stats {
+    pub(super) fn stats(&self, now: Moment) -> Stats {
         let waiting = self.waiting.front().map(|(_, entry)| entry.appended);
         let pending = self.pending.values().map(|pending| pending.entry.appended);
         let oldest = pending.chain(waiting).min();
@@ -244,37 +277,48 @@ impl State {
 
     /// Returns dead letters from a number on.
     pub(super) fn letters(&self, first: u64, max: usize) -> Vec<DeadLetter> {
-        self.dead.range(first..).take(max).map(|(_, letter)| letter.clone()).collect()
+        let letter = |(number, dead): (&u64, &Dead)| DeadLetter {
+            id: name(dead.entry.id),
+            receipt: receipt(*number),
+            payload: dead.entry.payload.clone(),
+            deliveries: dead.entry.deliveries,
+            trace: dead.entry.trace,
+            code: dead.code.clone(),
+            message: dead.message.clone(),
+        };
+        self.dead.range(first..).take(max).map(letter).collect()
     }
 
     /// Lets a dead letter begin again; returns whether it was there.
-    pub(super) fn requeue(&mut self, number: u64, now: Instant) -> bool {
-        let Some(DeadLetter { id, payload, trace, .. }) = self.dead.remove(&number) else { return false };
-        self.wait(Entry { id, payload, trace, deliveries: 0, appended: now });
+    pub(super) fn requeue(&mut self, number: u64, now: Moment) -> bool {
+        let Some(Dead { entry, .. }) = self.dead.remove(&number) else { return false };
+        let number = self.next(now);
+        self.wait(number, Entry { deliveries: 0, appended: now, ..entry });
         true
     }
 
     /// Throws a dead letter away; returns whether it was there.
     pub(super) fn discard(&mut self, number: u64) -> bool {
-        self.dead.remove(&number).is_some()
+        self.dead.remove(&number).inspect(|dead| self.rows.no_job(dead.entry.id)).is_some()
     }
 
-    const fn next(&mut self) -> u64 {
-        self.last += 1;
+    fn next(&mut self, now: Moment) -> u64 {
+        self.last = (self.last + 1).max(now.0);
         self.last
     }
 
-    fn wait(&mut self, entry: Entry) {
-        let number = self.next();
+    fn wait(&mut self, number: u64, entry: Entry) {
+        self.rows.place(number, &entry, Place::Waiting);
         self.waiting.push_back((number, entry));
     }
 
-    fn due(&mut self, entry: Entry, delay: Duration, now: Instant) {
+    fn due(&mut self, number: u64, entry: Entry, delay: Duration, now: Moment) {
         if delay.is_zero() {
-            return self.wait(entry);
+            return self.wait(number, entry);
         }
-        let number = self.next();
-        self.delayed.insert((now + delay, number), entry);
+        let due = now + delay;
+        self.rows.place(number, &entry, Place::Delayed { due });
+        self.delayed.insert((due, number), entry);
     }
 
     /// Takes a pending job away from its worker.
@@ -284,36 +328,36 @@ impl State {
         Some(pending.entry)
     }
 
-    /// Sets when a job of this worker was last touched; returns whether it has the job.
-    pub(super) fn touch(&mut self, number: u64, worker: &WorkerId, at: Option<Instant>) -> bool {
+    /// Sets when a job of this worker was last touched; returns whether it has the job. `None` hands it back: it was
+    /// not delivered.
+    pub(super) fn touch(&mut self, number: u64, worker: &WorkerId, at: Option<Moment>) -> bool {
         let Some(pending) = self.pending.get_mut(&number).filter(|pending| pending.worker == *worker) else {
             return false;
         };
         self.touched.remove(&(pending.touched, number));
+        // Once: who did not hear the answer hands it back again.
+        if at.is_none() && pending.touched.is_some() {
+            pending.entry.deliveries = pending.entry.deliveries.saturating_sub(1);
+        }
         pending.touched = at;
+        self.rows.place(number, &pending.entry, Place::Pending { worker, touched: at });
         self.touched.insert((at, number));
         true
     }
 
-    fn bury(&mut self, queue: &Queue, entry: Entry, code: Code, message: &str) {
-        let number = self.next();
-        let letter = DeadLetter {
-            id: entry.id,
-            receipt: Receipt(number.to_string().into()),
-            payload: entry.payload,
-            deliveries: entry.deliveries,
-            trace: entry.trace,
-            code: code.name().to_owned(),
-            message: message.to_owned(),
-        };
-        self.dead.insert(number, letter);
+    fn bury(&mut self, queue: &Queue, entry: Entry, code: Code, message: &str, now: Moment) {
+        let number = self.next(now);
+        let dead = Dead { entry, code: code.name().to_owned(), message: message.to_owned() };
+        self.rows.place(number, &dead.entry, Place::Dead { code: &dead.code, message });
+        self.dead.insert(number, dead);
         while self.dead.len() as u64 > queue.max_dead() {
-            self.dead.pop_first();
+            let over = self.dead.pop_first();
+            over.inspect(|(_, dead)| self.rows.no_job(dead.entry.id));
         }
     }
 
     /// Notes that the worker lives, and forgets those that are gone and have nothing.
-    fn sweep(&mut self, queue: &Queue, worker: &WorkerId, now: Instant) {
+    fn sweep(&mut self, queue: &Queue, worker: &WorkerId, now: Moment) {
         self.workers.insert(worker.clone(), now);
         if self.swept.is_some_and(|swept| swept + queue.idle() / 4 > now) {
             return;
@@ -322,4 +366,12 @@ impl State {
         let busy: HashSet<&WorkerId> = self.pending.values().map(|pending| &pending.worker).collect();
         self.workers.retain(|worker, seen| *seen + queue.idle() * 2 > now || busy.contains(worker));
     }
+}
+
+fn name(id: u64) -> JobId {
+    JobId(id.to_string().into())
+}
+
+fn receipt(number: u64) -> Receipt {
+    Receipt(number.to_string().into())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maily_errors::{Code, Error, Result, TraceContext};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::*;
@@ -110,14 +110,19 @@ async fn jobs_that_outlast_the_drain_are_handed_back() {
 #[tokio::test(start_paused = true)]
 async fn job_of_another_worker_is_dropped() {
     let (store, queue) = appended(1).await;
-    let handler = |_| async {
-        sleep(Duration::from_secs(3600)).await;
-        Ok(())
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let handler = move |job: Job| {
+        tell.send(job.receipt).unwrap();
+        async {
+            sleep(Duration::from_secs(3600)).await;
+            Ok(())
+        }
     };
     let done_elsewhere = async {
+        let receipt = told.recv().await.unwrap();
         sleep(Duration::from_millis(100)).await;
         // As an acknowledgement of a worker that had the job before.
-        assert_eq!(store.ack(&queue, &[Receipt::new("2").unwrap()]).await.unwrap(), 1);
+        assert_eq!(store.ack(&queue, &[receipt]).await.unwrap(), 1);
     };
 
     let run = worker(&store, &queue).run(handler, sleep(Duration::from_secs(2)));
