@@ -6,7 +6,7 @@ use maily_errors::Error;
 use serde::Deserialize;
 
 use crate::file::File;
-use crate::{RedbDocuments, RedbEvents, RedbMemories, RedbValues};
+use crate::{RedbDocuments, RedbEvents, RedbMemories, RedbStore};
 
 /// Settings of one file, which serves one port. Unknown fields are an error.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -24,6 +24,10 @@ pub struct RedbConfig {
     /// The most bytes of all keys and values of a redis store together; one more is refused. Default 64 GiB.
     #[serde(default = "default_max_bytes")]
     pub max_bytes: u64,
+    /// The most jobs in one queue of a redis store, and the most idempotency keys of one; one more is refused. They are
+    /// in memory as well. Default 1 000 000.
+    #[serde(default = "default_max_jobs")]
+    pub max_jobs: usize,
 }
 
 impl RedbConfig {
@@ -35,6 +39,7 @@ impl RedbConfig {
             cache_bytes: default_cache_bytes(),
             max_values: default_max_values(),
             max_bytes: default_max_bytes(),
+            max_jobs: default_max_jobs(),
         }
     }
 
@@ -57,7 +62,9 @@ impl RedbConfig {
         File::open(self).await.map(RedbDocuments)
     }
 
-    /// Opens the values of a redis store, and makes the file if there is none.
+    /// Opens a redis store, and makes the file if there is none.
+    ///
+    /// Reads all jobs, locks and limits, in O(n); values stay on the disk.
     ///
     /// # Errors
     ///
@@ -65,8 +72,8 @@ impl RedbConfig {
     ///   it stays as it is.
     /// - [`Code::RedisDiskLocked`](maily_errors::Code::RedisDiskLocked) when another process has it open.
     /// - [`Code::RedisDiskFailed`](maily_errors::Code::RedisDiskFailed) when it cannot be read or made.
-    pub async fn values(self) -> Result<RedbValues, Error> {
-        RedbValues::open(self).await
+    pub async fn store(self) -> Result<RedbStore, Error> {
+        RedbStore::open(self).await
     }
 
     /// Opens the memories of a mesh, and makes the file if there is none.
@@ -104,4 +111,8 @@ const fn default_max_values() -> u64 {
 
 const fn default_max_bytes() -> u64 {
     64 << 30
+}
+
+const fn default_max_jobs() -> usize {
+    1_000_000
 }

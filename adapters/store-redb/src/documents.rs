@@ -79,6 +79,15 @@ impl writer::Change for Change {
         1
     }
 
+    fn apply_all<'c>(
+        changes: impl Iterator<Item = &'c Self>,
+        txn: &WriteTransaction,
+    ) -> Result<Vec<u64>, Failed> {
+        changes.map(|change| change.apply(txn)).collect()
+    }
+}
+
+impl Change {
     fn apply(&self, txn: &WriteTransaction) -> Result<u64, Failed> {
         match self {
             Self::Append { document, updates } => {

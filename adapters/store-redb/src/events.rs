@@ -54,10 +54,14 @@ impl Change for Vec<Event> {
         self.len()
     }
 
-    fn apply(&self, txn: &WriteTransaction) -> Result<Vec<Appended>, Failed> {
+    fn apply_all<'c>(
+        changes: impl Iterator<Item = &'c Self>,
+        txn: &WriteTransaction,
+    ) -> Result<Vec<Vec<Appended>>, Failed> {
         let (mut events, mut known) = (txn.open_table(EVENTS)?, txn.open_table(KNOWN)?);
         let mut newest = last(&events)?;
-        self.iter().map(|event| append(&mut events, &mut known, &mut newest, event)).collect()
+        let mut append = |event| append(&mut events, &mut known, &mut newest, event);
+        changes.map(|change| change.iter().map(&mut append).collect()).collect()
     }
 }
 

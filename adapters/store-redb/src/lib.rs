@@ -7,14 +7,14 @@ mod error;
 mod events;
 mod file;
 mod memories;
-mod values;
+mod redis;
 mod writer;
 
 pub use self::config::RedbConfig;
 pub use self::documents::RedbDocuments;
 pub use self::events::RedbEvents;
 pub use self::memories::RedbMemories;
-pub use self::values::{RedbValues, RedbWatched};
+pub use self::redis::{RedbStore, RedbWatched};
 
 /// The scheme of this adapter in a configuration: `redb:PATH`.
 pub const SCHEME: &str = "redb";

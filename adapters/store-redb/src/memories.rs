@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use maily_errors::{Code, Error};
 use maily_mesh::{Archive, Archived, Embedding, Tenant};
-use redb::{Database, ReadableDatabase, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, Table, TableDefinition, WriteTransaction};
 
 use crate::codec;
 use crate::error::{Codes, Failed};
@@ -61,8 +61,17 @@ impl writer::Change for Change {
         }
     }
 
-    fn apply(&self, txn: &WriteTransaction) -> Result<(), Failed> {
+    fn apply_all<'c>(
+        changes: impl Iterator<Item = &'c Self>,
+        txn: &WriteTransaction,
+    ) -> Result<Vec<()>, Failed> {
         let mut table = txn.open_table(MEMORIES)?;
+        changes.map(|change| change.apply(&mut table)).collect()
+    }
+}
+
+impl Change {
+    fn apply(&self, table: &mut Table<'_, u64, &'static [u8]>) -> Result<(), Failed> {
         match self {
             Self::Append(memories) => {
                 for memory in memories {

@@ -26,10 +26,14 @@ pub(crate) trait Change: Send + 'static {
     /// Returns how much of [`TOGETHER`](Self::TOGETHER) it takes.
     fn size(&self) -> usize;
 
-    fn apply(&self, txn: &WriteTransaction) -> Result<Self::Answer, Failed>;
+    /// Makes the changes of one commit, in their order.
+    fn apply_all<'c>(
+        changes: impl Iterator<Item = &'c Self>,
+        txn: &WriteTransaction,
+    ) -> Result<Vec<Self::Answer>, Failed>;
 
-    /// Called when the commit has ended, well or not, before anybody is answered.
-    fn settled(&self) {}
+    /// Called when the commit has ended, before anybody is answered.
+    fn settled(&self, _committed: bool) {}
 }
 
 /// A change, and where its answer goes.
@@ -49,7 +53,7 @@ pub(crate) fn run<C: Change>(database: &Database, changes: &mpsc::Receiver<Waiti
         }
         let started = Instant::now();
         let committed = caught(|| commit(database, &waiting));
-        waiting.iter().for_each(|(change, _)| change.settled());
+        waiting.iter().for_each(|(change, _)| change.settled(committed.is_ok()));
         match committed {
             Ok(results) => {
                 let [seconds, sizes] = C::METRICS;
@@ -74,7 +78,7 @@ pub(crate) fn run<C: Change>(database: &Database, changes: &mpsc::Receiver<Waiti
 fn commit<C: Change>(database: &Database, waiting: &[Waiting<C>]) -> Result<Vec<C::Answer>, Failed> {
     let mut txn = database.begin_write()?;
     txn.set_durability(Durability::Immediate)?;
-    let results = waiting.iter().map(|(change, _)| change.apply(&txn)).collect::<Result<_, _>>()?;
+    let results = C::apply_all(waiting.iter().map(|(change, _)| change), &txn)?;
     txn.commit()?;
     Ok(results)
 }

@@ -21,9 +21,9 @@ maily_mesh::conformance!(recall, {
 mod redis {
     use super::fresh;
 
-    maily_redis::conformance!(store, fresh().values().await.expect("values"));
-    maily_redis::conformance!(lock, fresh().values().await.expect("values"));
-    maily_redis::conformance!(limit, fresh().values().await.expect("values"));
-    maily_redis::conformance!(idempotency, fresh().values().await.expect("values"));
-    maily_redis::conformance!(cache, fresh().values().await.expect("values"));
+    maily_redis::conformance!(store, fresh().store().await.expect("values"));
+    maily_redis::conformance!(lock, fresh().store().await.expect("values"));
+    maily_redis::conformance!(limit, fresh().store().await.expect("values"));
+    maily_redis::conformance!(idempotency, fresh().store().await.expect("values"));
+    maily_redis::conformance!(cache, fresh().store().await.expect("values"));
 }

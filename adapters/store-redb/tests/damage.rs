@@ -16,8 +16,9 @@ use maily_canvas::DocumentName;
 use maily_canvas::port::DocStore;
 use maily_errors::{Code, Error};
 use maily_mesh::{Archive, Archived, Embedding};
+use maily_redis::jobs::{Failure, Jobs as _, NewJob, Queue, WorkerId};
 use maily_redis::{Key, Store};
-use maily_store_redb::{RedbConfig, RedbDocuments, RedbEvents, RedbMemories, RedbValues};
+use maily_store_redb::{RedbConfig, RedbDocuments, RedbEvents, RedbMemories, RedbStore};
 
 /// A port as these rules see it: a list of values, each of which tells its number.
 trait Values: Sized {
@@ -83,13 +84,13 @@ impl Values for RedbEvents {
     }
 }
 
-impl Values for RedbValues {
+impl Values for RedbStore {
     const NAME: &str = "redis";
     const CODES: [Code; 3] = [Code::RedisDiskCorrupt, Code::RedisDiskLocked, Code::RedisDiskFailed];
     const MANY: u64 = 200;
 
     async fn open(path: &Path) -> Result<Self, Error> {
-        RedbConfig::new(path).values().await
+        RedbConfig::new(path).store().await
     }
 
     async fn put(&self, numbers: RangeInclusive<u64>) -> Result<(), Error> {
@@ -133,6 +134,39 @@ impl Values for RedbMemories {
     }
 }
 
+/// The jobs of a redis store: looked at by claiming them, and handed back.
+struct Jobs(RedbStore);
+
+impl Values for Jobs {
+    const NAME: &str = "jobs";
+    const CODES: [Code; 3] = RedbStore::CODES;
+    const MANY: u64 = 200;
+
+    async fn open(path: &Path) -> Result<Self, Error> {
+        RedbConfig::new(path).store().await.map(Self)
+    }
+
+    async fn put(&self, numbers: RangeInclusive<u64>) -> Result<(), Error> {
+        let queue = Queue::new("crash")?;
+        futures_util::future::try_join_all(
+            numbers.map(async |number| self.0.append(&queue, NewJob::new(value(number))).await),
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn count(&self) -> Result<u64, Error> {
+        let (queue, worker) = (Queue::new("crash")?, WorkerId::new("reader")?);
+        let jobs = self.0.claim(&queue, &worker, 1000, std::time::Duration::ZERO).await?;
+        for (number, job) in (1..).zip(&jobs) {
+            assert_eq!((&job.payload, job.deliveries), (&value(number), 1));
+        }
+        let back = async |receipt| self.0.fail(&queue, &worker, receipt, Failure::HandBack).await;
+        futures_util::future::try_join_all(jobs.iter().map(|job| back(&job.receipt))).await?;
+        Ok(jobs.len() as u64)
+    }
+}
+
 fn memory(number: u64) -> Archived {
     let embedding = Embedding::normalized((0..256).map(|value| (value ^ number) as f32).collect());
     let text = format!("memory {number}").repeat(40);
@@ -164,7 +198,7 @@ fn event(number: u64) -> Event {
 
 fn file() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("values.redb");
+    let path = folder.path().join("redis.redb");
     (folder, path)
 }
 
@@ -180,7 +214,7 @@ async fn read<V: Values>(path: &Path) -> Result<u64, Error> {
 }
 
 macro_rules! rules {
-    ($($rule:ident)+) => { rules! { @of documents RedbDocuments: $($rule)+ } rules! { @of events RedbEvents: $($rule)+ } rules! { @of memories RedbMemories: $($rule)+ } rules! { @of redis RedbValues: $($rule)+ } };
+    ($($rule:ident)+) => { rules! { @of documents RedbDocuments: $($rule)+ } rules! { @of events RedbEvents: $($rule)+ } rules! { @of memories RedbMemories: $($rule)+ } rules! { @of redis RedbStore: $($rule)+ } rules! { @of jobs Jobs: $($rule)+ } };
     (@of $module:ident $values:ident: $($rule:ident)+) => {
         mod $module {
             $(
@@ -242,6 +276,30 @@ async fn flipped_bytes_are_never_read_as_content<V: Values>() {
             Err(err) => assert_eq!(err.code(), V::CODES[0], "flipped at {at}: {err}"),
         }
     }
+}
+
+#[tokio::test]
+async fn damaged_jobs_are_refused_and_the_file_is_untouched() {
+    let (_folder, path) = file();
+    let (whole, mut refused) = (written::<Jobs>(&path).await, 0);
+    for at in (512..whole.len()).step_by(1_021).take(150) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x55;
+        fs::write(&path, &damaged).unwrap();
+
+        // Not read, so that what is written is what opening writes.
+        if let Err(err) = Jobs::open(&path).await {
+            assert_eq!(err.code(), Code::RedisDiskCorrupt, "flipped at {at}: {err}");
+            // The tenth byte is where redb notes that a file was opened, for its own repair.
+            let mut now = fs::read(&path).unwrap();
+            now[9] = damaged[9];
+            assert!(now == damaged, "flipped at {at}: the file was changed");
+            refused += 1;
+        }
+    }
+
+    println!("{refused} of 150 flipped bytes were in what is used");
+    assert!(refused > 0);
 }
 
 async fn file_that_is_open_is_locked<V: Values>() {

@@ -150,7 +150,7 @@ pub struct Redis {
     pub url: Option<Secret<String>>,
     /// A PEM file with the authorities that are trusted instead of the public ones, for TLS.
     pub ca_file: Option<String>,
-    /// A file that keeps the values of this machine; not together with `url`.
+    /// A file that keeps what this machine stores; not together with `url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// What stands before each key on the server.

@@ -19,7 +19,7 @@ use crate::config::Config;
 pub(super) async fn routes(config: &Config) -> Result<OpenApiRouter, Error> {
     Ok(match (settings(config), &config.redis.path) {
         (None, None) => router(StoreService::new(MemoryConfig::default().build())),
-        (None, Some(path)) => router(StoreService::new(RedbConfig::new(path).values().await?)),
+        (None, Some(path)) => router(StoreService::new(RedbConfig::new(path).store().await?)),
         (Some(settings), None) => router(StoreService::new(settings.build()?)),
         (Some(_), Some(_)) => {
             return Err(Error::new(Code::ConfigInvalid, "values are on a server or in a file, not both")

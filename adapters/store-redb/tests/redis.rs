@@ -1,4 +1,4 @@
-//! The values of a redis store on disk keep their time and their limits across restarts, and say when the disk is full.
+//! A redis store on disk keeps its times and limits across restarts, shares its fsyncs, and says when the disk is full.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,21 +7,22 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
 use maily_errors::Code;
+use maily_redis::jobs::{Jobs as _, NewJob, Queue, WorkerId};
 use maily_redis::{Key, Store as _, Swap};
-use maily_store_redb::{RedbConfig, RedbValues};
+use maily_store_redb::{RedbConfig, RedbStore};
 
 fn key(name: &str) -> Key {
     Key::new(name.to_owned()).expect("a valid key")
 }
 
-async fn open(path: &Path) -> RedbValues {
-    RedbConfig::new(path).values().await.expect("the file opens")
+async fn open(path: &Path) -> RedbStore {
+    RedbConfig::new(path).store().await.expect("the file opens")
 }
 
 #[tokio::test]
 async fn values_counters_and_times_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("values.redb");
+    let path = folder.path().join("redis.redb");
     let store = open(&path).await;
     store.set(&key("kept"), "v".into(), Some(Duration::from_secs(3600))).await.unwrap();
     store.set(&key("over"), "v".into(), Some(Duration::from_millis(30))).await.unwrap();
@@ -44,9 +45,9 @@ async fn values_counters_and_times_survive_a_restart() {
 #[tokio::test]
 async fn limits_of_values_and_bytes_refuse_and_what_is_over_makes_room() {
     let folder = tempfile::tempdir().unwrap();
-    let mut config = RedbConfig::new(folder.path().join("values.redb"));
+    let mut config = RedbConfig::new(folder.path().join("redis.redb"));
     (config.max_values, config.max_bytes) = (100, 2000);
-    let store = config.values().await.unwrap();
+    let store = config.store().await.unwrap();
     let short = Some(Duration::from_millis(40));
     for number in 0..100 {
         store.set(&key(&format!("{number:04}")), vec![0; 10].into(), short).await.unwrap();
@@ -78,7 +79,7 @@ async fn limits_of_values_and_bytes_refuse_and_what_is_over_makes_room() {
 #[tokio::test]
 async fn writers_that_wait_share_one_fsync() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder.path().join("values.redb")).await;
+    let store = open(&folder.path().join("redis.redb")).await;
     let one = |number: usize| {
         let store = &store;
         async move { store.set(&key(&number.to_string()), "v".into(), None).await.unwrap() }
@@ -97,11 +98,84 @@ async fn writers_that_wait_share_one_fsync() {
     assert!(together * 4 < alone, "{alone:?} {together:?}");
 }
 
+#[tokio::test]
+async fn jobs_that_are_done_leave_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("redis.redb");
+    let (store, queue) = (open(&path).await, Queue::new("mails").unwrap());
+    let worker = WorkerId::new("worker").unwrap();
+    let bytes = || std::fs::metadata(&path).unwrap().len();
+    let (empty, jobs, mut sizes) = (bytes(), 5_000, Vec::new());
+    for round in 0..8 {
+        let start = Instant::now();
+        let job = || NewJob::new(vec![7; 64]);
+        try_join_all((0..jobs).map(|_| store.append(&queue, job()))).await.unwrap();
+        let appended = start.elapsed();
+        if round == 0 {
+            println!("{jobs} jobs of 64 bytes: {appended:?}, {} bytes each", (bytes() - empty) / jobs);
+        }
+        while !store.stats(&queue).await.unwrap().is_empty() {
+            let claimed = store.claim(&queue, &worker, 1000, Duration::ZERO).await.unwrap();
+            let receipts: Vec<_> = claimed.into_iter().map(|job| job.receipt).collect();
+            store.ack(&queue, &receipts).await.unwrap();
+        }
+        println!("claimed and acknowledged: {:?}", start.elapsed() - appended);
+        sizes.push(bytes());
+    }
+
+    println!("bytes of the file after each round: {sizes:?}");
+    assert!(sizes[7] <= sizes[2] * 11 / 10, "{sizes:?}");
+    drop(store);
+    // Whole: what is left says so itself.
+    assert!(open(&path).await.stats(&queue).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn queue_that_is_full_says_so_and_takes_jobs_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("redis.redb");
+    let mut config = RedbConfig::new(&path);
+    config.max_jobs = 2;
+    let (store, queue) = (config.clone().store().await.unwrap(), Queue::new("mails").unwrap());
+    let worker = WorkerId::new("worker").unwrap();
+    for _ in 0..2 {
+        store.append(&queue, NewJob::new("a")).await.unwrap();
+    }
+    let full = store.append(&queue, NewJob::new("a")).await.unwrap_err();
+    assert_eq!(full.code(), Code::RedisStoreFull);
+    let job = store.claim(&queue, &worker, 1, Duration::ZERO).await.unwrap().remove(0);
+    drop(store);
+
+    let store = config.store().await.unwrap();
+    assert_eq!(store.append(&queue, NewJob::new("a")).await.unwrap_err().code(), Code::RedisStoreFull);
+    assert_eq!(store.ack(&queue, &[job.receipt]).await.unwrap(), 1);
+    store.append(&queue, NewJob::new("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn file_of_an_earlier_version_keeps_its_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("redis.redb");
+    let store = open(&path).await;
+    store.set(&key("kept"), "v".into(), None).await.unwrap();
+    drop(store);
+    let database = redb::Database::create(&path).unwrap();
+    let txn = database.begin_write().unwrap();
+    assert!(txn.delete_table(redb::TableDefinition::<&[u8], &[u8]>::new("rows")).unwrap());
+    txn.commit().unwrap();
+    drop(database);
+
+    let store = open(&path).await;
+
+    assert_eq!(store.get(&key("kept")).await.unwrap(), Some("v".into()));
+    store.append(&Queue::new("mails").unwrap(), NewJob::new("a")).await.unwrap();
+}
+
 /// A file that may not grow, as on a disk that is full. `ulimit` needs no rights.
 #[tokio::test]
 async fn full_disk_is_an_error_and_what_was_acknowledged_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("values.redb");
+    let path = folder.path().join("redis.redb");
     let output = Command::new("sh")
         // The signal that the limit sends is ignored, so that the write fails instead.
         .args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""])
@@ -122,6 +196,10 @@ async fn full_disk_is_an_error_and_what_was_acknowledged_is_there() {
         assert_eq!(value, Some(vec![number as u8; 10_000].into()), "value {number}");
     }
     store.set(&key("more"), "v".into(), None).await.unwrap();
+    let jobs: u64 = said("appended ").expect(&text).parse().unwrap();
+    let (queue, worker) = (Queue::new("mails").unwrap(), WorkerId::new("worker").unwrap());
+    let waiting = store.claim(&queue, &worker, 1000, Duration::ZERO).await.unwrap();
+    assert!(waiting.len() as u64 >= jobs && jobs > 0);
 }
 
 /// Not a rule of its own: what the rule above starts.
@@ -129,10 +207,19 @@ async fn full_disk_is_an_error_and_what_was_acknowledged_is_there() {
 async fn child_writes_until_the_disk_is_full() {
     let Some(path) = std::env::var_os(CHILD) else { return };
     let store = open(Path::new(&path)).await;
+    let queue = Queue::new("mails").unwrap();
     for number in 1..=10_000_u64 {
+        if number % 20 == 0 {
+            match store.append(&queue, NewJob::new("a")).await {
+                Ok(_) => println!("appended {}", number / 20),
+                Err(err) => return println!("failed {}", err.code()),
+            }
+        }
         let value = vec![number as u8; 10_000].into();
         if let Err(err) = store.set(&key(&number.to_string()), value, None).await {
             println!("failed {}", err.code());
+            // What builds on what is not there is refused too.
+            assert!(store.append(&queue, NewJob::new("a")).await.is_err());
             return;
         }
         println!("acknowledged {number}");

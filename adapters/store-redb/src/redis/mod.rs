@@ -1,9 +1,11 @@
-//! The values of the redis core.
+//! The store of the redis core.
 
 mod change;
 mod memory;
 mod row;
+mod rows;
 mod table;
+mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,54 +13,76 @@ use std::time::Duration;
 use bytes::Bytes;
 use maily_errors::Result;
 use maily_redis::cache::Listeners;
-use maily_redis::{Held, Key, Listener, MemoryStore, Store, Swap, Watch, Watched, check_size, check_ttl};
+use maily_redis::{
+    Held, Key, Listener, MemoryConfig, MemoryStore, Store, Swap, Watch, Watched, check_size, check_ttl,
+};
 use redb::{Database, ReadableDatabase};
 
-use self::change::{Change, Decision, What};
+use self::change::Change;
 use self::row::{Row, now_ms};
+use self::rows::{Loaded, RowsJournal};
 use self::table::VALUES;
+use self::value::{Decision, ValueChange, What};
 use crate::config::RedbConfig;
 use crate::error::Failed;
 use crate::file::File;
 
-/// Values under keys in one redb file: a [`Store`] that survives the process. Clones share the file.
+/// A redis store in one redb file: values, jobs, locks and limits outlive the process. Clones share the file.
 ///
-/// A change is acknowledged once it is on the disk; all that wait share one commit and one fsync. A read sees only what
-/// is on the disk. A time to live is measured by the clock of the system, so that it goes on while no process runs.
-/// Each change also removes up to 64 values whose time is over, and all of them when the room is needed.
+/// A change is acknowledged once it is on the disk; all that wait share one commit and one fsync. After a commit that
+/// failed the file has to be opened again.
 ///
-/// Locks and limits ([`Leases`](maily_redis::Leases), [`Limits`](maily_redis::Limits)) are in the memory of the process:
-/// no other one can have the file open, so there is nobody else to agree with. Tokens of locks grow past a restart.
+/// **Values** ([`Store`]) are in the file only: a read sees what is on the disk, and there may be more of them than
+/// memory. A time to live is measured by the clock of the system, so that it goes on while no process runs. Each change
+/// also removes up to 64 values whose time is over, and all of them when the room is needed. As a [`Watch`] the store
+/// has no link to lose: the listener hears of a change before it is acknowledged.
 ///
-/// As a [`Watch`] it has no link to lose: the listener hears of a change before it is acknowledged.
+/// **Jobs, locks and limits** ([`Jobs`](maily_redis::jobs::Jobs), [`Leases`](maily_redis::Leases),
+/// [`Limits`](maily_redis::Limits)) are in memory as well, where [`MemoryStore`] decides on them; what it decides is
+/// written, and read again when the file is opened. [`MemoryConfig::restore`] says what a restart changes.
+///
+/// **The bus** ([`Bus`](maily_redis::bus::Bus)) brings messages to the listeners of this process. It keeps nothing, as on
+/// a server.
 #[derive(Clone, Debug)]
-pub struct RedbValues {
+pub struct RedbStore {
     file: Arc<File<Change>>,
     listeners: Arc<Listeners>,
     limits: table::Limits,
     memory: MemoryStore,
 }
 
-/// The reading side of [`RedbValues`] whose changes are heard. Dropping it ends that.
+/// The reading side of [`RedbStore`] whose changes are heard. Dropping it ends that.
 #[derive(Debug)]
 pub struct RedbWatched {
-    values: RedbValues,
+    values: RedbStore,
     number: u64,
 }
 
-// === impl RedbValues ===
+// === impl RedbStore ===
 
-impl RedbValues {
+impl RedbStore {
     pub(crate) async fn open(config: RedbConfig) -> Result<Self> {
         let limits = table::Limits { values: config.max_values, bytes: config.max_bytes };
+        let mut memory = MemoryConfig::default();
+        memory.max_jobs = config.max_jobs;
+        // Before the file is opened for writing: one that is damaged is refused as it is.
+        let before = File::<Change>::peek(&config, Loaded::read).await?;
         let file = Arc::new(File::open(config).await?);
-        Ok(Self { file, listeners: Arc::default(), limits, memory: MemoryStore::default() })
+        let journal = Arc::new(RowsJournal::new(Arc::clone(&file)));
+        let memory = file.read(move |database| {
+            let loaded = match before {
+                Some(loaded) if loaded.is_of(database)? => loaded,
+                _ => Loaded::read(database)?,
+            };
+            memory.restore(loaded.rows, journal).map_err(Failed::Unexpected)
+        });
+        Ok(Self { listeners: Arc::default(), limits, memory: memory.await?, file })
     }
 
     async fn change(&self, key: &Key, what: What) -> Result<Decision> {
-        let change =
-            Change { key: key.clone(), what, limits: self.limits, listeners: Arc::clone(&self.listeners) };
-        self.file.change(change).await?
+        let (key, listeners) = (key.clone(), Arc::clone(&self.listeners));
+        let change = ValueChange { key, what, limits: self.limits, listeners };
+        self.file.change(Change::Value(change)).await?
     }
 
     async fn row(&self, key: &Key) -> Result<Option<Row>> {
@@ -67,7 +91,7 @@ impl RedbValues {
     }
 }
 
-impl Store for RedbValues {
+impl Store for RedbStore {
     async fn get(&self, key: &Key) -> Result<Option<Bytes>> {
         Ok(self.row(key).await?.map(|row| row.value))
     }
@@ -99,7 +123,7 @@ impl Store for RedbValues {
     }
 }
 
-impl Watch for RedbValues {
+impl Watch for RedbStore {
     type Watched = RedbWatched;
 
     fn watch(&self, listener: Listener) -> RedbWatched {

@@ -122,5 +122,5 @@ fn full(limits: Limits) -> Error {
 
 pub(super) const VALUES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("values");
 const ENDS: TableDefinition<'_, (u64, &[u8]), ()> = TableDefinition::new("ends");
-const SUMS: TableDefinition<'_, &str, u64> = TableDefinition::new("sums");
+pub(super) const SUMS: TableDefinition<'_, &str, u64> = TableDefinition::new("sums");
 const BYTES: &str = "bytes";

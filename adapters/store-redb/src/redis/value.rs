@@ -7,16 +7,14 @@ use bytes::Bytes;
 use maily_errors::{Code, Error};
 use maily_redis::cache::Listeners;
 use maily_redis::{Key, Swap};
-use redb::WriteTransaction;
 
 use super::row::{Row, now_ms};
 use super::table::{Limits, Tables};
-use crate::error::{Codes, Failed};
-use crate::writer;
+use crate::error::Failed;
 
-/// A change that waits for its commit.
+/// A change of a value that waits for its commit.
 #[derive(Debug)]
-pub(crate) struct Change {
+pub(crate) struct ValueChange {
     pub(super) key: Key,
     pub(super) what: What,
     pub(super) limits: Limits,
@@ -47,30 +45,12 @@ enum Next {
     Remove,
 }
 
-// === impl Change ===
+// === impl ValueChange ===
 
-impl writer::Change for Change {
-    /// An error here is a refusal: the rest of the commit happens.
-    type Answer = Result<Decision, Error>;
-
-    const CODES: Codes = Codes {
-        corrupt: Code::RedisDiskCorrupt,
-        locked: Code::RedisDiskLocked,
-        failed: Code::RedisDiskFailed,
-    };
-    const METRICS: [&str; 2] = ["maily_redis_disk_commit_seconds", "maily_redis_disk_commit_changes"];
-    const TOGETHER: usize = 1_024;
-
-    fn make_tables(txn: &WriteTransaction) -> Result<(), Failed> {
-        Tables::open(txn).map(drop)
-    }
-
-    fn size(&self) -> usize {
-        1
-    }
-
-    fn apply(&self, txn: &WriteTransaction) -> Result<Self::Answer, Failed> {
-        let (mut tables, now) = (Tables::open(txn)?, now_ms());
+impl ValueChange {
+    /// Decides and does it. An error inside is a refusal: the rest of the commit happens.
+    pub(super) fn apply(&self, tables: &mut Tables<'_>) -> Result<Result<Decision, Error>, Failed> {
+        let now = now_ms();
         tables.free(now, FREED_BY_A_CHANGE)?;
         let key = self.key.as_bytes();
         // What is over and still there is replaced like any other, and decided on as nothing.
@@ -91,7 +71,8 @@ impl writer::Change for Change {
         Ok(Ok(decision))
     }
 
-    fn settled(&self) {
+    /// Tells the listeners, when the commit has ended, well or not.
+    pub(super) fn settled(&self) {
         self.listeners.changed(&self.key);
     }
 }
