@@ -1,4 +1,4 @@
-//! What an operation costs: in memory, and on a server if `MAILY_REDIS_SERVER` says where its binary is.
+//! What an operation costs: in memory, in a file, and on a server if `MAILY_REDIS_SERVER` says where its binary is.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use maily::redis::jobs::{Jobs, NewJob, Queue, WorkerId};
 use maily::redis::limit::{Limiter, MAX_COUNT, OnFailure, Quota};
 use maily::redis::lock::Lock;
 use maily::redis::{Key, Leases, Limits, MemoryStore, Store};
+use maily_store_redb::{RedbConfig, RedbStore};
 use maily_store_redis::RedisConfig;
 use maily_store_redis::testing::Server;
 use tokio::runtime::Runtime;
@@ -171,12 +172,40 @@ fn queues(c: &mut Criterion, runtime: &Runtime, name: &str, store: &(impl Bus + 
     group.finish();
 }
 
+/// What is bound to the disk: jobs that many append at once, and opening a file with 100 000 of them.
+fn disk(c: &mut Criterion, runtime: &Runtime, store: &RedbStore, config: &RedbConfig) {
+    let mut group = c.benchmark_group("redis/disk");
+    group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(5)).sample_size(10);
+    let queue = Queue::new("many").expect("a valid name");
+    let job = NewJob::new(bytes::Bytes::from_static(&[7; 64]));
+    group.throughput(Throughput::Elements(1000));
+    group.bench_function("append_1000_at_once", |b| {
+        b.to_async(runtime).iter(|| join_all((0..1000).map(|_| store.append(&queue, job.clone()))));
+    });
+
+    let (jobs, config) = (100_000, RedbConfig::new(config.path.with_extension("jobs")));
+    runtime.block_on(async {
+        let store = config.clone().store().await.expect("the file opens");
+        join_all((0..jobs).map(|_| store.append(&queue, job.clone()))).await;
+    });
+    group.throughput(Throughput::Elements(jobs));
+    group.bench_function("open_100_000_jobs", |b| b.to_async(runtime).iter(|| config.clone().store()));
+    group.finish();
+}
+
 fn redis(c: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     operations(c, &runtime, "memory", &MemoryStore::default());
     guards(c, &runtime, "memory", &MemoryStore::default());
     queues(c, &runtime, "memory", &MemoryStore::default());
     near(c, &runtime);
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = RedbConfig::new(folder.path().join("redis.redb"));
+    let store = runtime.block_on(config.clone().store()).expect("the file opens");
+    operations(c, &runtime, "disk", &store);
+    guards(c, &runtime, "disk", &store);
+    queues(c, &runtime, "disk", &store);
+    disk(c, &runtime, &store, &config);
     if let Some(server) = Server::start() {
         let mut config = RedisConfig::new(server.url());
         config.timeout_ms = 10_000;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from maily.redis import (
     AsyncWorker,
     Bus,
     Cache,
+    EfficiencyLock,
     FencedStore,
     Idempotency,
     Job,
@@ -33,8 +35,11 @@ from maily.redis import (
 )
 
 
-@pytest.fixture
-def store(url: str | None) -> Store:
+@pytest.fixture(params=["memory", "file", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "file":
+        return Store(path=tmp_path / "redis.redb")
+    url = str(request.getfixturevalue("server")) if request.param == "server" else None
     return Store(url, prefix=f"{uuid.uuid4().hex}:", timeout=10.0)
 
 
@@ -51,6 +56,18 @@ def test_lock_excludes_and_its_tokens_grow(store: Store) -> None:
     assert held == [True, False]
     with lock.acquire("nightly", ttl=10.0, wait=5.0) as later:
         assert later.token > guard.token
+
+
+def test_efficiency_lock_saves_work_until_its_time_is_over_or_it_is_given_back(store: Store) -> None:
+    lock = EfficiencyLock(store)
+
+    guard = lock.try_acquire("warm-up", ttl=60.0)
+    assert guard is not None
+    assert lock.try_acquire("warm-up", ttl=60.0) is None
+    assert [guard.release(), guard.release()] == [True, False]
+    assert lock.try_acquire("warm-up", ttl=60.0) is not None
+    with pytest.raises(Invalid):
+        lock.try_acquire("short", ttl=0.01)
 
 
 def test_fenced_value_refuses_who_came_before(store: Store) -> None:

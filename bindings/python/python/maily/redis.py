@@ -1,4 +1,4 @@
-"""The core `redis`: one layer over memory, Redis and Valkey.
+"""The core `redis`: one layer over memory, a file, Redis and Valkey.
 
     >>> from maily.redis import Store
     >>> store = Store()
@@ -48,6 +48,8 @@ from maily import _maily
 Answer = _maily.redis.Answer
 AsyncBus = _maily.redis.AsyncBus
 AsyncCache = _maily.redis.AsyncCache
+AsyncEfficiencyGuard = _maily.redis.AsyncEfficiencyGuard
+AsyncEfficiencyLock = _maily.redis.AsyncEfficiencyLock
 AsyncFencedStore = _maily.redis.AsyncFencedStore
 AsyncGuard = _maily.redis.AsyncGuard
 AsyncIdempotency = _maily.redis.AsyncIdempotency
@@ -62,6 +64,8 @@ Cache = _maily.redis.Cache
 Cached = _maily.redis.Cached
 DeadLetter = _maily.redis.DeadLetter
 Decision = _maily.redis.Decision
+EfficiencyGuard = _maily.redis.EfficiencyGuard
+EfficiencyLock = _maily.redis.EfficiencyLock
 FencedStore = _maily.redis.FencedStore
 Guard = _maily.redis.Guard
 Idempotency = _maily.redis.Idempotency
@@ -80,6 +84,8 @@ __all__ = [
     "Answer",
     "AsyncBus",
     "AsyncCache",
+    "AsyncEfficiencyGuard",
+    "AsyncEfficiencyLock",
     "AsyncFencedStore",
     "AsyncGuard",
     "AsyncIdempotency",
@@ -94,6 +100,8 @@ __all__ = [
     "Cached",
     "DeadLetter",
     "Decision",
+    "EfficiencyGuard",
+    "EfficiencyLock",
     "FencedStore",
     "Guard",
     "Idempotency",

@@ -1,6 +1,7 @@
-"""The core `redis`: one layer over memory, Redis and Valkey."""
+"""The core `redis`: one layer over memory, a file, Redis and Valkey."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, TypeAlias, final
 
@@ -10,6 +11,8 @@ __all__ = [
     "Answer",
     "AsyncBus",
     "AsyncCache",
+    "AsyncEfficiencyGuard",
+    "AsyncEfficiencyLock",
     "AsyncFencedStore",
     "AsyncGuard",
     "AsyncIdempotency",
@@ -24,6 +27,8 @@ __all__ = [
     "Cached",
     "DeadLetter",
     "Decision",
+    "EfficiencyGuard",
+    "EfficiencyLock",
     "FencedStore",
     "Guard",
     "Idempotency",
@@ -48,6 +53,7 @@ class Store:
         cls,
         url: str | None = None,
         *,
+        path: str | os.PathLike[str] | None = None,
         prefix: str = ...,
         timeout: float = 1.0,
         connect_timeout: float = 5.0,
@@ -69,6 +75,7 @@ class AsyncStore:
         cls,
         url: str | None = None,
         *,
+        path: str | os.PathLike[str] | None = None,
         prefix: str = ...,
         timeout: float = 1.0,
         connect_timeout: float = 5.0,
@@ -115,6 +122,24 @@ class AsyncGuard:
     def __aexit__(self, *raised: object) -> asyncio.Future[Literal[False]]: ...
     def release(self) -> asyncio.Future[None]: ...
     def lost(self) -> asyncio.Future[None]: ...
+
+@final
+class EfficiencyLock:
+    def __new__(cls, store: _Store, /) -> Self: ...
+    def try_acquire(self, name: _Blob, /, *, ttl: float) -> EfficiencyGuard | None: ...
+
+@final
+class AsyncEfficiencyLock:
+    def __new__(cls, store: _Store, /) -> Self: ...
+    def try_acquire(self, name: _Blob, /, *, ttl: float) -> asyncio.Future[AsyncEfficiencyGuard | None]: ...
+
+@final
+class EfficiencyGuard:
+    def release(self) -> bool: ...
+
+@final
+class AsyncEfficiencyGuard:
+    def release(self) -> asyncio.Future[bool]: ...
 
 @final
 class FencedStore:

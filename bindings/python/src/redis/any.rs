@@ -1,4 +1,4 @@
-//! A store of either kind, so that what is built on it is compiled once.
+//! A store of any kind, so that what is built on it is compiled once.
 
 use std::time::Duration;
 
@@ -13,11 +13,13 @@ use maily_redis::lock::{Grant, Owner};
 use maily_redis::{
     Held, Key, Leases, Limits, Listener, MemoryStore, ServerStore, Store, Swap, Watch, Watched,
 };
+use maily_store_redb::{RedbStore, RedbWatched};
 use maily_store_redis::RedisTransport;
 
-/// Values in memory or on a server.
+/// A store in a file, in memory or on a server.
 #[derive(Clone, Debug)]
 pub(super) enum AnyStore {
+    File(RedbStore),
     Memory(MemoryStore),
     Server(ServerStore<RedisTransport>),
 }
@@ -27,6 +29,7 @@ macro_rules! ask {
     ($(fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $out:ty;)*) => {
         $(async fn $name(&self $(, $arg: $type)*) -> Result<$out> {
             match self {
+                Self::File(store) => store.$name($($arg),*).await,
                 Self::Memory(store) => store.$name($($arg),*).await,
                 Self::Server(store) => store.$name($($arg),*).await,
             }
@@ -85,8 +88,9 @@ impl Bus for AnyStore {
     }
 }
 
-/// What is read and watched in a store of either kind.
+/// What is read and watched in a store of any kind.
 pub(super) enum AnyWatched {
+    File(RedbWatched),
     Memory(<MemoryStore as Watch>::Watched),
     Server(<ServerStore<RedisTransport> as Watch>::Watched),
 }
@@ -96,6 +100,7 @@ impl Watch for AnyStore {
 
     fn watch(&self, listener: Listener) -> AnyWatched {
         match self {
+            Self::File(store) => AnyWatched::File(store.watch(listener)),
             Self::Memory(store) => AnyWatched::Memory(store.watch(listener)),
             Self::Server(store) => AnyWatched::Server(store.watch(listener)),
         }
@@ -103,6 +108,7 @@ impl Watch for AnyStore {
 
     fn silence(&self) -> Duration {
         match self {
+            Self::File(store) => store.silence(),
             Self::Memory(store) => store.silence(),
             Self::Server(store) => Watch::silence(store),
         }

@@ -1,11 +1,14 @@
-//! `Lock`, `FencedStore`, their guards and their twins.
+//! `Lock`, `FencedStore`, `EfficiencyLock`, their guards and their twins.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use maily_errors::Result;
 use maily_redis::Key;
-use maily_redis::lock::{FencedStore as CoreFenced, Guard as CoreGuard, Lock as CoreLock, Token};
+use maily_redis::lock::{
+    EfficiencyGuard as CoreSaved, EfficiencyLock as CoreEfficiency, FencedStore as CoreFenced,
+    Guard as CoreGuard, Lock as CoreLock, Token,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -20,6 +23,10 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<AsyncLock>()?;
     module.add_class::<Guard>()?;
     module.add_class::<AsyncGuard>()?;
+    module.add_class::<EfficiencyLock>()?;
+    module.add_class::<AsyncEfficiencyLock>()?;
+    module.add_class::<EfficiencyGuard>()?;
+    module.add_class::<AsyncEfficiencyGuard>()?;
     module.add_class::<FencedStore>()?;
     module.add_class::<AsyncFencedStore>()
 }
@@ -207,5 +214,88 @@ impl Fenced {
     fn admit(&self, key: Blob, token: u128) -> impl Future<Output = Result<()>> + Send + use<> {
         let store = Arc::clone(&self.0);
         async move { store.admit(&Key::new(key.0)?, Token::from_u128(token)).await }
+    }
+}
+
+twins! {
+    "maily.redis", Efficiency;
+
+    /// A lock that saves work and protects nothing: **two may hold it at the same time**.
+    ///
+    /// A failover can forget it, and nobody tells the holder when it ends. Take it where twice now and then does no harm,
+    /// and a `Lock` with its token elsewhere.
+    sync EfficiencyLock {}
+
+    /// A lock that saves work and protects nothing: **two may hold it at the same time**. Methods return awaitables.
+    async AsyncEfficiencyLock {}
+
+    both {
+        #[new]
+        #[pyo3(signature = (store, /))]
+        fn new(store: Stores) -> Self {
+            Self(Efficiency(CoreEfficiency::new(store.into_any())))
+        }
+    }
+
+    /// Takes the lock for `ttl` seconds; `None` if somebody has it. It ends by itself, or when the guard is released.
+    (name, /, *, ttl) fn try_acquire(name: Blob, ttl: f64) -> Option<EfficiencyGuard>
+        | Option<AsyncEfficiencyGuard>;
+}
+
+/// What both classes hold.
+pub(super) struct Efficiency(CoreEfficiency<AnyStore>);
+
+impl Efficiency {
+    fn try_acquire(&self, name: Blob, ttl: f64) -> impl Future<Output = Result<Taken>> + Send + use<> {
+        let lock = self.0.clone();
+        async move {
+            let taken = lock.try_acquire(&Key::new(name.0)?, duration(ttl)?).await?;
+            Ok(Taken(taken.map(|guard| Saved(Mutex::new(Some(guard))))))
+        }
+    }
+}
+
+/// A lock that was taken, or not.
+pub(super) struct Taken(Option<Saved>);
+
+impl From<Taken> for Option<EfficiencyGuard> {
+    fn from(taken: Taken) -> Self {
+        taken.0.map(EfficiencyGuard)
+    }
+}
+
+impl From<Taken> for Option<AsyncEfficiencyGuard> {
+    fn from(taken: Taken) -> Self {
+        taken.0.map(AsyncEfficiencyGuard)
+    }
+}
+
+twins! {
+    "maily.redis", Saved;
+
+    /// An `EfficiencyLock` that was taken. Dropping it leaves the lock until its time is over.
+    sync EfficiencyGuard {}
+
+    /// An `AsyncEfficiencyLock` that was taken. Dropping it leaves the lock until its time is over.
+    async AsyncEfficiencyGuard {}
+
+    both {}
+
+    /// Gives the lock back before its time, once; returns whether it was still ours.
+    () fn release() -> bool;
+}
+
+/// An efficiency guard until it is released.
+pub(super) struct Saved(Mutex<Option<CoreSaved<AnyStore>>>);
+
+impl Saved {
+    fn release(&self) -> impl Future<Output = Result<bool>> + Send + use<> {
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        async move {
+            match guard {
+                Some(guard) => guard.release().await,
+                None => Ok(false),
+            }
+        }
     }
 }

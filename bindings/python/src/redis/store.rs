@@ -1,10 +1,12 @@
 //! `Store` and `AsyncStore`.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use maily_errors::Result;
+use maily_errors::{Code, Error, Result};
 use maily_redis::{Key, MemoryStore, Store as _, Swap};
+use maily_store_redb::RedbConfig;
 use maily_store_redis::RedisConfig;
 use pyo3::prelude::*;
 
@@ -21,40 +23,52 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 twins! {
     "maily.redis", Values;
 
-    /// Values under keys, in memory or on a Redis or Valkey server.
+    /// Values under keys, in memory, in a file, or on a Redis or Valkey server.
     ///
-    /// Without a URL the values are in the memory of this object. With one, each call ends within `timeout` seconds,
-    /// and the first one connects. Keys and values are `bytes`, or `str` as UTF-8; what is read is `bytes`. A `ttl` is
+    /// Without `url` and `path` the values are in the memory of this object. With a URL, each call ends within `timeout`
+    /// seconds, and the first one connects. With a path, the file is opened here, and made if there is none: values,
+    /// jobs, locks and limits outlive the process, and a call ends when its change is on the disk. One process at a time
+    /// has it open. Keys and values are `bytes`, or `str` as UTF-8; what is read is `bytes`. A `ttl` is
     /// in seconds, from 0.001; `None` is for ever.
     sync Store {}
 
-    /// Values under keys, in memory or on a Redis or Valkey server. Every method returns an awaitable.
+    /// Values under keys, in memory, in a file, or on a Redis or Valkey server. Every method returns an awaitable.
     async AsyncStore {}
 
     both {
         #[new]
-        #[pyo3(signature = (url=None, *, prefix=String::new(), timeout=1.0, connect_timeout=5.0, silence=2.0, ca_file=None))]
+        #[pyo3(signature = (url=None, *, path=None, prefix=String::new(), timeout=1.0, connect_timeout=5.0, silence=2.0, ca_file=None))]
         fn new(
+            py: Python<'_>,
             url: Option<String>,
+            path: Option<PathBuf>,
             prefix: String,
             timeout: f64,
             connect_timeout: f64,
             silence: f64,
             ca_file: Option<String>,
         ) -> PyResult<Self> {
-            let Some(url) = url else {
-                return Ok(Self(Values(Arc::new(AnyStore::Memory(MemoryStore::default())))));
-            };
-            let build = || {
+            let server = |url| {
                 let mut config = RedisConfig::new(url);
                 config.prefix = prefix;
                 config.timeout_ms = milliseconds(timeout)?;
                 config.connect_timeout_ms = milliseconds(connect_timeout)?;
                 config.silence_ms = milliseconds(silence)?;
                 config.ca_file = ca_file;
-                Ok(Self(Values(Arc::new(AnyStore::Server(config.build()?)))))
+                Ok(AnyStore::Server(config.build()?))
             };
-            build().map_err(errors::to_py)
+            let store = match (url, path) {
+                (None, None) => Ok(AnyStore::Memory(MemoryStore::default())),
+                (None, Some(path)) => {
+                    runtime::block_on(py, async { RedbConfig::new(path).store().await.map(AnyStore::File) })
+                }
+                (Some(url), None) => server(url).map_err(errors::to_py),
+                (Some(_), Some(_)) => {
+                    let both = Error::new(Code::Invalid, "a store is in a file or on a server, not both");
+                    Err(errors::to_py(both.with_operation("python::redis")))
+                }
+            };
+            store.map(|store| Self(Values(Arc::new(store))))
         }
     }
 
