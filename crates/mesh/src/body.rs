@@ -68,6 +68,12 @@ impl Body {
         Self::of(Source::Stream(Box::pin(stream)))
     }
 
+    /// Creates a body of a stream that is in a box already.
+    #[must_use]
+    pub fn boxed(stream: BoxStream<'static, Result<Bytes>>) -> Self {
+        Self::of(Source::Stream(stream))
+    }
+
     fn of(source: Source) -> Self {
         Self { source, held: SmallVec::new(), begun: false, watchers: Vec::new() }
     }
@@ -102,10 +108,29 @@ impl Body {
                     self.finish(Some(&err));
                     return Poll::Ready(Err(err));
                 }
-                None => self.begun = true,
+                None => {
+                    self.begun = true;
+                    if self.held.is_empty() {
+                        self.finish(None);
+                    }
+                }
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// How many bytes are still to be read, if all of them are here.
+    ///
+    /// So it is with an answer of one object of at most [`MAX_HELD_BYTES`](Self::MAX_HELD_BYTES) that
+    /// [has begun](Self::poll_begin), and with a [full](Self::full) body.
+    #[must_use]
+    pub fn remaining(&self) -> Option<usize> {
+        let held = self.held.iter().map(Bytes::len).sum::<usize>();
+        match &self.source {
+            Source::Ended => Some(held),
+            Source::Full(bytes) => Some(held + bytes.len()),
+            Source::Stream(_) => None,
+        }
     }
 
     /// Whether the whole events that are held say something.
@@ -151,7 +176,13 @@ impl Stream for Body {
         let item =
             if this.held.is_empty() { ready!(this.poll_source(cx)) } else { Some(Ok(this.held.remove(0))) };
         match &item {
-            Some(Ok(chunk)) => this.watchers.iter_mut().for_each(|watcher| watcher.chunk(chunk)),
+            Some(Ok(chunk)) => {
+                this.watchers.iter_mut().for_each(|watcher| watcher.chunk(chunk));
+                // Who knows the length does not ask for more.
+                if this.held.is_empty() && matches!(this.source, Source::Ended) {
+                    this.finish(None);
+                }
+            }
             Some(Err(err)) => this.finish(Some(err)),
             None => this.finish(None),
         }

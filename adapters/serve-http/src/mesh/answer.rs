@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use maily_errors::{Error, Problem, Respond};
 use maily_mesh::{Body, Completion, Format, PassedOn, wire};
 use serde_json::json;
@@ -66,7 +67,7 @@ pub(super) fn pass(completion: Completion) -> Response {
     let body = if head.streamed {
         axum::body::Body::from_stream(Events { body: Some(body), format: head.format, failed: None })
     } else {
-        axum::body::Body::from_stream(body)
+        axum::body::Body::new(Whole(body))
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -83,6 +84,29 @@ pub(super) fn pass(completion: Completion) -> Response {
         headers.insert("x-maily-node", node);
     }
     response
+}
+
+/// An answer of one object; mostly all of it is here already, and the client is told its length.
+struct Whole(Body);
+
+impl HttpBody for Whole {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Pin::new(&mut self.0).poll_next(cx).map_ok(Frame::data)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.remaining() == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.remaining().map_or_else(SizeHint::default, |len| SizeHint::with_exact(len as u64))
+    }
 }
 
 /// Events of a node; an error becomes the last event, and then breaks the connection.

@@ -33,7 +33,7 @@ pub(super) async fn ask(
     if let Some(Extension(key)) = caller {
         prompt = prompt.with_key(key);
     }
-    Ok(pass(state.mesh.complete(prompt).await?))
+    Ok(pass(state.parts.mesh.complete(prompt).await?))
 }
 
 /// Estimates how many tokens a prompt has, for a model that some node serves.
@@ -41,7 +41,7 @@ pub(super) fn count(state: &MeshState, format: Format, body: Bytes) -> Result<u3
     let prompt = Prompt::parse_as(format, body)?;
     let model = &prompt.head.model;
     let default = |name: &ModelName| name.as_str() == ModelName::DEFAULT;
-    let served = state.mesh.nodes().models();
+    let served = state.parts.mesh.nodes().models();
     // A node that serves any model stands in the list under `default`.
     if served.iter().any(|status| status.id == *model || default(&status.id))
         || (default(model) && !served.is_empty())

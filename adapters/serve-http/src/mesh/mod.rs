@@ -32,9 +32,14 @@ pub use self::answer::OpenAiProblem;
 pub use self::anthropic::AnthropicProblem;
 use crate::reply::declare_problems;
 
-/// What the routes answer from.
+/// What the routes answer from. Clones share it: each request has one.
 #[derive(Clone)]
 pub struct MeshState {
+    parts: Arc<Parts>,
+}
+
+#[derive(Clone)]
+struct Parts {
     mesh: Mesh,
     recall: Option<Arc<dyn Recall>>,
     embedder: Option<AnyEmbed>,
@@ -44,43 +49,43 @@ pub struct MeshState {
 impl MeshState {
     /// Creates a state of a mesh alone: the routes for embeddings and memories say that they are missing.
     #[must_use]
-    pub const fn new(mesh: Mesh) -> Self {
-        Self { mesh, recall: None, embedder: None, leases: None }
+    pub fn new(mesh: Mesh) -> Self {
+        Self { parts: Arc::new(Parts { mesh, recall: None, embedder: None, leases: None }) }
     }
 
     /// Adds the memories.
     #[must_use]
     pub fn with_recall(mut self, recall: Arc<dyn Recall>) -> Self {
-        self.recall = Some(recall);
+        Arc::make_mut(&mut self.parts).recall = Some(recall);
         self
     }
 
     /// Adds the embedder.
     #[must_use]
     pub fn with_embedder(mut self, embedder: AnyEmbed) -> Self {
-        self.embedder = Some(embedder);
+        Arc::make_mut(&mut self.parts).embedder = Some(embedder);
         self
     }
 
     /// Lets nodes register themselves; whoever owns the leases drives [`expire`](Leases::expire).
     #[must_use]
     pub fn with_leases(mut self, leases: Leases) -> Self {
-        self.leases = Some(leases);
+        Arc::make_mut(&mut self.parts).leases = Some(leases);
         self
     }
 
     fn recall(&self) -> Result<&Arc<dyn Recall>, Error> {
-        self.recall.as_ref().ok_or_else(|| missing("this server has no memories"))
+        self.parts.recall.as_ref().ok_or_else(|| missing("this server has no memories"))
     }
 
     fn embedder(&self) -> Result<&AnyEmbed, Error> {
-        self.embedder.as_ref().ok_or_else(|| missing("this server has no embedder"))
+        self.parts.embedder.as_ref().ok_or_else(|| missing("this server has no embedder"))
     }
 }
 
 impl fmt::Debug for MeshState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MeshState").field("mesh", &self.mesh).finish_non_exhaustive()
+        f.debug_struct("MeshState").field("mesh", &self.parts.mesh).finish_non_exhaustive()
     }
 }
 

@@ -67,7 +67,7 @@ impl From<ModelStatus> for Model {
     responses((status = 200, description = "All models, by name", body = ModelList)),
 )]
 pub(super) async fn list(State(state): State<MeshState>) -> axum::Json<ModelList> {
-    let data: Vec<_> = state.mesh.nodes().models().into_iter().map(Model::from).collect();
+    let data: Vec<_> = state.parts.mesh.nodes().models().into_iter().map(Model::from).collect();
     let id = |model: Option<&Model>| model.map(|model| model.id.clone());
     let (first_id, last_id) = (id(data.first()), id(data.last()));
     axum::Json(ModelList { object: "list", data, first_id, last_id, has_more: false })
@@ -86,7 +86,7 @@ pub(super) async fn retrieve(
     State(state): State<MeshState>,
     Path(model): Path<String>,
 ) -> Result<axum::Json<Model>, OpenAiProblem> {
-    let mut models = state.mesh.nodes().models().into_iter();
+    let mut models = state.parts.mesh.nodes().models().into_iter();
     let found = models.find(|status| status.id.as_str() == model).ok_or_else(|| {
         Error::new(Code::ModelNotFound, "no node serves this model")
             .with_operation("serve_http::models")

@@ -144,7 +144,7 @@ pub(super) struct NodeLease {
     responses((status = 200, description = "All nodes, in the order in which they came", body = NodeList), Problem),
 )]
 pub(super) async fn list(State(state): State<MeshState>) -> axum::Json<NodeList> {
-    let nodes = state.mesh.nodes().status().into_iter().map(NodeView::from).collect();
+    let nodes = state.parts.mesh.nodes().status().into_iter().map(NodeView::from).collect();
     axum::Json(NodeList { nodes })
 }
 
@@ -200,7 +200,7 @@ pub(super) async fn drain(
     State(state): State<MeshState>,
     Path(name): Path<String>,
 ) -> Reply<(StatusCode, axum::Json<NodeView>)> {
-    let nodes = state.mesh.nodes();
+    let nodes = state.parts.mesh.nodes();
     let status =
         nodes.drain(&name).then(|| nodes.status().into_iter().find(|node| node.name.as_str() == name));
     match status.flatten() {
@@ -213,7 +213,7 @@ pub(super) async fn drain(
 }
 
 fn leases(state: &MeshState) -> Result<&Leases, Error> {
-    state.leases.as_ref().ok_or_else(|| {
+    state.parts.leases.as_ref().ok_or_else(|| {
         Error::new(Code::Forbidden, "nodes may not register at this server")
             .with_operation("serve_http::nodes")
     })

@@ -97,7 +97,7 @@ pub(super) async fn list(
     State(state): State<MeshState>,
     caller: Option<Extension<KeyName>>,
 ) -> axum::Json<Usage> {
-    let keys = state.mesh.keys();
+    let keys = state.parts.mesh.keys();
     let usage = match caller {
         Some(Extension(key)) => keys.usage_of(key.as_str()).into_iter().collect(),
         None => keys.usage(),

@@ -2,19 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use maily_errors::{Code, Error, Public};
 use maily_serve_ws::Sockets;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::lane::Lane;
 use crate::config::Server;
 
 /// A server that answers, until it is told to stop.
@@ -62,7 +61,7 @@ impl Running {
     }
 }
 
-/// Binds the address and serves `app` on it.
+/// Binds the address and serves `app` on it, with a thread for each core.
 ///
 /// A request whose headers take longer than 10 seconds, are larger than 64 KiB or more than 100, is refused.
 ///
@@ -83,47 +82,41 @@ pub async fn listen(
     }
     let listener = TcpListener::bind(config.listen).await.map_err(|err| unbound(config.listen, err))?;
     let address = listener.local_addr().map_err(|err| unbound(config.listen, err))?;
-    let task = tokio::spawn(accept(listener, app, draining.clone()));
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    let lanes = (0..cores).map(|_| Lane::start(app.clone())).collect::<io::Result<_>>();
+    let lanes = lanes.map_err(|err| unbound(config.listen, err))?;
+    let task = tokio::spawn(accept(listener, lanes, draining.clone()));
     Ok(Running { address, draining, sockets, patience: Duration::from_secs(config.drain_s), task })
 }
 
-/// Takes connections until `draining`, then waits for those that are open.
-async fn accept(listener: TcpListener, app: Router, draining: CancellationToken) {
-    let mut http = Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .max_headers(MAX_HEADERS);
-    http.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEADER_BYTES as u32);
-    let open = GracefulShutdown::new();
+/// Takes connections until `draining` and gives each to the lane that has the fewest, then waits for those that are
+/// open.
+async fn accept(listener: TcpListener, lanes: Vec<Lane>, draining: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = draining.cancelled() => break,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
-            Err(err) => {
+        // Answers are small and streamed: nothing is gained by waiting for a full packet.
+        let socket = accepted.and_then(|(socket, _)| {
+            let _ = socket.set_nodelay(true);
+            socket.into_std()
+        });
+        match (socket, lanes.iter().min_by_key(|lane| lane.load())) {
+            (Ok(socket), Some(lane)) => lane.put(socket),
+            (Ok(_), None) => {}
+            (Err(err), _) => {
                 // Out of file descriptors: those that are open go on, and some of them will end.
                 tracing::warn!(%err, "a connection could not be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
             }
-        };
-        // Answers are small and streamed: nothing is gained by waiting for a full packet.
-        let _ = socket.set_nodelay(true);
-        let service = TowerToHyperService::new(app.clone());
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(socket), service).into_owned();
-        let connection = open.watch(connection);
-        tokio::spawn(async move {
-            if let Err(err) = connection.await {
-                tracing::debug!(%err, "a connection ended early");
-            }
-        });
+        }
     }
     drop(listener);
-    open.shutdown().await;
+    let mut lanes: Vec<_> = lanes.into_iter().map(Lane::close).collect();
+    for lane in &mut lanes {
+        lane.drained().await;
+    }
 }
 
 fn unbound(address: SocketAddr, err: io::Error) -> Error {
@@ -138,7 +131,4 @@ fn unbound(address: SocketAddr, err: io::Error) -> Error {
 }
 
 const LAST_WORDS: Duration = Duration::from_secs(2);
-const HEADER_TIME: Duration = Duration::from_secs(10);
-const MAX_HEADER_BYTES: usize = 64 * 1024;
-const MAX_HEADERS: usize = 100;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

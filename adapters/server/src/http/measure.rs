@@ -2,22 +2,24 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
-use http::Method;
+use axum::extract::{MatchedPath, Request};
+use http::{Method, Response};
 use metrics::{Counter, Histogram};
 use parking_lot::RwLock;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
 
 /// The instruments of every route, method and status that was seen. Clones are the same.
 ///
 /// Looking one up is a read lock; only the first of its kind builds labels. The recorder is the one that is
 /// installed then.
 #[derive(Clone, Default)]
-pub struct Instruments {
+struct Instruments {
     routes: Arc<RwLock<HashMap<String, Outcomes>>>,
 }
 
@@ -52,15 +54,75 @@ impl fmt::Debug for Instruments {
 /// Counts every request by route, method and status, and its time to the head of the answer.
 ///
 /// The route is the template, such as `/v1/store/{key}`, and a method that HTTP does not know is `other`: there are
-/// as many series as routes, whatever is asked for. For `axum::middleware::from_fn_with_state`.
-pub async fn measure(State(instruments): State<Instruments>, request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = request.method().clone();
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    instruments.record(route, &method, response.status().as_u16(), begun.elapsed());
-    response
+/// as many series as routes, whatever is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct MeasureLayer {
+    instruments: Instruments,
+}
+
+/// The service of [`MeasureLayer`].
+#[derive(Clone, Debug)]
+pub struct Measure<S> {
+    inner: S,
+    instruments: Instruments,
+}
+
+pin_project! {
+    /// The future of [`Measure`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        instruments: Instruments,
+        route: Option<MatchedPath>,
+        method: Method,
+        begun: Instant,
+    }
+}
+
+impl<S> Layer<S> for MeasureLayer {
+    type Service = Measure<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Measure { inner, instruments: self.instruments.clone() }
+    }
+}
+
+impl<S, B> Service<Request> for Measure<S>
+where
+    S: Service<Request, Response = Response<B>>,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let begun = Instant::now();
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let method = request.method().clone();
+        let inner = self.inner.call(request);
+        ResponseFuture { inner, instruments: self.instruments.clone(), route, method, begun }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        let route = this.route.as_ref().map_or("none", MatchedPath::as_str);
+        this.instruments.record(route, this.method, response.status().as_u16(), this.begun.elapsed());
+        Poll::Ready(Ok(response))
+    }
 }
 
 fn known(method: &Method) -> &'static str {

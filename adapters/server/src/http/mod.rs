@@ -1,11 +1,12 @@
 //! The socket side: who may come in, what is served, and how it ends.
 
 mod guard;
+mod lane;
 mod listen;
 mod measure;
 mod pages;
 
 pub use self::guard::Guard;
 pub use self::listen::{Running, listen};
-pub use self::measure::{Instruments, measure};
+pub use self::measure::MeasureLayer;
 pub use self::pages::{pages, problem_fallback, problem_wrong_method};

@@ -28,7 +28,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::cli::Core;
 use crate::config::Config;
 use crate::http::{
-    Guard, Instruments, Running, listen, measure, pages, problem_fallback, problem_wrong_method,
+    Guard, MeasureLayer, Running, listen, pages, problem_fallback, problem_wrong_method,
 };
 use crate::journey::Live;
 
@@ -100,13 +100,21 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         .merge(pages(description, rendered, draining.clone()))
         .fallback(problem_fallback)
         .method_not_allowed_fallback(problem_wrong_method)
-        // Innermost: a handler that panics is answered like any other error.
-        .layer(ServiceBuilder::new().layer(ProblemLayer::new(LogReport)).layer(CatchPanicLayer::new()))
-        .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
-        .layer(from_fn_with_state(Guard::new(config.server.keys.clone(), draining.clone()), Guard::check))
-        .layer(from_fn_with_state(Instruments::default(), measure))
-        // Outside the guard: a refused request is a span too, and its problem document names the trace.
-        .layer(TraceLayer::new("maily"));
+        // All at once: each layer of a router boxes every route once more, and that box is cloned for every request.
+        .layer(
+            ServiceBuilder::new()
+                // Outside the guard: a refused request is a span too, and its problem document names the trace.
+                .layer(TraceLayer::new("maily"))
+                .layer(MeasureLayer::default())
+                .layer(from_fn_with_state(
+                    Guard::new(config.server.keys.clone(), draining.clone()),
+                    Guard::check,
+                ))
+                .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
+                // Innermost: a handler that panics is answered like any other error.
+                .layer(ProblemLayer::new(LogReport))
+                .layer(CatchPanicLayer::new()),
+        );
     let running = listen(&config.server, app, sockets, draining).await?;
     Ok(Started { running, sharing, without })
 }

@@ -24,8 +24,9 @@ pin_project! {
     {
         #[pin]
         first: Arm<S::Future>,
+        // Boxed, because there seldom is one, and every prompt would carry the space for it.
         #[pin]
-        second: Arm<Oneshot<S, Prompt>>,
+        second: Arm<Pin<Box<Oneshot<S, Prompt>>>>,
         #[pin]
         sleep: Option<Sleep>,
         // Taken when the second attempt begins; none from the start when there will not be any.
@@ -136,14 +137,14 @@ where
 }
 
 impl<S: Service<Prompt>> Plan<S> {
-    fn begin(self) -> Oneshot<S, Prompt> {
+    fn begin(self) -> Pin<Box<Oneshot<S, Prompt>>> {
         metrics::counter!("maily_mesh_hedges_total").increment(1);
         tracing::debug!("asks a second node");
         let Self { inner, mut prompt, .. } = self;
         // From here on neither attempt may go where the other one is.
         prompt.head.course.tried.forbid();
         prompt.head.course.extra = true;
-        Oneshot::new(inner, prompt)
+        Box::pin(Oneshot::new(inner, prompt))
     }
 }
 

@@ -39,8 +39,8 @@ pin_project! {
         joint: Option<(Joint, SseDecoder)>,
         // What ends the stream once the events before it have passed.
         fault: Option<Error>,
-        #[pin]
-        asking: Option<Oneshot<S, Prompt>>,
+        // Boxed, because few streams need a second node.
+        asking: Option<Pin<Box<Oneshot<S, Prompt>>>>,
     }
 }
 
@@ -98,15 +98,15 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let mut this = self.as_mut().project();
-            if let Some(asking) = this.asking.as_mut().as_pin_mut() {
-                match ready!(asking.poll(cx)) {
+            let this = self.as_mut().project();
+            if let Some(asking) = this.asking {
+                match ready!(asking.as_mut().poll(cx)) {
                     Ok(answer) => {
                         self.as_mut().join(answer);
                         continue;
                     }
                     Err(err) => {
-                        this.asking.set(None);
+                        *this.asking = None;
                         *this.fault = Some(err);
                     }
                 }
@@ -156,7 +156,7 @@ where
 {
     /// The stream broke off. Asks another node for the rest, or returns how the stream ends.
     fn cut(self: Pin<&mut Self>, err: Error) -> ControlFlow<Option<Result<Bytes>>> {
-        let mut this = self.project();
+        let this = self.project();
         let (format, story) = (this.prompt.head.format, this.told.story());
         if story.done {
             return ControlFlow::Break(None);
@@ -200,7 +200,7 @@ where
                 course.tried = Tried::default();
                 course.tried.track();
                 this.node.iter().for_each(|node| course.tried.note(node));
-                this.asking.set(Some(Oneshot::new(this.inner.clone(), next)));
+                *this.asking = Some(Box::pin(Oneshot::new(this.inner.clone(), next)));
                 ControlFlow::Continue(())
             }
         }
@@ -211,8 +211,8 @@ where
     /// It is a line of the next event: behind a comment with a blank line of its own, the official Python client reads an
     /// event without data if the stream has numbers.
     fn join(self: Pin<&mut Self>, answer: Completion) {
-        let mut this = self.project();
-        this.asking.set(None);
+        let this = self.project();
+        *this.asking = None;
         if !answer.head.streamed {
             *this.fault = Some(malformed("the continuation is no stream"));
             return;

@@ -20,7 +20,7 @@ pin_project! {
         #[pin]
         state: State<S::Future>,
         // What continues a stream; none for an answer in one piece.
-        rest: Option<Resumed<S>>,
+        rest: Option<Box<Resumed<S>>>,
     }
 }
 
@@ -37,8 +37,8 @@ impl<S: Service<Prompt>> ResponseFuture<S> {
         Self { state: State::Called { future }, rest: None }
     }
 
-    pub(super) const fn streaming(future: S::Future, rest: Resumed<S>) -> Self {
-        Self { state: State::Called { future }, rest: Some(rest) }
+    pub(super) fn streaming(future: S::Future, rest: Resumed<S>) -> Self {
+        Self { state: State::Called { future }, rest: Some(Box::new(rest)) }
     }
 
     pub(super) const fn failed(err: Error) -> Self {
@@ -64,7 +64,7 @@ where
         Poll::Ready(Ok(match this.rest.take() {
             Some(mut rest) if head.streamed => {
                 rest.begin(head.node.clone(), body);
-                Completion { head, body: Body::stream(rest) }
+                Completion { head, body: Body::boxed(Box::into_pin(rest)) }
             }
             _ => Completion { head, body },
         }))

@@ -1,0 +1,196 @@
+//! A thread that serves the connections that are put on it.
+//!
+//! A prompt comes in over one socket and goes out over another. On a shared pool each of the two wakes whichever
+//! worker is free, and that costs more than the prompt: a call to the system and a switch of threads. Here both
+//! sockets belong to one thread with a runtime of its own, as in nginx and Envoy, and what is ready is found by the
+//! thread that waits for it. Nothing may compute on it for long; the cores give that to the threads for blocking work.
+
+use std::future::pending;
+use std::io;
+use std::net::TcpStream as Socket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// A thread, seen from where connections are taken.
+#[derive(Debug)]
+pub(super) struct Lane {
+    sockets: mpsc::UnboundedSender<(Socket, Open)>,
+    open: Arc<AtomicUsize>,
+    closed: Closed,
+}
+
+/// A thread that takes no more connections. It ends when this is dropped, with what is still open on it.
+#[derive(Debug)]
+pub(super) struct Closed {
+    drained: oneshot::Receiver<()>,
+    _stop: DropGuard,
+}
+
+/// Counts a connection while it lasts.
+#[derive(Debug)]
+struct Open(Arc<AtomicUsize>);
+
+impl Lane {
+    /// Starts a thread that serves `app`.
+    pub(super) fn start(app: Router) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sockets, incoming) = mpsc::unbounded_channel();
+        let (done, drained) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        thread::Builder::new().name("maily-lane".to_owned()).spawn(move || {
+            let serving = async {
+                serve(app, incoming).await;
+                let _ = done.send(());
+                // What requests began here for others, such as a room, goes on until every lane is done.
+                pending::<()>().await;
+            };
+            runtime.block_on(stopped.run_until_cancelled(serving));
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { sockets, open: Arc::default(), closed: Closed { drained, _stop: stop.drop_guard() } })
+    }
+
+    /// How many connections it has.
+    pub(super) fn load(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Puts a connection on it.
+    pub(super) fn put(&self, socket: Socket) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let _ = self.sockets.send((socket, Open(self.open.clone())));
+    }
+
+    /// Takes no more: what is open is told to end after the answer that it has begun.
+    pub(super) fn close(self) -> Closed {
+        self.closed
+    }
+}
+
+impl Closed {
+    /// Waits until the last connection has ended.
+    pub(super) async fn drained(&mut self) {
+        let _ = (&mut self.drained).await;
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves what comes in until nothing more can come, and then what is open to its end.
+async fn serve(app: Router, mut incoming: mpsc::UnboundedReceiver<(Socket, Open)>) {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .max_headers(MAX_HEADERS);
+    http.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEADER_BYTES as u32);
+    let connections = GracefulShutdown::new();
+    while let Some((socket, open)) = incoming.recv().await {
+        let socket = match TcpStream::from_std(socket) {
+            Ok(socket) => socket,
+            Err(err) => {
+                tracing::warn!(%err, "a connection could not be served");
+                continue;
+            }
+        };
+        let service = TowerToHyperService::new(app.clone());
+        let connection = http.serve_connection_with_upgrades(TokioIo::new(socket), service).into_owned();
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(err) = connection.await {
+                tracing::debug!(%err, "a connection ended early");
+            }
+            drop(open);
+        });
+    }
+    connections.shutdown().await;
+}
+
+const HEADER_TIME: Duration = Duration::from_secs(10);
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener as Listener};
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    /// Returns a client, with the server's end of its connection put on the lane.
+    async fn connect(lane: &Lane) -> TcpStream {
+        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        lane.put(socket);
+        client
+    }
+
+    /// Reads to the end of the connection.
+    async fn read(client: &mut TcpStream) -> String {
+        let mut answer = String::new();
+        let _ = client.read_to_string(&mut answer).await;
+        answer
+    }
+
+    #[tokio::test]
+    async fn closed_lane_finishes_what_was_asked_and_hangs_up() {
+        let (asked, told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (note, wait) = (asked.clone(), told.clone());
+        let app = Router::new().route(
+            "/",
+            get(async move || {
+                note.notify_one();
+                wait.notified().await;
+                "done"
+            }),
+        );
+        let lane = Lane::start(app).unwrap();
+        let (mut busy, mut idle) = (connect(&lane).await, connect(&lane).await);
+        busy.write_all(ASK).await.unwrap();
+        asked.notified().await;
+
+        assert_eq!(lane.load(), 2);
+        let mut closed = lane.close();
+        assert_eq!(read(&mut idle).await, "");
+        told.notify_one();
+
+        assert!(read(&mut busy).await.ends_with("done"));
+        closed.drained().await;
+    }
+
+    #[tokio::test]
+    async fn dropped_lane_cuts_what_is_open() {
+        let lane = Lane::start(Router::new().route("/", get(pending::<()>))).unwrap();
+        let mut client = connect(&lane).await;
+        client.write_all(ASK).await.unwrap();
+
+        drop(lane);
+
+        assert_eq!(read(&mut client).await, "");
+    }
+}
