@@ -130,6 +130,41 @@ async fn jobs_that_are_done_leave_the_file() {
     assert!(open(&path).await.stats(&queue).await.unwrap().is_empty());
 }
 
+/// `MAILY_SOAK=1` makes them 100 000.
+#[tokio::test]
+async fn many_jobs_are_there_when_the_file_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("redis.redb");
+    let (store, queue) = (open(&path).await, Queue::new("mails").unwrap());
+    let jobs = if std::env::var_os("MAILY_SOAK").is_some() { 100_000_u64 } else { 3_000 };
+    let empty = std::fs::metadata(&path).unwrap().len();
+    for at_once in [1, 64, 1_000] {
+        let (start, many) = (Instant::now(), (at_once * 20).min(jobs / 10));
+        for _ in 0..many / at_once {
+            let one = |_| store.append(&queue, NewJob::new(vec![7; 64]));
+            try_join_all((0..at_once).map(one)).await.unwrap();
+        }
+        let rate = many as f64 / start.elapsed().as_secs_f64();
+        println!("{at_once} appends at a time: {rate:.0} jobs/s");
+    }
+    let (start, there) = (Instant::now(), store.stats(&queue).await.unwrap().waiting);
+    try_join_all((there..jobs).map(|_| store.append(&queue, NewJob::new(vec![7; 64])))).await.unwrap();
+    println!(
+        "{} appends at once: {:.0} jobs/s",
+        jobs - there,
+        (jobs - there) as f64 / start.elapsed().as_secs_f64()
+    );
+    drop(store);
+    let bytes = std::fs::metadata(&path).unwrap().len() - empty;
+    println!("{jobs} jobs of 64 bytes take {} bytes each", bytes / jobs);
+
+    let start = Instant::now();
+    let store = open(&path).await;
+    println!("opened in {:?}", start.elapsed());
+
+    assert_eq!(store.stats(&queue).await.unwrap().waiting, jobs);
+}
+
 #[tokio::test]
 async fn queue_that_is_full_says_so_and_takes_jobs_again() {
     let folder = tempfile::tempdir().unwrap();
