@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::member::Member;
-use super::plan::Plan;
+use super::plan::{Aliases, Plan};
 use crate::stream::Address;
 
 /// Who serves which slot.
@@ -20,7 +20,7 @@ pub(super) struct Map {
     /// Every node that is known, replicas too.
     members: HashMap<Address, Arc<Member>>,
     /// What redirections may call a node, and where it is.
-    aliases: HashMap<Address, Address>,
+    aliases: Aliases,
     /// The last vote that is known, and when that was last confirmed.
     newest: u64,
     confirmed: Option<Instant>,
@@ -45,6 +45,10 @@ impl Map {
 
     pub(super) fn owners(&self) -> &[Owner] {
         &self.owners
+    }
+
+    pub(super) const fn aliases(&self) -> &Aliases {
+        &self.aliases
     }
 
     pub(super) fn members(&self) -> impl Iterator<Item = &Arc<Member>> {

@@ -15,7 +15,7 @@ pub(super) struct Plan {
     /// Every node that is not down, replicas too.
     pub(super) nodes: Vec<Address>,
     /// What redirections may call a node, and where it is.
-    pub(super) aliases: HashMap<Address, Address>,
+    pub(super) aliases: Aliases,
     /// The last vote that any node knows of.
     pub(super) newest: u64,
 }
@@ -29,18 +29,25 @@ pub(super) struct Owner {
     pub(super) is_down: bool,
 }
 
+/// Addresses that redirections have, and the names that certificates want.
+pub(super) type Aliases = HashMap<Address, Address>;
+
 /// Takes the place of an owner where there is none.
 pub(super) const NOBODY: u16 = u16::MAX;
 
 impl Plan {
     /// Gives each slot to whoever claims it by the newest vote: the rule by which the nodes agree among themselves.
-    pub(super) fn of(views: &[View]) -> Self {
+    ///
+    /// A name that was `known` is remembered as long as somebody has it: those who say so may not have answered.
+    pub(super) fn of(views: &[View], known: &Aliases) -> Self {
         let seen = || views.iter().flat_map(|view| &view.nodes);
+        let mut aliases = known.clone();
+        aliases.extend(seen().filter_map(|node| Some((node.alias.clone()?, node.address.clone()))));
         let mut plan = Self {
             owners: Vec::new(),
             slots: vec![NOBODY; SLOTS],
             nodes: Vec::new(),
-            aliases: seen().filter_map(|node| Some((node.alias.clone()?, node.address.clone()))).collect(),
+            aliases,
             newest: views.iter().map(View::newest).max().unwrap_or_default(),
         };
         for node in seen() {
@@ -62,6 +69,8 @@ impl Plan {
                 }
             }
         }
+        let Self { aliases, nodes, .. } = &mut plan;
+        aliases.retain(|_, name| nodes.contains(name));
         plan
     }
 
@@ -107,7 +116,7 @@ mod tests {
         let old = view(&[master(1, 1, 0..=16_383)]);
         let new = view(&[master(1, 1, 0..=99), master(2, 7, 100..=16_383)]);
         for views in [[old.clone(), new.clone()], [new, old]] {
-            let plan = Plan::of(&views);
+            let plan = Plan::of(&views, &Aliases::new());
 
             assert_eq!((port(&plan, 99), port(&plan, 100)), (Some(1), Some(2)));
             assert!(plan.is_whole());
@@ -119,12 +128,12 @@ mod tests {
     fn plan_is_not_whole_while_a_master_is_down_or_a_slot_has_none() {
         let down = Seen { is_down: true, ..master(2, 2, 8_000..=16_383) };
 
-        let plan = Plan::of(&[view(&[master(1, 1, 0..=7_999), down])]);
+        let plan = Plan::of(&[view(&[master(1, 1, 0..=7_999), down])], &Aliases::new());
         assert!(!plan.is_whole());
         assert_eq!(plan.nodes.len(), 1);
 
-        assert!(!Plan::of(&[view(&[master(1, 1, 1..=16_383)])]).is_whole());
-        assert!(!Plan::of(&[]).is_whole());
+        assert!(!Plan::of(&[view(&[master(1, 1, 1..=16_383)])], &Aliases::new()).is_whole());
+        assert!(!Plan::of(&[], &Aliases::new()).is_whole());
     }
 
     #[test]
@@ -133,11 +142,15 @@ mod tests {
         let named = Seen { address: at("node-1"), alias: Some(at("10.0.0.1")), ..master(1, 1, 0..=16_383) };
         let unnamed = master(1, 1, 0..=16_383);
         for views in [[named.clone(), unnamed.clone()], [unnamed, named]] {
-            let plan = Plan::of(&views.map(|seen| view(&[seen])));
+            let plan = Plan::of(&views.map(|seen| view(&[seen])), &Aliases::new());
 
             assert_eq!(plan.nodes, [at("node-1")]);
             assert_eq!(plan.owners.len(), 1);
             assert_eq!(plan.owners[0].address, at("node-1"));
+
+            // Nobody who answers next has heard the name.
+            let next = Plan::of(&[view(&[master(1, 1, 0..=16_383)])], &plan.aliases);
+            assert_eq!(next.owners[0].address, at("node-1"));
         }
     }
 
@@ -145,7 +158,7 @@ mod tests {
     fn replicas_are_nodes_and_own_nothing() {
         let replica = Seen { is_master: false, slots: Vec::new(), ..master(2, 1, 0..=0) };
 
-        let plan = Plan::of(&[view(&[master(1, 1, 0..=16_383), replica])]);
+        let plan = Plan::of(&[view(&[master(1, 1, 0..=16_383), replica])], &Aliases::new());
 
         assert_eq!((plan.nodes.len(), plan.owners.len()), (2, 1));
     }

@@ -91,7 +91,8 @@ impl Shared {
         if views.is_empty() {
             return false;
         }
-        let plan = Plan::of(&views);
+        let known = self.map.read().aliases().clone();
+        let plan = Plan::of(&views, &known);
         self.apply(&plan);
         let map = self.map.read();
         plan.is_whole() && !map.owners().iter().any(|owner| owner.member.is_suspected())

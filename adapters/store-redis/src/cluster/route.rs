@@ -158,7 +158,8 @@ fn with_epoch(command: &Command, owner: &Owner) -> Command {
 fn is_trouble(err: &Error, command: &Command) -> bool {
     match err.code() {
         Code::Timeout => !command.blocking,
-        Code::RedisProtocol | Code::RedisUnreachable => true,
+        // A certificate may be for a name that was not known yet.
+        Code::RedisCertificateRefused | Code::RedisProtocol | Code::RedisUnreachable => true,
         _ => false,
     }
 }
