@@ -7,14 +7,16 @@ use memchr::memmem;
 /// A role, a comment, a ping and the opening events of the other formats say nothing, nor does half an event. It
 /// looks for the fields of all formats without decoding, and is asked only until it says yes.
 pub(crate) fn says_something(piece: &[u8]) -> bool {
-    let ends = [memmem::rfind(piece, b"\n\n"), memmem::rfind(piece, b"\n\r\n")];
-    let Some(end) = ends.into_iter().flatten().max() else { return false };
+    let plain = memmem::rfind(piece, b"\n\n");
+    // Only behind it: mostly that is nothing, where the whole would be searched for what is not there.
+    let rest = plain.unwrap_or(0);
+    let end = memmem::rfind(&piece[rest..], b"\n\r\n").map(|at| rest + at).or(plain);
+    let Some(end) = end else { return false };
     let piece = &piece[..end];
-    memmem::find(piece, b"[DONE]").is_some()
+    let says = |field: &[u8]| memmem::find_iter(piece, field).any(|at| has_text(&piece[at + field.len()..]));
+    SPOKEN.into_iter().any(says)
+        || memmem::find(piece, b"[DONE]").is_some()
         || memmem::find(piece, b"\"error\"").is_some()
-        || SPOKEN
-            .iter()
-            .any(|field| memmem::find_iter(piece, field).any(|at| has_text(&piece[at + field.len()..])))
 }
 
 /// The fields that hold what is said, in chat, completions, responses and messages; then why it ended.
