@@ -14,7 +14,8 @@ pub(crate) fn find(project: &Project, area: &str, log: &Log) -> Result<Vec<(Stri
         return Ok(Vec::new());
     }
     let mut build = project.cargo();
-    build.args(["build", "--release", "--package", "maily-server", "--bin", "maily"]);
+    // As it is delivered: the others are distributions too.
+    build.args(["build", "--profile", "dist", "--package", "maily-server", "--bin", "maily"]);
     log.run("building the gateway", &mut build)?.success("building the gateway")?;
 
     let wheels = environment(project, log, "gateways", "gateways.txt");
@@ -22,7 +23,7 @@ pub(crate) fn find(project: &Project, area: &str, log: &Log) -> Result<Vec<(Stri
     let envoy =
         |wheels: PathBuf| below(&wheels.join("lib"), "envoy").ok_or("the wheel has no envoy".to_owned());
     let gateways = [
-        ("GATEWAY", Ok(project.target.join("release/maily"))),
+        ("GATEWAY", Ok(project.target.join("dist/maily"))),
         ("NGINX", debian(log, "nginx", "nginx-light")),
         ("HAPROXY", debian(log, "haproxy", "haproxy")),
         ("ENVOY", wheels.clone().and_then(envoy)),
