@@ -21,9 +21,11 @@ maily_mesh::conformance!(recall, {
 mod redis {
     use super::fresh;
 
-    maily_redis::conformance!(store, fresh().store().await.expect("values"));
-    maily_redis::conformance!(lock, fresh().store().await.expect("values"));
-    maily_redis::conformance!(limit, fresh().store().await.expect("values"));
-    maily_redis::conformance!(idempotency, fresh().store().await.expect("values"));
-    maily_redis::conformance!(cache, fresh().store().await.expect("values"));
+    maily_redis::conformance!(bus, fresh().store().await.expect("store"));
+    maily_redis::conformance!(jobs, fresh().store().await.expect("store"));
+    maily_redis::conformance!(store, fresh().store().await.expect("store"));
+    maily_redis::conformance!(lock, fresh().store().await.expect("store"));
+    maily_redis::conformance!(limit, fresh().store().await.expect("store"));
+    maily_redis::conformance!(idempotency, fresh().store().await.expect("store"));
+    maily_redis::conformance!(cache, fresh().store().await.expect("store"));
 }
