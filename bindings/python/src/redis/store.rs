@@ -38,6 +38,7 @@ twins! {
     both {
         #[new]
         #[pyo3(signature = (url=None, *, path=None, prefix=String::new(), timeout=1.0, connect_timeout=5.0, silence=2.0, ca_file=None))]
+        #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
         fn new(
             py: Python<'_>,
             url: Option<String>,
