@@ -13,6 +13,6 @@ mod in_a_file {
         let folder = tempfile::tempdir().expect("a folder for the test");
         // Kept: the file is used until the test ends.
         let path = folder.keep().join("accounts.redb");
-        StoreAccounts::new(RedbConfig::new(path).values().await.expect("the file is made"))
+        StoreAccounts::new(RedbConfig::new(path).store().await.expect("the file is made"))
     });
 }

@@ -16,6 +16,9 @@ pub(super) async fn run(cores: &[Core], config: &Config) -> Result<ExitCode, Err
     server.without.iter().for_each(|line| say(*line));
     say(format!("maily listens on http://{}", server.running.address()));
     server.running.until(stop.cancelled()).await?;
+    if let Some(limits) = server.limits {
+        limits.give_back().await;
+    }
     if let Some(sharing) = server.sharing {
         sharing.leave().await;
     }

@@ -89,6 +89,17 @@ fn check_values(config: &Config) -> Result<(), Error> {
         return refuse("server.keys", "a key has 16 characters or more");
     }
     config.mesh.nodes.iter().try_for_each(maily_mesh::NodeConfig::check)?;
+    let limit = &config.mesh.limit;
+    limit.keys.iter().try_for_each(maily_mesh::KeyConfig::check)?;
+    limit.prices.iter().try_for_each(maily_mesh::PriceConfig::check)?;
+    let mut names: Vec<_> = limit.keys.iter().map(|key| key.name.as_str()).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return refuse("mesh.limit.keys", "two keys have one name");
+    }
+    if limit.keys.iter().any(|key| key.secret.is_none() && key.sha256.is_none()) {
+        return refuse("mesh.limit.keys", "a key has a `secret`, or the `sha256` of one");
+    }
     let balance = &config.mesh.balance;
     let factors = [balance.load_factor, balance.away_factor, balance.slower_factor];
     if factors.iter().any(|factor| !(1.0..=1000.0).contains(factor)) {

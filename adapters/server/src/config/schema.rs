@@ -11,6 +11,10 @@ keys = [""]
 nodes = [{ name = "", url = "", models = [""], rename = {}, native = [""], key = "", connect_ms = 0, weight = 1.0, canary_pct = 0.0, capacity = 0, price = 0.0, zone = "" }]
 [mesh.balance]
 zone = ""
+[mesh.limit]
+owners = [""]
+keys = [{ name = "", secret = "", sha256 = "", requests_per_minute = 0, tokens_per_minute = 0, concurrent = 0, budget_micros = 0, per = "total", models = [""], priority = "interactive", answer_tokens = 1024 }]
+prices = [{ model = "", input = 0.0, output = 0.0 }]
 [mesh.gossip]
 key = ""
 advertise = ""

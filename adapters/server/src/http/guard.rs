@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE, WWW_AUTHENTICATE};
 use maily_errors::{Code, Error, Public, Secret};
+use maily_mesh::layer::limit::Keys;
 use maily_serve_http::reply::Problem;
 use subtle::{Choice, ConstantTimeEq};
 use tokio_util::sync::CancellationToken;
@@ -22,9 +23,11 @@ use tokio_util::sync::CancellationToken;
 /// - A browser's request must come from the page that this server served: `Origin` equals `Host`.
 /// - With keys, everything below `/v1`, `/metrics` and `/openapi.json` needs one: `Authorization: Bearer KEY`, `x-api-key: KEY`,
 ///   or `?key=KEY` on a WebSocket, where a browser cannot set a header. Webhooks carry their own signature.
+/// - A key of the mesh opens the routes of prompts only, and its name goes along with the request.
 #[derive(Clone, Debug)]
 pub struct Guard {
     keys: Arc<[Secret<String>]>,
+    callers: Keys,
     draining: CancellationToken,
 }
 
@@ -32,12 +35,24 @@ impl Guard {
     /// Creates a guard that knows these keys, and turns away what comes once `draining` is canceled.
     #[must_use]
     pub fn new(keys: Vec<Secret<String>>, draining: CancellationToken) -> Self {
-        Self { keys: keys.into(), draining }
+        Self { keys: keys.into(), callers: Keys::default(), draining }
+    }
+
+    /// Lets in who has a key of the mesh, for prompts.
+    #[must_use]
+    pub fn with_callers(self, callers: Keys) -> Self {
+        Self { callers, ..self }
+    }
+
+    /// Returns whether callers need a key.
+    #[must_use]
+    pub fn knows_keys(&self) -> bool {
+        !self.keys.is_empty() || !self.callers.is_empty()
     }
 
     /// The middleware, for `axum::middleware::from_fn_with_state`.
-    pub async fn check(State(guard): State<Self>, request: Request, next: Next) -> Response {
-        match guard.admit(&request) {
+    pub async fn check(State(guard): State<Self>, mut request: Request, next: Next) -> Response {
+        match guard.admit(&mut request) {
             Ok(()) => next.run(request).await,
             Err(err) => {
                 let unknown = err.code() == Code::Unauthorized;
@@ -50,13 +65,13 @@ impl Guard {
         }
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Error> {
+    fn admit(&self, request: &mut Request) -> Result<(), Error> {
         let path = request.uri().path();
         if self.draining.is_cancelled() && path != "/healthz" {
             return Err(Error::from(Code::Draining).with_operation("server::guard"));
         }
         let host = text(request.headers(), HOST).or_else(|| request.uri().host()).unwrap_or_default();
-        if self.keys.is_empty() && !is_loopback(host) {
+        if !self.knows_keys() && !is_loopback(host) {
             return Err(refused("without keys only loopback names are answered"));
         }
         if let Some(origin) = text(request.headers(), ORIGIN) {
@@ -66,10 +81,20 @@ impl Guard {
                     .with_context("origin", Public(origin)));
             }
         }
-        if self.keys.is_empty() || !needs_key(path) || self.knows(&presented(request)) {
+        if !self.knows_keys() || !needs_key(path) {
             return Ok(());
         }
-        Err(Error::from(Code::Unauthorized).with_operation("server::guard"))
+        let presented = presented(request);
+        if self.knows(&presented) {
+            return Ok(());
+        }
+        let caller = self.callers.find(&presented);
+        let caller = caller.ok_or_else(|| Error::from(Code::Unauthorized).with_operation("server::guard"))?;
+        if !is_for_callers(path) {
+            return Err(refused("the key is for prompts only"));
+        }
+        request.extensions_mut().insert(caller);
+        Ok(())
     }
 
     /// Compares with every key, in time that does not depend on where they differ.
@@ -86,6 +111,22 @@ fn refused(message: &'static str) -> Error {
 fn needs_key(path: &str) -> bool {
     let guarded = path.starts_with("/v1/") || path == "/metrics" || path == "/openapi.json";
     guarded && !path.starts_with("/v1/analytics/webhooks/")
+}
+
+/// What a caller of the mesh may do: ask, and see what there is to ask and what it has left.
+fn is_for_callers(path: &str) -> bool {
+    const EXACT: [&str; 9] = [
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/mesh/stream",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
+        "/v1/responses",
+        "/v1/responses/input_tokens",
+        "/v1/usage",
+    ];
+    EXACT.contains(&path) || path == "/v1/models" || path.starts_with("/v1/models/")
 }
 
 fn presented(request: &Request) -> String {
@@ -128,7 +169,7 @@ mod tests {
         let request = headers
             .iter()
             .fold(Request::builder().uri(uri), |builder, (name, value)| builder.header(*name, *value));
-        guard.admit(&request.body(axum::body::Body::empty()).unwrap()).map_err(|err| err.code())
+        guard.admit(&mut request.body(axum::body::Body::empty()).unwrap()).map_err(|err| err.code())
     }
 
     #[test]
@@ -172,6 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn key_of_the_mesh_opens_prompts_only_and_says_whose_it_is() {
+        let callers = Keys::default();
+        callers.insert(maily_mesh::KeyConfig::new("team-a").with_secret("sk-of-team-a-000")).unwrap();
+        let guard = Guard::new(Vec::new(), CancellationToken::new()).with_callers(callers);
+        let ask = |path: &str, key: &str| {
+            let request = Request::post(path).header("host", "maily.example").header("x-api-key", key);
+            let mut request = request.body(axum::body::Body::empty()).unwrap();
+            let admitted = guard.admit(&mut request).map_err(|err| err.code());
+            admitted.map(|()| request.extensions().get::<maily_mesh::KeyName>().unwrap().to_string())
+        };
+
+        assert!(guard.knows_keys());
+        assert_eq!(ask("/v1/messages", "sk-of-team-a-000"), Ok("team-a".to_owned()));
+        assert_eq!(ask("/v1/usage", "sk-of-team-a-000"), Ok("team-a".to_owned()));
+        for closed in ["/v1/nodes", "/v1/store/a", "/metrics", "/v1/memories"] {
+            assert_eq!(ask(closed, "sk-of-team-a-000"), Err(Code::Forbidden), "{closed}");
+        }
+        assert_eq!(ask("/v1/messages", "sk-of-team-a-001"), Err(Code::Unauthorized));
+    }
+
+    #[test]
     fn health_and_signed_webhooks_need_no_key() {
         let host = ("host", "maily.example");
         assert_eq!(admit(&[KEY], "/healthz", &[host]), Ok(()));
@@ -185,7 +247,7 @@ mod tests {
         let request = Request::builder().uri("/v1/models").header("host", "localhost");
 
         let refused =
-            Guard::new(Vec::new(), draining).admit(&request.body(axum::body::Body::empty()).unwrap());
+            Guard::new(Vec::new(), draining).admit(&mut request.body(axum::body::Body::empty()).unwrap());
 
         assert_eq!(refused.unwrap_err().code(), Code::Draining);
     }

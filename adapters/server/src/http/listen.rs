@@ -61,7 +61,7 @@ impl Running {
     }
 }
 
-/// Binds the address and serves `app` on it, with a thread for each core.
+/// Binds the address and serves `app` on it, with a thread for each core; `keys` says whether callers need one.
 ///
 /// A request whose headers take longer than 10 seconds, are larger than 64 KiB or more than 100, is refused.
 ///
@@ -71,11 +71,12 @@ impl Running {
 /// - [`Code::AddressInUse`] when another process listens there.
 pub async fn listen(
     config: &Server,
+    keys: bool,
     app: Router,
     sockets: Sockets,
     draining: CancellationToken,
 ) -> Result<Running, Error> {
-    if !config.listen.ip().is_loopback() && config.keys.is_empty() {
+    if !config.listen.ip().is_loopback() && !keys {
         return Err(Error::from(Code::KeysRequired)
             .with_operation("server::listen")
             .with_context("listen", Public(config.listen)));

@@ -10,7 +10,7 @@ use maily_llm_candle::LlmCandleConfig;
 use maily_mesh::membership::share_load;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::recall::Memories;
-use maily_mesh::{AnyEmbed, Mesh, NodeConfig, Recall, Registry};
+use maily_mesh::{AnyEmbed, Gossip, LimitConfig, Mesh, NodeConfig, Recall, Registry};
 use tokio::task::JoinSet;
 
 use super::embed::Late;
@@ -63,6 +63,8 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
     let recall: Arc<dyn Recall> = Arc::new(Memories::new(embed.clone()));
 
     let mut settings = config.mesh.clone();
+    // Keys come when it is known with whom their limits are shared.
+    settings.limit = LimitConfig::default();
     let local = LlmCandleConfig::from_folder(cache);
     if settings.nodes.is_empty() {
         if local.path.exists() {
@@ -114,6 +116,12 @@ pub async fn share(config: &Config, mesh: &Mesh) -> Result<Option<Sharing>, Erro
 }
 
 impl Sharing {
+    /// Returns the gossip, for whatever else the instances share.
+    #[must_use]
+    pub fn gossip(&self) -> Arc<dyn Gossip> {
+        self.gossip.clone()
+    }
+
     /// Tells the others that this instance leaves.
     pub async fn leave(self) {
         self.gossip.leave().await;

@@ -3,6 +3,7 @@
 pub mod analytics;
 pub mod canvas;
 mod embed;
+pub mod limits;
 pub mod mesh;
 pub mod nodes;
 pub(crate) mod redis;
@@ -17,6 +18,7 @@ use maily_errors::layer::catch_panic::CatchPanicLayer;
 use maily_errors::layer::problem::ProblemLayer;
 use maily_errors::layer::trace::TraceLayer;
 use maily_errors::{Code, Error, LogReport};
+use maily_mesh::layer::limit::Keys;
 use maily_serve_http::mesh::MeshState;
 use maily_serve_ws::Sockets;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -40,6 +42,8 @@ pub struct Started {
     pub running: Running,
     /// The gossip with other instances of the mesh, if it is on.
     pub sharing: Option<mesh::Sharing>,
+    /// What keys may spend, if there are keys.
+    pub limits: Option<limits::Limits>,
     /// What is missing on this machine, in words for a person.
     pub without: Vec<&'static str>,
 }
@@ -60,11 +64,14 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
     let mut api = OpenApiRouter::with_openapi(OpenApiBuilder::new().info(info()).build());
     let mut streams = Router::new();
     let mut without = Vec::new();
-    let mut sharing = None;
+    let (mut sharing, mut limits) = (None, None);
+    let mut callers = Keys::default();
 
     if Core::Mesh.is_in(cores) {
         let parts = mesh::build(config)?;
         sharing = mesh::share(config, &parts.mesh).await?;
+        limits = limits::open(config, &parts.mesh, sharing.as_ref().map(mesh::Sharing::gossip)).await?;
+        callers = parts.mesh.keys().clone();
         let state = MeshState::new(parts.mesh.clone()).with_recall(parts.recall).with_embedder(parts.embed);
         let state = nodes::follow(&config.nodes, &parts.mesh, &parts.registry, &draining)
             .into_iter()
@@ -94,6 +101,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         streams = streams.merge(maily_console::router()).merge(live.router(sockets.clone()));
     }
 
+    let guard = Guard::new(config.server.keys.clone(), draining.clone()).with_callers(callers);
     let (routes, description) = api.split_for_parts();
     let app = routes
         .merge(streams)
@@ -106,17 +114,14 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
                 // Outside the guard: a refused request is a span too, and its problem document names the trace.
                 .layer(TraceLayer::new("maily"))
                 .layer(MeasureLayer::default())
-                .layer(from_fn_with_state(
-                    Guard::new(config.server.keys.clone(), draining.clone()),
-                    Guard::check,
-                ))
+                .layer(from_fn_with_state(guard.clone(), Guard::check))
                 .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
                 // Innermost: a handler that panics is answered like any other error.
                 .layer(ProblemLayer::new(LogReport))
                 .layer(CatchPanicLayer::new()),
         );
-    let running = listen(&config.server, app, sockets, draining).await?;
-    Ok(Started { running, sharing, without })
+    let running = listen(&config.server, guard.knows_keys(), app, sockets, draining).await?;
+    Ok(Started { running, sharing, limits, without })
 }
 
 /// Returns a file of the data folder, and makes the folder.
