@@ -5,11 +5,14 @@ use std::hint::black_box;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use futures_util::StreamExt;
+use maily::mesh::account::Per;
 use maily::mesh::balance::Node;
 use maily::mesh::layer::cache::{CacheLayer, Judge, Rules};
 use maily::mesh::memory::HashEmbedder;
 use maily::mesh::wire::SseDecoder;
-use maily::mesh::{Body, CacheStatus, Completion, Embedding, Mesh, MeshConfig, Prompt, Texts};
+use maily::mesh::{
+    Body, CacheStatus, Completion, Embedding, KeyConfig, Mesh, MeshConfig, PriceConfig, Prompt, Texts,
+};
 use tower::{Layer, ServiceExt, service_fn};
 
 const ANSWER: &[u8] = br#"{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}"#;
@@ -94,6 +97,41 @@ fn memory(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a key costs beside a prompt without one: reserving, counting, settling, headers.
+fn keys(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let mut group = criterion.benchmark_group("mesh keys");
+    for (name, stream) in [("300 B prompt, one object", false), ("300 B prompt, 66 events", true)] {
+        let mesh = mesh(66);
+        let all = u64::from(u32::MAX);
+        let config = KeyConfig::new("team-a").with_secret(SECRET).with_concurrent(8);
+        let config = config.with_requests_per_minute(all).with_tokens_per_minute(all * 1000);
+        mesh.keys().insert(config.with_budget(all * 1000, Per::Month)).expect("a key");
+        mesh.keys().price(&PriceConfig::new("small", 2.5, 10.0)).expect("a price");
+        for key in [None, Some("team-a")] {
+            let prompt = Prompt::parse(prompt(200, stream)).expect("valid");
+            let prompt = key.into_iter().fold(prompt, Prompt::with_key);
+            let what = if key.is_some() { "with a key" } else { "without" };
+            group.bench_function(format!("{name}, {what}"), |bencher| {
+                bencher.to_async(&runtime).iter(|| async {
+                    let mut body = mesh.complete(prompt.clone()).await.expect("answers").body;
+                    while let Some(chunk) = body.next().await {
+                        black_box(chunk).expect("the answer is whole");
+                    }
+                });
+            });
+        }
+        if !stream {
+            group.bench_function("find a key by its secret", |bencher| {
+                bencher.iter(|| mesh.keys().find(black_box(SECRET)));
+            });
+        }
+    }
+    group.finish();
+}
+
+const SECRET: &str = "sk-0123456789abcdef0123456789abcdef";
+
 fn parts(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mesh parts");
     for (name, bytes) in [("300 B", 200), ("32 KiB", 32 * 1024)] {
@@ -135,6 +173,6 @@ criterion_group! {
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_secs(1))
         .sample_size(30);
-    targets = in_process, memory, parts
+    targets = in_process, memory, keys, parts
 }
 criterion_main!(benches);

@@ -5,6 +5,7 @@
 mod analytics;
 mod canvas;
 mod errors;
+mod keys;
 mod mesh;
 mod redis;
 mod runtime;

@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use crate::keys::{KeyUsage, Keys, LimitUsage};
 use crate::runtime::Next;
 use crate::{errors, runtime};
 
@@ -29,6 +30,9 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Stream>()?;
     module.add_class::<AsyncStream>()?;
     module.add_class::<Answer>()?;
+    module.add_class::<Keys>()?;
+    module.add_class::<KeyUsage>()?;
+    module.add_class::<LimitUsage>()?;
     module.add_class::<Recalled>()
 }
 
@@ -104,8 +108,14 @@ impl Mesh {
         self.0.add_node(name, url, models, rename, key).map_err(errors::to_py)
     }
 
+    /// The keys: what their prompts may take, and what they have taken.
+    #[getter]
+    fn keys(&self) -> Keys {
+        Keys(self.0.mesh.keys().clone())
+    }
+
     /// Answers a prompt: a text, or the bytes of a whole chat-completions body, which then stays as it is.
-    #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None))]
+    #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None, key=None))]
     fn complete(
         &self,
         py: Python<'_>,
@@ -114,13 +124,15 @@ impl Mesh {
         system: Option<&str>,
         max_tokens: Option<u32>,
         temperature: Option<f32>,
+        key: Option<String>,
     ) -> PyResult<Answer> {
         let prompt = prompt.read(model, system, max_tokens, temperature, false).map_err(errors::to_py)?;
+        let prompt = key.into_iter().fold(prompt, Prompt::with_key);
         runtime::block_on(py, self.0.complete(prompt))
     }
 
     /// Answers a prompt token by token. The node is asked with the first token that is taken.
-    #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None))]
+    #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None, key=None))]
     fn stream(
         &self,
         prompt: Wanted,
@@ -128,8 +140,10 @@ impl Mesh {
         system: Option<&str>,
         max_tokens: Option<u32>,
         temperature: Option<f32>,
+        key: Option<String>,
     ) -> PyResult<Stream> {
         let prompt = prompt.read(model, system, max_tokens, temperature, true).map_err(errors::to_py)?;
+        let prompt = key.into_iter().fold(prompt, Prompt::with_key);
         Ok(Stream(self.0.stream(prompt)))
     }
 
@@ -180,8 +194,14 @@ impl AsyncMesh {
         self.0.add_node(name, url, models, rename, key).map_err(errors::to_py)
     }
 
+    /// The keys: what their prompts may take, and what they have taken.
+    #[getter]
+    fn keys(&self) -> Keys {
+        Keys(self.0.mesh.keys().clone())
+    }
+
     /// Answers a prompt: a text, or the bytes of a whole chat-completions body, which then stays as it is.
-    #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None))]
+    #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None, key=None))]
     fn complete<'py>(
         &self,
         py: Python<'py>,
@@ -190,13 +210,15 @@ impl AsyncMesh {
         system: Option<&str>,
         max_tokens: Option<u32>,
         temperature: Option<f32>,
+        key: Option<String>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let prompt = prompt.read(model, system, max_tokens, temperature, false).map_err(errors::to_py)?;
+        let prompt = key.into_iter().fold(prompt, Prompt::with_key);
         runtime::spawn(py, self.0.complete(prompt))
     }
 
     /// Answers a prompt token by token. The node is asked with the first token that is taken.
-    #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None))]
+    #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None, key=None))]
     fn stream(
         &self,
         prompt: Wanted,
@@ -204,8 +226,10 @@ impl AsyncMesh {
         system: Option<&str>,
         max_tokens: Option<u32>,
         temperature: Option<f32>,
+        key: Option<String>,
     ) -> PyResult<AsyncStream> {
         let prompt = prompt.read(model, system, max_tokens, temperature, true).map_err(errors::to_py)?;
+        let prompt = key.into_iter().fold(prompt, Prompt::with_key);
         Ok(AsyncStream(self.0.stream(prompt)))
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from maily.errors import Invalid, NotFound, Unavailable
+from maily.errors import Invalid, NotFound, Throttled, Unauthorized, Unavailable
 from maily.mesh import AsyncMesh, Mesh
 
 
@@ -91,6 +91,35 @@ def test_async_mesh_answers_and_streams() -> None:
                 pass
 
     asyncio.run(run())
+
+
+def test_key_spends_what_it_may_and_no_more(mesh: Mesh) -> None:
+    mesh.keys.add("team-a", requests_per_minute=2, budget_micros=1_000_000, per="day", priority="batch")
+    mesh.keys.set_price("default", 1.0, 2.0)
+
+    assert mesh.complete("Hello you", key="team-a", max_tokens=10).text == "Hello you"
+    assert list(mesh.stream("Hello you", key="team-a", max_tokens=10)) == ["Hello ", "you"]
+    with pytest.raises(Throttled) as caught:
+        mesh.complete("Hello", key="team-a")
+
+    assert caught.value.code == "key-limit"
+    assert caught.value.temporary
+    usage = mesh.keys.usage()[0]
+    assert (usage.key, usage.requests, usage.running, usage.priority) == ("team-a", 2, 0, "batch")
+    assert usage.cost_micros > 0
+    budget = next(limit for limit in usage.limits if limit.unit == "micros")
+    assert (budget.per, budget.spent, budget.reserved) == ("day", usage.cost_micros, 0)
+    assert budget.spent + budget.remaining == budget.limit
+    assert mesh.complete("Hello").text == "Hello", "a prompt without a key has no limit"
+
+
+def test_wrong_key_is_refused(mesh: Mesh) -> None:
+    for wrong in [{"requests_per_minute": 0}, {"per": "week"}, {"priority": "urgent"}]:
+        with pytest.raises(Invalid):
+            mesh.keys.add("team-a", **wrong)
+    with pytest.raises(Unauthorized):
+        mesh.complete("Hello", key="nobody")
+    assert not mesh.keys.remove("team-a")
 
 
 def test_local_model_writes() -> None:

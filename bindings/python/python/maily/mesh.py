@@ -14,8 +14,11 @@ from maily import _maily
 Answer = _maily.mesh.Answer
 AsyncMesh = _maily.mesh.AsyncMesh
 AsyncStream = _maily.mesh.AsyncStream
+KeyUsage = _maily.mesh.KeyUsage
+Keys = _maily.mesh.Keys
+LimitUsage = _maily.mesh.LimitUsage
 Mesh = _maily.mesh.Mesh
 Recalled = _maily.mesh.Recalled
 Stream = _maily.mesh.Stream
 
-__all__ = ["Answer", "AsyncMesh", "AsyncStream", "Mesh", "Recalled", "Stream"]
+__all__ = ["Answer", "AsyncMesh", "AsyncStream", "KeyUsage", "Keys", "LimitUsage", "Mesh", "Recalled", "Stream"]

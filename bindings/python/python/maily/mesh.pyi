@@ -3,11 +3,67 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import final
+from typing import Literal, final
 
 from typing_extensions import Self
 
-__all__ = ["Answer", "AsyncMesh", "AsyncStream", "Mesh", "Recalled", "Stream"]
+__all__ = ["Answer", "AsyncMesh", "AsyncStream", "KeyUsage", "Keys", "LimitUsage", "Mesh", "Recalled", "Stream"]
+
+_Per = Literal["minute", "day", "month", "total"]
+_Priority = Literal["interactive", "standard", "batch"]
+
+@final
+class LimitUsage:
+    @property
+    def unit(self) -> str: ...
+    @property
+    def per(self) -> str: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def spent(self) -> int: ...
+    @property
+    def reserved(self) -> int: ...
+    @property
+    def remaining(self) -> int: ...
+    @property
+    def ends(self) -> int | None: ...
+
+@final
+class KeyUsage:
+    @property
+    def key(self) -> str: ...
+    @property
+    def priority(self) -> str: ...
+    @property
+    def running(self) -> int: ...
+    @property
+    def requests(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def cost_micros(self) -> int: ...
+    @property
+    def limits(self) -> list[LimitUsage]: ...
+
+@final
+class Keys:
+    def add(
+        self,
+        name: str,
+        /,
+        *,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        concurrent: int | None = None,
+        budget_micros: int | None = None,
+        per: _Per = "total",
+        models: Sequence[str] = ...,
+        priority: _Priority = "interactive",
+    ) -> None: ...
+    def remove(self, name: str, /) -> bool: ...
+    def set_price(self, model: str, input: float, output: float, /) -> None: ...
+    def usage(self) -> list[KeyUsage]: ...
 
 @final
 class Recalled:
@@ -56,6 +112,8 @@ class Mesh:
         rename: Mapping[str, str] = ...,
         key: str | None = None,
     ) -> None: ...
+    @property
+    def keys(self) -> Keys: ...
     def complete(
         self,
         prompt: str | bytes,
@@ -65,6 +123,7 @@ class Mesh:
         system: str | None = None,
         max_tokens: int | None = None,
         temperature: float | None = None,
+        key: str | None = None,
     ) -> Answer: ...
     def stream(
         self,
@@ -75,6 +134,7 @@ class Mesh:
         system: str | None = None,
         max_tokens: int | None = None,
         temperature: float | None = None,
+        key: str | None = None,
     ) -> Stream: ...
     def models(self) -> list[str]: ...
     def remember(self, text: str, /) -> str: ...
@@ -94,6 +154,8 @@ class AsyncMesh:
         rename: Mapping[str, str] = ...,
         key: str | None = None,
     ) -> None: ...
+    @property
+    def keys(self) -> Keys: ...
     def complete(
         self,
         prompt: str | bytes,
@@ -103,6 +165,7 @@ class AsyncMesh:
         system: str | None = None,
         max_tokens: int | None = None,
         temperature: float | None = None,
+        key: str | None = None,
     ) -> asyncio.Future[Answer]: ...
     def stream(
         self,
@@ -113,6 +176,7 @@ class AsyncMesh:
         system: str | None = None,
         max_tokens: int | None = None,
         temperature: float | None = None,
+        key: str | None = None,
     ) -> AsyncStream: ...
     def models(self) -> list[str]: ...
     def remember(self, text: str, /) -> asyncio.Future[str]: ...
