@@ -6,6 +6,7 @@ mod model;
 mod pool;
 mod runtime;
 mod service;
+mod verify;
 
 pub use self::config::EmbedOrtConfig;
 pub use self::service::{EmbedOrt, ResponseFuture};

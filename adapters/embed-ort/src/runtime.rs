@@ -34,7 +34,7 @@ pub(crate) fn environment(library: &Path) -> Result<Environment> {
 }
 
 /// Refuses a library that was cut off: the loader would map it, and the process would die of it later.
-fn check(library: &Path) -> Result<()> {
+pub(crate) fn check(library: &Path) -> Result<()> {
     let unreadable = |source| error::unreadable(library, source);
     let mut file = File::open(library).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();

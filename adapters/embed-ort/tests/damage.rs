@@ -55,6 +55,33 @@ fn damaged_model_or_tokenizer_is_broken() {
 }
 
 #[test]
+fn look_without_loading_finds_what_is_missing_or_cut_off() {
+    let Some(good) = assets::config() else { return };
+    let start = std::time::Instant::now();
+    good.verify().unwrap();
+    println!("looked at in {:?}", start.elapsed());
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged");
+    for file in [0, 1, 2] {
+        let mut config = good.clone();
+        let place =
+            [&mut config.library, &mut config.model, &mut config.tokenizer].into_iter().nth(file).unwrap();
+        let whole = fs::read(&*place).unwrap();
+        place.clone_from(&path);
+        fs::remove_file(&path).ok();
+        assert_eq!(config.verify().unwrap_err().code(), Code::EmbedderMissing);
+        for bytes in
+            [&b""[..], b"nonsense", &whole[..100], &whole[..whole.len() / 2], &whole[..whole.len() - 1]]
+        {
+            fs::write(&path, bytes).unwrap();
+            let err = config.verify().expect_err("it is damaged");
+            assert_eq!(err.code(), Code::ModelBroken, "{} of {} bytes", bytes.len(), whole.len());
+        }
+    }
+}
+
+#[test]
 fn setting_out_of_its_range_is_refused() {
     let Some(good) = assets::config() else { return };
 

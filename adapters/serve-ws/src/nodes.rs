@@ -1,30 +1,63 @@
 //! The nodes of a mesh as they are, over a WebSocket: `GET /v1/nodes/live`.
 //!
-//! The server sends JSON text messages `{"type":"nodes","seq":N,"nodes":[..]}`, whose nodes are those of `GET /v1/nodes`:
-//! one at once, then one whenever something has changed, at most four in a second. A reader that is slower gets what is
-//! true when it reads, and nothing of what was in between; the numbers have no gap. A message of the client is answered
-//! with `{"type":"error","problem":{..}}`: this socket only speaks.
+//! The server sends JSON text messages `{"type":"nodes","seq":N,"nodes":[..],"instance":"..","peers":[..]}`, whose nodes and
+//! peers are those of `GET /v1/nodes`: one at once, then one whenever something has changed, at most four in a second. A
+//! reader that is slower gets what is true when it reads, and nothing of what was in between; the numbers have no gap. A
+//! message of the client is answered with `{"type":"error","problem":{..}}`: this socket only speaks.
 //!
 //! Times to the first byte fade while nobody asks; that alone is a change only when it is one of a tenth.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use maily_errors::{Code, Error};
+use maily_mesh::Gossip;
 use maily_mesh::balance::{NodeStatus, Nodes};
+use maily_mesh::membership::{InstanceName, Peer};
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{Socket, Sockets, Upgrade};
 
+/// What is told: the nodes, and the other instances where there are any.
+#[derive(Clone)]
+pub struct Live {
+    nodes: Nodes,
+    gossip: Option<Arc<dyn Gossip>>,
+}
+
+impl Live {
+    /// Tells of the other instances too.
+    #[must_use]
+    pub fn with_gossip(mut self, gossip: Arc<dyn Gossip>) -> Self {
+        self.gossip = Some(gossip);
+        self
+    }
+}
+
+impl From<Nodes> for Live {
+    fn from(nodes: Nodes) -> Self {
+        Self { nodes, gossip: None }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("nodes", &self.nodes).finish_non_exhaustive()
+    }
+}
+
 /// Makes the route of the live nodes.
-pub fn router(nodes: Nodes, sockets: Sockets) -> Router {
-    let live = async move |upgrade: Upgrade| {
-        let nodes = nodes.clone();
-        sockets.serve(upgrade, "nodes", move |socket| watch(socket, nodes))
+pub fn router(live: impl Into<Live>, sockets: Sockets) -> Router {
+    let live = live.into();
+    let route = async move |upgrade: Upgrade| {
+        let live = live.clone();
+        sockets.serve(upgrade, "nodes", move |socket| watch(socket, live))
     };
-    Router::new().route("/v1/nodes/live", get(live))
+    Router::new().route("/v1/nodes/live", get(route))
 }
 
 #[derive(Serialize)]
@@ -32,26 +65,31 @@ pub fn router(nodes: Nodes, sockets: Sockets) -> Router {
 struct Topology<'a> {
     seq: u64,
     nodes: &'a [NodeStatus],
+    instance: Option<InstanceName>,
+    peers: &'a [Peer],
 }
 
 /// Sends the nodes when they have changed, until one of the two ends.
 ///
 /// Nothing waits in memory for a slow reader: what is sent is looked at when the message before has left.
-async fn watch(mut socket: Socket, nodes: Nodes) {
+async fn watch(mut socket: Socket, Live { nodes, gossip }: Live) {
     let mut ticks = interval(LEAST);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sent: Option<Vec<NodeStatus>> = None;
+    let instance = gossip.as_ref().map(|gossip| gossip.name());
+    let mut sent: Option<(Vec<NodeStatus>, Vec<Peer>)> = None;
     let mut seq = 0;
     loop {
         let told = tokio::select! {
             _ = ticks.tick() => {
                 let now = nodes.status();
-                if sent.as_deref().is_some_and(|sent| !differs(sent, &now)) {
+                let peers: Vec<Peer> = gossip.iter().flat_map(|gossip| gossip.peers()).collect();
+                if sent.as_ref().is_some_and(|(nodes, known)| *known == peers && !differs(nodes, &now)) {
                     continue;
                 }
                 seq += 1;
-                let told = socket.send_json(&Topology { seq, nodes: &now }).await;
-                sent = Some(now);
+                let topology = Topology { seq, nodes: &now, instance: instance.clone(), peers: &peers };
+                let told = socket.send_json(&topology).await;
+                sent = Some((now, peers));
                 told
             }
             heard = socket.recv() => match heard {

@@ -1,12 +1,14 @@
 //! The live nodes over real sockets.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use maily_mesh::balance::{Node, Nodes};
-use maily_mesh::memory::{Scripted, Step};
+use maily_mesh::balance::Node;
+use maily_mesh::memory::{LocalGossip, Scripted, Step};
 use maily_mesh::{Mesh, MeshConfig, Prompt};
 use maily_serve_ws::Sockets;
+use maily_serve_ws::nodes::Live;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -15,8 +17,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn connect(nodes: &Nodes) -> Client {
-    let router = maily_serve_ws::nodes::router(nodes.clone(), Sockets::default());
+async fn connect(live: impl Into<Live>) -> Client {
+    let router = maily_serve_ws::nodes::router(live, Sockets::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -39,7 +41,7 @@ fn mesh() -> Mesh {
 #[tokio::test]
 async fn nodes_are_told_at_once_and_on_every_change() {
     let mesh = mesh();
-    let mut client = connect(mesh.nodes()).await;
+    let mut client = connect(mesh.nodes().clone()).await;
 
     let first = next(&mut client).await;
     assert_eq!((&first["type"], &first["seq"]), (&"nodes".into(), &1.into()));
@@ -67,9 +69,23 @@ async fn nodes_are_told_at_once_and_on_every_change() {
 }
 
 #[tokio::test]
+async fn other_instances_are_told_beside_the_nodes() {
+    let east = LocalGossip::new("east");
+    let west = east.join("west");
+    let mut client = connect(Live::from(mesh().nodes().clone()).with_gossip(Arc::new(east))).await;
+
+    let first = next(&mut client).await;
+    assert_eq!((&first["instance"], &first["peers"][0]["name"]), (&"east".into(), &"west".into()));
+    assert_eq!(first["peers"][0]["status"], "alive");
+
+    west.join("north");
+    assert_eq!(next(&mut client).await["peers"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn changes_are_told_at_most_four_times_a_second() {
     let mesh = mesh();
-    let mut client = connect(mesh.nodes()).await;
+    let mut client = connect(mesh.nodes().clone()).await;
     next(&mut client).await;
 
     let (start, mut told, mut last) = (Instant::now(), 0_u32, Value::Null);
@@ -88,7 +104,7 @@ async fn changes_are_told_at_most_four_times_a_second() {
 
 #[tokio::test]
 async fn client_that_speaks_is_told_that_nobody_listens() {
-    let mut client = connect(mesh().nodes()).await;
+    let mut client = connect(mesh().nodes().clone()).await;
     next(&mut client).await;
 
     client.send(Message::text("hello")).await.unwrap();

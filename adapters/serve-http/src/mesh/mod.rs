@@ -24,7 +24,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use maily_errors::{Code, Error};
 use maily_mesh::source::Leases;
-use maily_mesh::{AnyEmbed, Mesh, Prompt, Recall};
+use maily_mesh::{AnyEmbed, Gossip, Mesh, Prompt, Recall};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -44,13 +44,14 @@ struct Parts {
     recall: Option<Arc<dyn Recall>>,
     embedder: Option<AnyEmbed>,
     leases: Option<Leases>,
+    gossip: Option<Arc<dyn Gossip>>,
 }
 
 impl MeshState {
     /// Creates a state of a mesh alone: the routes for embeddings and memories say that they are missing.
     #[must_use]
     pub fn new(mesh: Mesh) -> Self {
-        Self { parts: Arc::new(Parts { mesh, recall: None, embedder: None, leases: None }) }
+        Self { parts: Arc::new(Parts { mesh, recall: None, embedder: None, leases: None, gossip: None }) }
     }
 
     /// Adds the memories.
@@ -71,6 +72,13 @@ impl MeshState {
     #[must_use]
     pub fn with_leases(mut self, leases: Leases) -> Self {
         Arc::make_mut(&mut self.parts).leases = Some(leases);
+        self
+    }
+
+    /// Shows the other instances beside the nodes.
+    #[must_use]
+    pub fn with_gossip(mut self, gossip: Arc<dyn Gossip>) -> Self {
+        Arc::make_mut(&mut self.parts).gossip = Some(gossip);
         self
     }
 

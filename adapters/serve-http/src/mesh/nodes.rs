@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use maily_errors::{Code, Error, Public, Secret};
 use maily_mesh::balance::NodeStatus;
+use maily_mesh::membership::{Peer, PeerStatus};
 use maily_mesh::source::Leases;
 use maily_mesh::{ModelName, NodeConfig, NodeName};
 use serde::{Deserialize, Serialize};
@@ -15,11 +16,36 @@ use super::MeshState;
 use crate::body::Json;
 use crate::reply::{Problem, Reply};
 
-/// The nodes of the mesh.
+/// The nodes of the mesh, and its other instances.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct NodeList {
     /// In the order in which they came.
     nodes: Vec<NodeView>,
+    /// The name of this instance; absent where it is alone.
+    instance: Option<String>,
+    /// The other instances by name, the dead among them for 10 minutes.
+    peers: Vec<PeerView>,
+}
+
+/// Another instance of the mesh.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PeerView {
+    /// Its name.
+    name: String,
+    /// Where it takes packets.
+    address: String,
+    /// Which life of it this is: grows when it starts again.
+    generation: u64,
+    /// How it is: `alive`, `suspect`, `dead` or `left`.
+    #[schema(value_type = String)]
+    status: PeerStatus,
+}
+
+impl From<Peer> for PeerView {
+    fn from(peer: Peer) -> Self {
+        let Peer { name, address, generation, status, .. } = peer;
+        Self { name: name.to_string(), address: address.to_string(), generation, status }
+    }
 }
 
 /// A node of the mesh.
@@ -39,8 +65,12 @@ pub(super) struct NodeView {
     capacity: Option<u32>,
     /// What a million tokens cost.
     price: Option<f64>,
-    /// How many prompts it answers now.
+    /// How many prompts of this instance it answers now.
     inflight: u32,
+    /// How many of them wait for their first byte.
+    waiting: u32,
+    /// How many prompts of other instances it answers, as they said last.
+    peers_inflight: u32,
     /// The expected time to its first byte, in milliseconds.
     expected_ms: f64,
     /// How many prompts it was sent.
@@ -49,6 +79,8 @@ pub(super) struct NodeView {
     share: f64,
     /// How many prompts it failed.
     failures: u64,
+    /// Whether other instances find that it fails, and this one has not seen better: then it is asked once a second.
+    suspect: bool,
     /// Whether its breaker lets prompts pass: `closed`, `half_open` or `open`.
     #[schema(value_type = String)]
     breaker: maily_mesh::layer::breaker::State,
@@ -71,10 +103,13 @@ impl From<NodeStatus> for NodeView {
             capacity: status.capacity,
             price: status.price,
             inflight: status.inflight,
+            waiting: status.waiting,
+            peers_inflight: status.peers_inflight,
             expected_ms: status.expected_ms,
             prompts: status.prompts,
             share: status.share,
             failures: status.failures,
+            suspect: status.suspect,
             breaker: status.breaker,
             draining: status.draining,
             available: status.available,
@@ -135,7 +170,7 @@ pub(super) struct NodeLease {
     renewed: bool,
 }
 
-/// Lists the nodes with what is known of them.
+/// Lists the nodes with what is known of them, and the other instances.
 #[utoipa::path(
     get,
     path = "/v1/nodes",
@@ -145,7 +180,9 @@ pub(super) struct NodeLease {
 )]
 pub(super) async fn list(State(state): State<MeshState>) -> axum::Json<NodeList> {
     let nodes = state.parts.mesh.nodes().status().into_iter().map(NodeView::from).collect();
-    axum::Json(NodeList { nodes })
+    let instance = state.parts.gossip.as_ref().map(|gossip| gossip.name().to_string());
+    let peers = state.parts.gossip.iter().flat_map(|gossip| gossip.peers()).map(PeerView::from).collect();
+    axum::Json(NodeList { nodes, instance, peers })
 }
 
 /// Registers a node, or renews its lease.

@@ -122,6 +122,44 @@ async fn node_that_lies_about_its_length_is_not_believed() {
 }
 
 #[tokio::test]
+async fn length_that_is_a_lie_never_makes_an_answer_look_complete() {
+    let alone = json!({
+        "retry": { "attempts": 1 }, "resume": { "attempts": 0 }, "hedge": { "enabled": false },
+        "deadline": { "whole_ms": 1000, "between_ms": 500 },
+    });
+    for lie in [100, 1, -1, -5, -60] {
+        let node = Scripted::start([Act::Lie(lie)]).await;
+        let address = serve(mesh(&config(alone.clone()), &[&node])).await;
+
+        let (_, raw) = Reading::begin(&address, "", &prompt(false)).await.text().await;
+
+        assert!(raw.starts_with("HTTP/1.0 50"), "{lie} bytes more than there are: {raw}");
+        assert!(raw.contains("\"error\"") && !raw.contains("eight."), "{lie}: {raw}");
+    }
+    for lie in [100, -30, -200] {
+        let node = Scripted::start([Act::LieInStream(lie)]).await;
+        let address = serve(mesh(&config(alone.clone()), &[&node])).await;
+
+        let (_, raw) = Reading::begin(&address, "", &prompt(true)).await.text().await;
+
+        let failed = raw.starts_with("HTTP/1.0 50") || raw.contains("data: {\"error\":");
+        let whole = raw.contains("\"finish_reason\":\"stop\"") && raw.ends_with("data: [DONE]\n\n");
+        assert!(failed && !raw.contains("[DONE]") || whole && lie > 0, "{lie} bytes more: {raw}");
+    }
+}
+
+#[tokio::test]
+async fn stream_whose_length_is_a_lie_goes_on_elsewhere() {
+    let nodes = pair(Act::LieInStream(-300)).await;
+    let address = serve(mesh(&config(limits()), &[&nodes[0], &nodes[1]])).await;
+
+    let (text, raw) = ask_the_first(&address, &nodes, &prompt(true)).await;
+
+    assert_eq!(text, WORDS.concat(), "{raw}");
+    assert!(raw.matches("[DONE]").count() == 1 && !raw.contains("\"error\""), "{raw}");
+}
+
+#[tokio::test]
 async fn silent_node_is_a_timeout_that_names_the_phase() {
     for (act, phase) in [(Act::Silent, "headers"), (Act::After(0, Then::Pings), "first token")] {
         let node = Scripted::start([act]).await;

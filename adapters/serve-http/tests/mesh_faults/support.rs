@@ -17,6 +17,10 @@ use tokio::time::sleep;
 pub(crate) const WORDS: [&str; 8] =
     ["One, ", "two, ", "three, ", "four, ", "five, ", "six, ", "seven, ", "eight."];
 
+/// The event behind the last word.
+const END: &str =
+    r#"data: {"id":"n","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+
 /// What a node does with one request.
 #[derive(Clone)]
 pub(crate) enum Act {
@@ -28,8 +32,10 @@ pub(crate) enum Act {
     Refuse(&'static str),
     /// Reads the request and says nothing.
     Silent,
-    /// Answers in one piece, and announces so many bytes too many.
-    Lie(usize),
+    /// Answers in one piece, and announces so many bytes too many, or too few.
+    Lie(isize),
+    /// The same of a stream.
+    LieInStream(isize),
 }
 
 /// How a stream goes wrong.
@@ -131,12 +137,16 @@ async fn answer(socket: &mut (impl AsyncWriteExt + Unpin), act: Act, body: &Valu
         Act::Refuse(head) => send(format!("HTTP/1.1 {head}\r\ncontent-length: 2\r\n\r\n{{}}")).await,
         Act::Lie(more) => {
             let whole = json!({ "choices": [{ "index": 0, "message": { "content": WORDS.concat() }, "finish_reason": "stop" }] }).to_string();
-            send(format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{whole}",
-                whole.len() + more
-            ))
-            .await
-                && more == 0
+            let length = whole.len().saturating_add_signed(more);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:";
+            send(format!("{head} {length}\r\n\r\n{whole}")).await && more == 0
+        }
+        Act::LieInStream(more) => {
+            let words = WORDS[begun..].iter().map(|word| event(word)).collect::<String>();
+            let whole = format!("{words}{END}\n\ndata: [DONE]\n\n");
+            let length = whole.len().saturating_add_signed(more);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length:";
+            send(format!("{head} {length}\r\n\r\n{whole}")).await && more == 0
         }
         Act::Stream { pause } => {
             send(HEAD.to_owned()).await;
@@ -144,8 +154,7 @@ async fn answer(socket: &mut (impl AsyncWriteExt + Unpin), act: Act, body: &Valu
                 sleep(pause).await;
                 send(chunk(&event(word))).await;
             }
-            let end = r#"data: {"id":"n","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
-            send(chunk(&format!("{end}\n\ndata: [DONE]\n\n")) + "0\r\n\r\n").await
+            send(chunk(&format!("{END}\n\ndata: [DONE]\n\n")) + "0\r\n\r\n").await
         }
         Act::After(words, then) => {
             send(HEAD.to_owned()).await;

@@ -88,6 +88,9 @@ fn check_values(config: &Config) -> Result<(), Error> {
     if config.server.keys.iter().any(|key| key.expose().len() < 16) {
         return refuse("server.keys", "a key has 16 characters or more");
     }
+    if config.nodes.keys.iter().any(|key| key.expose().len() < 16) {
+        return refuse("nodes.keys", "a key has 16 characters or more");
+    }
     config.mesh.nodes.iter().try_for_each(maily_mesh::NodeConfig::check)?;
     let limit = &config.mesh.limit;
     limit.keys.iter().try_for_each(maily_mesh::KeyConfig::check)?;

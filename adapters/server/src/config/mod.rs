@@ -10,6 +10,7 @@ use maily_analytics::AnalyticsConfig;
 use maily_canvas::CanvasConfig;
 use maily_errors::Secret;
 use maily_mesh::MeshConfig;
+use maily_nodes_kubernetes::KubernetesNodesConfig;
 use maily_serve_ws::SocketsConfig;
 use serde::{Deserialize, Serialize};
 
@@ -82,8 +83,21 @@ pub struct Nodes {
     /// A TOML or JSON file with `nodes`, which is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
-    /// Whether nodes may register themselves: whoever has a key can then send prompts to where it likes.
+    /// Whether nodes may register themselves. Who may decide where prompts go: without `server.keys` whoever is on this
+    /// machine, else whoever has one of `keys`.
     pub register: bool,
+    /// Bearer keys of those that may register, drain and remove nodes, 16 characters or more each. Elsewhere they are
+    /// no keys.
+    #[serde(skip_serializing)]
+    pub keys: Vec<Secret<String>>,
+    /// Whether this instance and others, where there is a gossip, send prompts to nodes that registered at each other.
+    pub shared: bool,
+    /// The key of a list of nodes in the store of `[redis]`, which is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis_key: Option<String>,
+    /// A Kubernetes service whose pods are nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesNodesConfig>,
     /// The schemes of URLs that may register.
     pub schemes: Vec<String>,
     /// How long a lease lasts that does not say so itself, in milliseconds, 1000 to 3 600 000.
@@ -93,7 +107,24 @@ pub struct Nodes {
 impl Default for Nodes {
     fn default() -> Self {
         let schemes = vec!["http".to_owned(), "https".to_owned()];
-        Self { file: None, register: true, schemes, lease_ms: 30_000 }
+        Self {
+            file: None,
+            register: true,
+            keys: Vec::new(),
+            shared: true,
+            redis_key: None,
+            kubernetes: None,
+            schemes,
+            lease_ms: 30_000,
+        }
+    }
+}
+
+impl Nodes {
+    /// Returns whether a source says which nodes there are.
+    #[must_use]
+    pub const fn are_followed(&self) -> bool {
+        self.file.is_some() || self.redis_key.is_some() || self.kubernetes.is_some()
     }
 }
 

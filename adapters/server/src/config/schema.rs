@@ -20,6 +20,19 @@ key = ""
 advertise = ""
 [nodes]
 file = ""
+keys = [""]
+redis_key = ""
+[nodes.kubernetes]
+service = ""
+namespace = ""
+port = ""
+scheme = "http"
+path = "/v1"
+models = [""]
+key = ""
+api = ""
+token_file = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+ca_file = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
 [trust.evm]
 key = ""
 [redis]

@@ -24,10 +24,13 @@ use tokio_util::sync::CancellationToken;
 /// - With keys, everything below `/v1`, `/metrics` and `/openapi.json` needs one: `Authorization: Bearer KEY`, `x-api-key: KEY`,
 ///   or `?key=KEY` on a WebSocket, where a browser cannot set a header. Webhooks carry their own signature.
 /// - A key of the mesh opens the routes of prompts only, and its name goes along with the request.
+/// - Once there is any key, only an operator's changes the nodes (`POST`, `DELETE` below `/v1/nodes`): whoever does sends
+///   prompts of all to where it likes. Elsewhere it is no key.
 #[derive(Clone, Debug)]
 pub struct Guard {
     keys: Arc<[Secret<String>]>,
     callers: Keys,
+    operators: Arc<[Secret<String>]>,
     draining: CancellationToken,
 }
 
@@ -35,13 +38,20 @@ impl Guard {
     /// Creates a guard that knows these keys, and turns away what comes once `draining` is canceled.
     #[must_use]
     pub fn new(keys: Vec<Secret<String>>, draining: CancellationToken) -> Self {
-        Self { keys: keys.into(), callers: Keys::default(), draining }
+        Self { keys: keys.into(), callers: Keys::default(), operators: Arc::default(), draining }
     }
 
     /// Lets in who has a key of the mesh, for prompts.
     #[must_use]
     pub fn with_callers(self, callers: Keys) -> Self {
         Self { callers, ..self }
+    }
+
+    /// Adds the keys of those that may change the nodes.
+    #[must_use]
+    pub fn with_operators(mut self, keys: Vec<Secret<String>>) -> Self {
+        self.operators = keys.into();
+        self
     }
 
     /// Returns whether callers need a key.
@@ -81,12 +91,21 @@ impl Guard {
                     .with_context("origin", Public(origin)));
             }
         }
-        if !self.knows_keys() || !needs_key(path) {
+        let of_nodes = path == "/v1/nodes" || path.starts_with("/v1/nodes/");
+        let changes_nodes = of_nodes && !request.method().is_safe();
+        let is_open = !self.knows_keys() && !(changes_nodes && !self.operators.is_empty());
+        if is_open || !needs_key(path) {
             return Ok(());
         }
         let presented = presented(request);
-        if self.knows(&presented) {
+        if of_nodes && knows(&self.operators, &presented) {
             return Ok(());
+        }
+        if knows(&self.keys, &presented) {
+            return match changes_nodes {
+                false => Ok(()),
+                true => Err(refused("only a key of `nodes.keys` changes the nodes")),
+            };
         }
         let caller = self.callers.find(&presented);
         let caller = caller.ok_or_else(|| Error::from(Code::Unauthorized).with_operation("server::guard"))?;
@@ -96,12 +115,12 @@ impl Guard {
         request.extensions_mut().insert(caller);
         Ok(())
     }
+}
 
-    /// Compares with every key, in time that does not depend on where they differ.
-    fn knows(&self, presented: &str) -> bool {
-        let compare = |known: &Secret<String>| known.expose().as_bytes().ct_eq(presented.as_bytes());
-        self.keys.iter().map(compare).fold(Choice::from(0), |any, same| any | same).into()
-    }
+/// Compares with every key, in time that does not depend on where they differ.
+fn knows(keys: &[Secret<String>], presented: &str) -> bool {
+    let compare = |known: &Secret<String>| known.expose().as_bytes().ct_eq(presented.as_bytes());
+    keys.iter().map(compare).fold(Choice::from(0), |any, same| any | same).into()
 }
 
 fn refused(message: &'static str) -> Error {
@@ -201,6 +220,37 @@ mod tests {
         let bearer = format!("Bearer {KEY}");
         assert_eq!(admit(&[KEY], "/v1/models", &[host, ("authorization", &bearer)]), Ok(()));
         assert_eq!(admit(&[KEY], "/v1/models", &[host, ("authorization", &bearer.to_lowercase())]), Ok(()));
+    }
+
+    #[test]
+    fn only_an_operators_key_changes_nodes() {
+        const OPERATOR: &str = "fedcba9876543210";
+        let secret = |key: &str| vec![Secret::new(key.to_owned())];
+        let admit = |keys, operators, method: &str, uri: &str, key: &str| {
+            let guard = Guard::new(keys, CancellationToken::new()).with_operators(operators);
+            let request = Request::builder().method(method).uri(uri).header("host", "localhost");
+            let request = request.header("authorization", format!("Bearer {key}"));
+            guard.admit(&request.body(axum::body::Body::empty()).unwrap()).map_err(|err| err.code())
+        };
+        let both = |method, uri, key| admit(secret(KEY), secret(OPERATOR), method, uri, key);
+        let none = || Vec::new();
+
+        for (method, uri) in
+            [("POST", "/v1/nodes"), ("DELETE", "/v1/nodes/gpu-1"), ("POST", "/v1/nodes/gpu-1/drain")]
+        {
+            assert_eq!(both(method, uri, OPERATOR), Ok(()));
+            assert_eq!(both(method, uri, KEY), Err(Code::Forbidden));
+            assert_eq!(both(method, uri, "wrong"), Err(Code::Unauthorized));
+            assert_eq!(admit(secret(KEY), none(), method, uri, KEY), Err(Code::Forbidden));
+            assert_eq!(admit(none(), none(), method, uri, ""), Ok(()), "whoever is on this machine");
+            assert_eq!(admit(none(), secret(OPERATOR), method, uri, ""), Err(Code::Unauthorized));
+            assert_eq!(admit(none(), secret(OPERATOR), method, uri, OPERATOR), Ok(()));
+        }
+        assert_eq!(both("GET", "/v1/nodes", KEY), Ok(()));
+        assert_eq!(both("GET", "/v1/nodes", OPERATOR), Ok(()));
+        assert_eq!(both("GET", "/v1/nodes", "wrong"), Err(Code::Unauthorized));
+        assert_eq!(both("POST", "/v1/chat/completions", OPERATOR), Err(Code::Unauthorized));
+        assert_eq!(admit(none(), secret(OPERATOR), "POST", "/v1/chat/completions", ""), Ok(()));
     }
 
     #[test]

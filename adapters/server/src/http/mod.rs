@@ -1,11 +1,13 @@
 //! The socket side: who may come in, what is served, and how it ends.
 
+mod files;
 mod guard;
 mod lane;
 mod listen;
 mod measure;
 mod pages;
 
+pub use self::files::raise_file_limit;
 pub use self::guard::Guard;
 pub use self::listen::{Running, listen};
 pub use self::measure::MeasureLayer;

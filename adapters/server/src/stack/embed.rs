@@ -21,9 +21,16 @@ pub(super) struct Late {
 
 impl Late {
     /// Returns the embedder of these files, or `None` if one of them is not there.
-    pub(super) fn of(config: EmbedOrtConfig) -> Option<Self> {
-        let there = [&config.library, &config.model, &config.tokenizer].iter().all(|file| file.exists());
-        there.then(|| Self { config, loaded: Arc::default() })
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ModelBroken`] when one of them is damaged: at the start, and not with the first text.
+    pub(super) fn of(config: EmbedOrtConfig) -> Result<Option<Self>> {
+        match config.verify() {
+            Ok(()) => Ok(Some(Self { config, loaded: Arc::default() })),
+            Err(err) if err.code() == Code::EmbedderMissing => Ok(None),
+            Err(err) => Err(err),
+        }
     }
 
     async fn load(&self) -> Result<EmbedOrt> {

@@ -10,6 +10,7 @@ use maily_llm_candle::LlmCandleConfig;
 use maily_mesh::membership::share_load;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::recall::Memories;
+use maily_mesh::source::{Leases, share_nodes};
 use maily_mesh::{AnyEmbed, Gossip, LimitConfig, Mesh, NodeConfig, Recall, Registry};
 use tokio::task::JoinSet;
 
@@ -42,7 +43,8 @@ impl fmt::Debug for Parts {
 
 /// Builds the mesh.
 ///
-/// With no node configured it runs the local model, or the echo node when the model is not installed.
+/// With no node configured, and no source of nodes, it runs the local model, or the echo node when the model is not
+/// installed.
 /// With the embedding model not installed it remembers by words instead of by meaning; else the model is loaded when
 /// the first text needs it.
 ///
@@ -53,7 +55,7 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
     let cache = &config.server.cache;
     let mut without = Vec::new();
 
-    let embed = match Late::of(EmbedOrtConfig::from_folder(cache)) {
+    let embed = match Late::of(EmbedOrtConfig::from_folder(cache))? {
         Some(embed) => AnyEmbed::new(embed),
         None => {
             without.push("without the embedding model: memories are found by words, not by meaning");
@@ -66,7 +68,7 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
     // Keys come when it is known with whom their limits are shared.
     settings.limit = LimitConfig::default();
     let local = LlmCandleConfig::from_folder(cache);
-    if settings.nodes.is_empty() {
+    if settings.nodes.is_empty() && !config.nodes.are_followed() {
         if local.path.exists() {
             settings.nodes.push(NodeConfig::new("local", "candle:"));
         } else {
@@ -93,11 +95,11 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
     Ok(Parts { mesh, recall, embed, registry, without })
 }
 
-/// The gossip with other instances, and the task that tells them how the nodes are.
+/// The gossip with other instances, and the tasks that tell them of the nodes.
 #[derive(Debug)]
 pub struct Sharing {
     gossip: Arc<GossipUdp>,
-    _load: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 /// Joins the other instances, if there is a key for that.
@@ -110,9 +112,9 @@ pub async fn share(config: &Config, mesh: &Mesh) -> Result<Option<Sharing>, Erro
         return Ok(None);
     }
     let gossip = Arc::new(GossipUdp::bind(&config.mesh.gossip).await?);
-    let mut load = JoinSet::new();
-    load.spawn(share_load(mesh.nodes().clone(), gossip.clone()));
-    Ok(Some(Sharing { gossip, _load: load }))
+    let mut tasks = JoinSet::new();
+    tasks.spawn(share_load(mesh.nodes().clone(), gossip.clone()));
+    Ok(Some(Sharing { gossip, tasks }))
 }
 
 impl Sharing {
@@ -120,6 +122,11 @@ impl Sharing {
     #[must_use]
     pub fn gossip(&self) -> Arc<dyn Gossip> {
         self.gossip.clone()
+    }
+
+    /// Tells the others which nodes registered here, and takes in which registered there.
+    pub fn share_nodes(&mut self, leases: Leases) {
+        self.tasks.spawn(share_nodes(leases, self.gossip.clone()));
     }
 
     /// Tells the others that this instance leaves.

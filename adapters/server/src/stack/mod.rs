@@ -70,14 +70,20 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
     if Core::Mesh.is_in(cores) {
         let parts = mesh::build(config)?;
         sharing = mesh::share(config, &parts.mesh).await?;
-        limits = limits::open(config, &parts.mesh, sharing.as_ref().map(mesh::Sharing::gossip)).await?;
+        let gossip = sharing.as_ref().map(mesh::Sharing::gossip);
+        limits = limits::open(config, &parts.mesh, gossip.clone()).await?;
         callers = parts.mesh.keys().clone();
+        let leases = nodes::follow(config, &parts, &draining)?;
+        if let Some(sharing) = sharing.as_mut().filter(|_| config.nodes.shared) {
+            sharing.share_nodes(leases.clone());
+        }
         let state = MeshState::new(parts.mesh.clone()).with_recall(parts.recall).with_embedder(parts.embed);
-        let state = nodes::follow(&config.nodes, &parts.mesh, &parts.registry, &draining)
-            .into_iter()
-            .fold(state, MeshState::with_leases);
+        let state = config.nodes.register.then_some(leases).into_iter().fold(state, MeshState::with_leases);
+        let state = gossip.clone().into_iter().fold(state, MeshState::with_gossip);
         api = api.merge(maily_serve_http::mesh::router(state));
-        let live = maily_serve_ws::nodes::router(parts.mesh.nodes().clone(), sockets.clone());
+        let topology = maily_serve_ws::nodes::Live::from(parts.mesh.nodes().clone());
+        let topology = gossip.into_iter().fold(topology, maily_serve_ws::nodes::Live::with_gossip);
+        let live = maily_serve_ws::nodes::router(topology, sockets.clone());
         streams = streams.merge(maily_serve_ws::mesh::router(parts.mesh, sockets.clone())).merge(live);
         without.extend(parts.without);
     }
@@ -101,7 +107,9 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         streams = streams.merge(maily_console::router()).merge(live.router(sockets.clone()));
     }
 
-    let guard = Guard::new(config.server.keys.clone(), draining.clone()).with_callers(callers);
+    let guard = Guard::new(config.server.keys.clone(), draining.clone())
+        .with_callers(callers)
+        .with_operators(config.nodes.keys.clone());
     let (routes, description) = api.split_for_parts();
     let app = routes
         .merge(streams)

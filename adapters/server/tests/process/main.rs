@@ -5,6 +5,7 @@
 mod canvas;
 mod events;
 mod journey;
+mod register;
 mod support;
 mod values;
 mod wrong_input;

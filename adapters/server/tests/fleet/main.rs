@@ -1,0 +1,12 @@
+//! Several `maily serve mesh` processes that share nodes, on real sockets, and what can happen to them.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test")]
+
+mod idle;
+mod kill;
+mod large;
+mod leave;
+mod network;
+mod node;
+mod partition;
+mod support;
