@@ -76,12 +76,12 @@ async fn node_that_others_keep_busy_gets_fewer_prompts() {
     let (east, west) = (Instance::start(east, services, None), Instance::start(west, services, None));
     west.nodes.remove("right");
     let mut open = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..160 {
         open.push(west.ask().await.unwrap());
     }
     sleep(SOON).await;
 
-    assert_eq!((east.status("left").peers_inflight, east.status("left").inflight), (40, 0));
+    assert_eq!((east.status("left").peers_inflight, east.status("left").inflight), (160, 0));
     let mut at_right = 0;
     for _ in 0..10 {
         let answer = east.ask().await.unwrap();

@@ -103,8 +103,6 @@ pub(super) struct Load {
     well_nanos: AtomicU64,
     /// What other instances have there.
     peers_inflight: AtomicU32,
-    /// How many prompts a new one waits for because of them, in eighths.
-    peers_ahead: AtomicU32,
     /// Whether one of them says that it fails.
     suspected: AtomicBool,
     /// Held while the above is written; how often in a row the node could not be reached.
@@ -123,7 +121,6 @@ pub(super) struct Out {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Heard {
     pub(crate) inflight: u32,
-    pub(crate) waiting: u32,
     pub(crate) failing: bool,
 }
 
@@ -142,7 +139,6 @@ impl Load {
             out: AtomicU64::new(0),
             well_nanos: AtomicU64::new(0),
             peers_inflight: AtomicU32::new(0),
-            peers_ahead: AtomicU32::new(0),
             suspected: AtomicBool::new(false),
             unreachable: Mutex::new(0),
         }
@@ -166,12 +162,13 @@ impl Load {
         self.inflight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How many prompts a new one waits for, those of other instances among them. One that is being answered is a small
-    /// part of one that is being read.
+    /// How many prompts a new one waits for. One that is being answered is a small part of one that is being read.
+    ///
+    /// Those of other instances count as being answered: what waited when they said so does not wait any more.
     pub(super) fn ahead(&self) -> f64 {
-        let (inflight, waiting) = (self.inflight(), self.waiting());
-        let own = f64::from(waiting) + f64::from(inflight.saturating_sub(waiting)) * ANSWERING;
-        own + f64::from(self.peers_ahead.load(Ordering::Relaxed)) * ANSWERING
+        let waiting = self.waiting();
+        let answering = self.all_inflight().saturating_sub(waiting);
+        f64::from(waiting) + f64::from(answering) * ANSWERING
     }
 
     /// The prompts of this instance that it has now.
@@ -197,9 +194,6 @@ impl Load {
     /// Takes in what other instances say together.
     pub(super) fn hear(&self, heard: Heard) {
         self.peers_inflight.store(heard.inflight, Ordering::Relaxed);
-        let answering = heard.inflight.saturating_sub(heard.waiting);
-        let eighths = heard.waiting.saturating_mul(8).saturating_add(answering);
-        self.peers_ahead.store(eighths, Ordering::Relaxed);
         self.suspected.store(heard.failing, Ordering::Relaxed);
     }
 

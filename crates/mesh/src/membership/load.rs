@@ -97,7 +97,7 @@ impl NodeLoad {
 /// # How far an instance is believed
 ///
 /// What it says changes the order in which nodes are preferred, and never takes one out: the last one that is there is
-/// asked whatever is said of it. It counts with at most 2,048 prompts at a node, of which 256 wait; that a node fails
+/// asked whatever is said of it. It counts with at most 2,048 prompts at a node, none of which waits; that a node fails
 /// holds until this instance has an answer of it, which it asks for once a second.
 pub async fn share_load(nodes: Nodes, gossip: Arc<dyn Gossip>) {
     let mut pace = tokio::time::interval(HEAR);
@@ -140,9 +140,7 @@ fn heard(gossip: &dyn Gossip) -> HashMap<Place, Heard> {
             }
             let (sum, teller) = entry.or_insert_with(|| (Heard::default(), page.name.clone()));
             *teller = page.name.clone();
-            let waiting = load.waiting.min(MOST_WAITING);
-            sum.waiting = sum.waiting.saturating_add(waiting);
-            sum.inflight = sum.inflight.saturating_add(load.inflight.clamp(waiting, MOST_INFLIGHT));
+            sum.inflight = sum.inflight.saturating_add(load.inflight.min(MOST_INFLIGHT));
             sum.failing |= load.failing;
         }
     }
@@ -188,7 +186,6 @@ const HEAR: Duration = Duration::from_millis(100);
 /// How many times it hears until it tells.
 const TELL_EACH: u64 = 5;
 /// What one instance counts for at a node at most.
-const MOST_WAITING: u32 = 256;
 const MOST_INFLIGHT: u32 = 2_048;
 
 #[cfg(test)]
@@ -228,7 +225,7 @@ mod tests {
 
         let all = NodeLoad { failing: true, ..NodeLoad::new(5, 1, 30.0) };
         assert_eq!(NodeLoad::of_all(&east, place(1)), Some(all));
-        assert_eq!(heard(&east)[&place(1)], Heard { inflight: 3, waiting: 0, failing: true });
+        assert_eq!(heard(&east)[&place(1)], Heard { inflight: 3, failing: true });
     }
 
     #[test]
@@ -252,7 +249,7 @@ mod tests {
         west.publish("load/1", twice).unwrap();
         west.publish("load/2", "no page".into()).unwrap();
 
-        let most = Heard { inflight: MOST_INFLIGHT, waiting: MOST_WAITING, failing: false };
+        let most = Heard { inflight: MOST_INFLIGHT, failing: false };
         assert_eq!(heard(&east)[&place(1)], most);
     }
 }

@@ -24,7 +24,7 @@ async fn three(speeds: &[f64], share: bool) -> Outcome {
 }
 
 #[tokio::test(start_paused = true)]
-async fn instances_that_tell_their_load_keep_the_tail_of_uneven_nodes_short() {
+async fn what_instances_tell_each_other_is_old_and_does_not_lengthen_the_tail() {
     for (name, speeds, bound) in [
         ("equal", [SPEED; 4], 1.3),
         ("one ten times slower", [SPEED, SPEED, SPEED, SPEED / 10.0], 1.3),
