@@ -9,9 +9,11 @@ use maily::mesh::account::Per;
 use maily::mesh::balance::Node;
 use maily::mesh::layer::cache::{CacheLayer, Judge, Rules};
 use maily::mesh::memory::HashEmbedder;
+use maily::mesh::recall::{Memories, Vectors};
 use maily::mesh::wire::SseDecoder;
 use maily::mesh::{
-    Body, CacheStatus, Completion, Embedding, KeyConfig, Mesh, MeshConfig, PriceConfig, Prompt, Texts,
+    Body, CacheStatus, Completion, Embedding, KeyConfig, Memory, MemoryQuery, Mesh, MeshConfig, PriceConfig, Prompt,
+    Recall, Texts,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -167,12 +169,55 @@ fn parts(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Vectors and texts of some crowds; the peers in `benches/peers` are measured on the same kind.
+fn recall(criterion: &mut Criterion) {
+    let mut state = 384_u64;
+    let mut noise = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let centers: Vec<Vec<f32>> = (0..500).map(|_| (0..384).map(|_| noise()).collect()).collect();
+    let mut vector =
+        |at: usize| Embedding::normalized(centers[at % 500].iter().map(|value| value + noise()).collect());
+    let mut group = criterion.benchmark_group("mesh recall");
+    for (name, exact, count) in [
+        ("every one of 1,000 vectors", usize::MAX, 1_000),
+        ("every one of 20,000 vectors", usize::MAX, 20_000),
+        ("a graph of 20,000 vectors", 1_000, 20_000),
+    ] {
+        let mut vectors = Vectors::new(exact);
+        for at in 0..count {
+            vectors.insert(vector(at));
+        }
+        vectors.settle();
+        let query = vector(7);
+        group.bench_function(name, |bencher| bencher.iter(|| vectors.nearest(black_box(&query), 10)));
+    }
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let memories = Memories::new(HashEmbedder);
+    let topics = ["the spring sale", "a kettle", "the summer letter", "an order", "tea for two"];
+    runtime.block_on(async {
+        for number in 0..10_000 {
+            let text = format!("note {number} about {} of customer {}", topics[number % 5], number / 7);
+            memories.store(Memory::new(text)).await.expect("there is room");
+        }
+    });
+    group.bench_function("10,000 memories by meaning and words, embedding included", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            let query = MemoryQuery::new("what did customer 700 order in the spring sale?");
+            memories.search(query).await.expect("answers")
+        });
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_secs(1))
         .sample_size(30);
-    targets = in_process, memory, keys, parts
+    targets = in_process, memory, keys, parts, recall
 }
 criterion_main!(benches);

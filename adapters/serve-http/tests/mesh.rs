@@ -184,6 +184,70 @@ async fn memories_are_stored_found_recalled_and_forgotten() {
     assert_eq!(send(&address, "POST", "/v1/memories/search", "", &other).await.status(), 400);
 }
 
+async fn with_memories() -> String {
+    serve(MeshState::new(echo()).with_recall(Arc::new(Memories::new(HashEmbedder)))).await
+}
+
+#[tokio::test]
+async fn memories_are_listed_by_pages_and_forgotten_by_tenant() {
+    let address = with_memories().await;
+    for number in 0..5 {
+        let new = json!({ "text": format!("note {number}"), "tenant": "a b", "ttl_s": 60 }).to_string();
+        assert_eq!(send(&address, "POST", "/v1/memories", "", &new).await.status(), 201);
+    }
+    let theirs = json!({ "text": "theirs" }).to_string();
+    let theirs = send(&address, "POST", "/v1/memories", "", &theirs).await.json();
+
+    let first = send(&address, "GET", "/v1/memories?tenant=a%20b&limit=3", "", "").await.json();
+    let after = format!("/v1/memories?tenant=a%20b&limit=3&after={}", first["next"].as_str().unwrap());
+    let second = send(&address, "GET", &after, "", "").await.json();
+    let forgotten = send(&address, "DELETE", "/v1/memories?tenant=a%20b", "", "").await.json();
+
+    let texts = |page: &Value| {
+        let memories = page["memories"].as_array().unwrap().iter();
+        memories.map(|memory| memory["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&first), ["note 0", "note 1", "note 2"]);
+    assert_eq!((texts(&second), &second["next"]), (vec!["note 3".to_owned(), "note 4".to_owned()], &Value::Null));
+    let memory = &first["memories"][0];
+    assert_eq!(memory["ends_ms"].as_u64().unwrap() - memory["created_ms"].as_u64().unwrap(), 60_000);
+    assert_eq!(forgotten["forgotten"], 5);
+    let rest = send(&address, "GET", "/v1/memories", "", "").await.json();
+    assert_eq!(rest["memories"][0]["id"], theirs["id"]);
+    assert_eq!(rest["memories"][0].get("ends_ms"), None);
+}
+
+#[tokio::test]
+async fn limits_of_memories_are_refused_at_the_edge() {
+    let address = with_memories().await;
+    let text = |bytes: usize| json!({ "text": "x".repeat(bytes) }).to_string();
+    let ttl = |seconds: u64| json!({ "text": "x", "ttl_s": seconds }).to_string();
+    let query = |bytes: usize, limit: usize| json!({ "query": "x".repeat(bytes), "limit": limit }).to_string();
+    let (store, search) = ("/v1/memories", "/v1/memories/search");
+    for (method, path, body, status) in [
+        ("POST", store, text(65_536), 201),
+        ("POST", store, text(65_537), 413),
+        ("POST", store, text(0), 400),
+        ("POST", store, ttl(3_162_240_000), 201),
+        ("POST", store, ttl(3_162_240_001), 400),
+        ("POST", store, ttl(0), 400),
+        ("POST", search, query(65_536, 100), 200),
+        ("POST", search, query(65_537, 100), 413),
+        ("POST", search, query(1, 101), 400),
+        ("POST", search, query(0, 1), 400),
+        ("GET", "/v1/memories?limit=100", String::new(), 200),
+        ("GET", "/v1/memories?limit=101", String::new(), 400),
+        ("GET", "/v1/memories?limit=0", String::new(), 400),
+        ("GET", "/v1/memories?after=nothing", String::new(), 400),
+        ("GET", "/v1/memories?unknown=1", String::new(), 400),
+        ("DELETE", "/v1/memories", String::new(), 400),
+        ("DELETE", "/v1/memories/m1?tenant=other", String::new(), 404),
+    ] {
+        let answer = send(&address, method, path, "", &body).await;
+        assert_eq!(answer.status(), status, "{method} {path} {}", body.len());
+    }
+}
+
 #[tokio::test]
 async fn embeddings_come_as_numbers_and_in_base64() {
     let state = MeshState::new(echo()).with_embedder(AnyEmbed::new(HashEmbedder));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use maily_embed_ort::EmbedOrtConfig;
@@ -12,7 +13,7 @@ use maily_llm_candle::LlmCandleConfig;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::recall::Memories;
 use maily_mesh::{
-    AnyEmbed, Delta, FinishReason, MemoryId, MemoryQuery, MeshConfig, NodeConfig, Prompt, Recall, Registry,
+    AnyEmbed, Delta, FinishReason, MemoryId, MemoryPage, MemoryQuery, MeshConfig, NodeConfig, Prompt, Recall, Registry,
     Tenant,
 };
 use pyo3::prelude::*;
@@ -33,7 +34,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Keys>()?;
     module.add_class::<KeyUsage>()?;
     module.add_class::<LimitUsage>()?;
-    module.add_class::<Recalled>()
+    module.add_class::<Recalled>()?;
+    module.add_class::<Remembered>()
 }
 
 /// A mesh of language-model nodes, as one model, with memories.
@@ -81,8 +83,26 @@ struct Recalled {
     id: String,
     /// Its text.
     text: String,
-    /// How well it fits, -1.0 to 1.0.
+    /// Where it stands among what was found, 0.0 to 1.0.
     score: f32,
+    /// How near its meaning is, -1.0 to 1.0.
+    similarity: f32,
+    /// How much of the words of the query it holds, 0.0 to 1.0.
+    words: f32,
+}
+
+/// A memory as it was stored.
+#[pyclass(frozen, get_all, module = "maily.mesh")]
+#[derive(Clone)]
+struct Remembered {
+    /// Its name, to forget it by.
+    id: String,
+    /// Its text.
+    text: String,
+    /// When it was stored, in seconds since 1970.
+    created: f64,
+    /// When it is forgotten by itself, in seconds since 1970.
+    ends: Option<f64>,
 }
 
 #[pymethods]
@@ -152,10 +172,21 @@ impl Mesh {
         self.0.models()
     }
 
-    /// Remembers a text and returns its name.
-    #[pyo3(signature = (text, /))]
-    fn remember(&self, py: Python<'_>, text: String) -> PyResult<String> {
-        runtime::block_on(py, self.0.remember(text))
+    /// Remembers a text and returns its name. After `ttl` seconds it is forgotten by itself.
+    #[pyo3(signature = (text, /, *, ttl=None))]
+    fn remember(&self, py: Python<'_>, text: String, ttl: Option<f64>) -> PyResult<String> {
+        runtime::block_on(py, self.0.remember(text, ttl))
+    }
+
+    /// Lists what is remembered, the oldest first, at most `limit` (1 to 100); `after` is the name of the last one before.
+    #[pyo3(signature = (*, after=None, limit=20))]
+    fn memories(&self, py: Python<'_>, after: Option<String>, limit: usize) -> PyResult<Vec<Remembered>> {
+        runtime::block_on(py, self.0.memories(after, limit))
+    }
+
+    /// Forgets all memories; returns how many there were.
+    fn forget_all(&self, py: Python<'_>) -> PyResult<usize> {
+        runtime::block_on(py, self.0.forget_all())
     }
 
     /// Finds the memories that fit a text best, at most `limit` (1 to 100).
@@ -239,9 +270,32 @@ impl AsyncMesh {
     }
 
     /// Remembers a text and returns its name.
-    #[pyo3(signature = (text, /))]
-    fn remember<'py>(&self, py: Python<'py>, text: String) -> PyResult<Bound<'py, PyAny>> {
-        runtime::spawn(py, self.0.remember(text))
+    ///
+    /// After `ttl` seconds it is forgotten by itself.
+    #[pyo3(signature = (text, /, *, ttl=None))]
+    fn remember<'py>(
+        &self,
+        py: Python<'py>,
+        text: String,
+        ttl: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        runtime::spawn(py, self.0.remember(text, ttl))
+    }
+
+    /// Lists what is remembered, the oldest first, at most `limit` (1 to 100); `after` is the name of the last one before.
+    #[pyo3(signature = (*, after=None, limit=20))]
+    fn memories<'py>(
+        &self,
+        py: Python<'py>,
+        after: Option<String>,
+        limit: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        runtime::spawn(py, self.0.memories(after, limit))
+    }
+
+    /// Forgets all memories; returns how many there were.
+    fn forget_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        runtime::spawn(py, self.0.forget_all())
     }
 
     /// Finds the memories that fit a text best, at most `limit` (1 to 100).
@@ -365,9 +419,32 @@ impl Calls {
         Tokens { state: Arc::new(Mutex::new(State::Begin(Box::new((self.mesh.clone(), prompt))))) }
     }
 
-    fn remember(&self, text: String) -> impl Future<Output = Result<String>> + Send + use<> {
+    fn remember(
+        &self,
+        text: String,
+        ttl: Option<f64>,
+    ) -> impl Future<Output = Result<String>> + Send + use<> {
         let recall = self.recall.clone();
-        async move { recall.store(maily_mesh::Memory::new(text)).await.map(|id| id.to_string()) }
+        // What is no length of time is refused like one of no length.
+        let ttl = ttl.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
+        let memory = ttl.into_iter().fold(maily_mesh::Memory::new(text), maily_mesh::Memory::with_ttl);
+        async move { recall.store(memory).await.map(|id| id.to_string()) }
+    }
+
+    fn memories(
+        &self,
+        after: Option<String>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Remembered>>> + Send + use<> {
+        let recall = self.recall.clone();
+        let page = MemoryPage::new(Tenant::default()).with_limit(limit);
+        let page = after.map(MemoryId::from).into_iter().fold(page, MemoryPage::with_after);
+        async move { Ok(recall.list(page).await?.into_iter().map(Remembered::from).collect()) }
+    }
+
+    fn forget_all(&self) -> impl Future<Output = Result<usize>> + Send + use<> {
+        let recall = self.recall.clone();
+        async move { recall.forget_all(&Tenant::default()).await }
     }
 
     fn search(
@@ -452,6 +529,15 @@ impl From<maily_mesh::Answer> for Answer {
 
 impl From<maily_mesh::Recalled> for Recalled {
     fn from(found: maily_mesh::Recalled) -> Self {
-        Self { id: found.id.to_string(), text: found.text, score: found.score }
+        let maily_mesh::Recalled { id, text, score, similarity, words, .. } = found;
+        Self { id: id.to_string(), text, score, similarity, words }
+    }
+}
+
+impl From<maily_mesh::Remembered> for Remembered {
+    fn from(memory: maily_mesh::Remembered) -> Self {
+        let seconds = |ms: u64| ms as f64 / 1000.0;
+        let (created, ends) = (seconds(memory.created_ms), memory.ends_ms.map(seconds));
+        Self { id: memory.id.to_string(), text: memory.text, created, ends }
     }
 }

@@ -76,6 +76,20 @@ def test_what_is_remembered_is_recalled_and_forgotten(mesh: Mesh) -> None:
     assert not mesh.forget(name)
 
 
+def test_memories_end_are_listed_and_forgotten_together(mesh: Mesh) -> None:
+    names = [mesh.remember(f"note {number}", ttl=3600) for number in range(3)]
+
+    first = mesh.memories(limit=2)
+    assert [memory.id for memory in first] == names[:2]
+    assert [memory.id for memory in mesh.memories(after=first[-1].id)] == names[2:]
+    assert first[0].ends is not None and abs(first[0].ends - first[0].created - 3600) < 1
+    for ttl in (0, -1, float("nan")):
+        with pytest.raises(Invalid):
+            mesh.remember("never", ttl=ttl)
+    assert mesh.forget_all() == 3
+    assert mesh.memories() == []
+
+
 def test_async_mesh_answers_and_streams() -> None:
     async def run() -> None:
         mesh = AsyncMesh()

@@ -109,6 +109,7 @@ fn check_values(config: &Config) -> Result<(), Error> {
         return refuse("mesh.balance", "a factor is 1.0 to 1000.0");
     }
     config.analytics.check()?;
+    config.mesh.memories.check()?;
     let origin = &config.trust.origin;
     if origin.is_empty()
         || origin.len() > 255
@@ -117,7 +118,7 @@ fn check_values(config: &Config) -> Result<(), Error> {
         return refuse("trust.origin", "an origin has 1 to 255 characters, without blanks and `+`");
     }
     let Config { mesh, canvas, sockets, server, redis, .. } = config;
-    let numbers: [(&'static str, u64, RangeInclusive<u64>); 32] = [
+    let numbers: [(&'static str, u64, RangeInclusive<u64>); 33] = [
         ("server.drain_s", server.drain_s, 0..=3_600),
         ("server.max_body_bytes", server.max_body_bytes as u64, 1_024..=1 << 30),
         ("mesh.deadline.connect_ms", mesh.deadline.connect_ms, 1..=3_600_000),
@@ -142,6 +143,7 @@ fn check_values(config: &Config) -> Result<(), Error> {
         ("mesh.shed.queue_ms", mesh.shed.queue_ms, 0..=3_600_000),
         ("nodes.lease_ms", config.nodes.lease_ms, 1_000..=3_600_000),
         ("mesh.recall.limit", mesh.recall.limit as u64, 1..=100),
+        ("mesh.recall.timeout_ms", mesh.recall.timeout_ms, 1..=60_000),
         ("canvas.max_sessions", canvas.max_sessions as u64, 1..=1_000_000),
         ("canvas.max_rooms", canvas.max_rooms as u64, 1..=1_000_000),
         ("canvas.max_frame_bytes", canvas.max_frame_bytes as u64, 1_024..=1 << 30),

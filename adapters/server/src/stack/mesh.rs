@@ -9,12 +9,12 @@ use maily_gossip_udp::GossipUdp;
 use maily_llm_candle::LlmCandleConfig;
 use maily_mesh::membership::share_load;
 use maily_mesh::memory::HashEmbedder;
-use maily_mesh::recall::Memories;
 use maily_mesh::source::{Leases, share_nodes};
 use maily_mesh::{AnyEmbed, Gossip, LimitConfig, Mesh, NodeConfig, Recall, Registry};
 use tokio::task::JoinSet;
 
 use super::embed::Late;
+use super::memories;
 use crate::config::Config;
 
 /// The mesh and what is served beside it.
@@ -50,8 +50,9 @@ impl fmt::Debug for Parts {
 ///
 /// # Errors
 ///
-/// What the adapters answer for a node that is configured wrongly.
-pub fn build(config: &Config) -> Result<Parts, Error> {
+/// What the adapters answer for a node that is configured wrongly; those of
+/// [`Memories::open`](maily_mesh::recall::Memories::open), and a file of memories stays as it is.
+pub async fn build(config: &Config) -> Result<Parts, Error> {
     let cache = &config.server.cache;
     let mut without = Vec::new();
 
@@ -62,11 +63,12 @@ pub fn build(config: &Config) -> Result<Parts, Error> {
             AnyEmbed::new(HashEmbedder)
         }
     };
-    let recall: Arc<dyn Recall> = Arc::new(Memories::new(embed.clone()));
 
     let mut settings = config.mesh.clone();
     // Keys come when it is known with whom their limits are shared.
     settings.limit = LimitConfig::default();
+    let path = super::data_file(config, "memories.redb")?;
+    let recall: Arc<dyn Recall> = memories::open(path, embed.clone(), settings.memories.clone()).await?;
     let local = LlmCandleConfig::from_folder(cache);
     if settings.nodes.is_empty() && !config.nodes.are_followed() {
         if local.path.exists() {

@@ -4,6 +4,7 @@ pub mod analytics;
 pub mod canvas;
 mod embed;
 pub mod limits;
+mod memories;
 pub mod mesh;
 pub mod nodes;
 pub(crate) mod redis;
@@ -68,7 +69,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
     let mut callers = Keys::default();
 
     if Core::Mesh.is_in(cores) {
-        let parts = mesh::build(config)?;
+        let parts = mesh::build(config).await?;
         sharing = mesh::share(config, &parts.mesh).await?;
         let gossip = sharing.as_ref().map(mesh::Sharing::gossip);
         limits = limits::open(config, &parts.mesh, gossip.clone()).await?;

@@ -19,6 +19,18 @@ Keys = _maily.mesh.Keys
 LimitUsage = _maily.mesh.LimitUsage
 Mesh = _maily.mesh.Mesh
 Recalled = _maily.mesh.Recalled
+Remembered = _maily.mesh.Remembered
 Stream = _maily.mesh.Stream
 
-__all__ = ["Answer", "AsyncMesh", "AsyncStream", "KeyUsage", "Keys", "LimitUsage", "Mesh", "Recalled", "Stream"]
+__all__ = [
+    "Answer",
+    "AsyncMesh",
+    "AsyncStream",
+    "KeyUsage",
+    "Keys",
+    "LimitUsage",
+    "Mesh",
+    "Recalled",
+    "Remembered",
+    "Stream",
+]
