@@ -11,6 +11,7 @@ fn main() -> ExitCode {
             "errors" => areas::errors::run(),
             "failover" => areas::failover::run(),
             "mesh" => areas::mesh::run(),
+            "recall" => areas::recall::run(),
             "redis" => areas::redis::run(),
             "trust" => areas::trust::run(),
             unknown => {

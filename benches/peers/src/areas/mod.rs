@@ -3,5 +3,6 @@
 pub(crate) mod errors;
 pub(crate) mod failover;
 pub(crate) mod mesh;
+pub(crate) mod recall;
 pub(crate) mod redis;
 pub(crate) mod trust;
