@@ -5,6 +5,7 @@
 mod canvas;
 mod events;
 mod journey;
+mod memories;
 mod register;
 mod support;
 mod values;

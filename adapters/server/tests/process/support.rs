@@ -41,11 +41,20 @@ impl Maily {
         request: http::request::Builder,
         body: impl Into<Bytes>,
     ) -> (StatusCode, Bytes) {
+        self.try_send(request, body).await.unwrap()
+    }
+
+    /// Sends a request; `None` if the server is gone before the answer is whole.
+    pub(crate) async fn try_send(
+        &self,
+        request: http::request::Builder,
+        body: impl Into<Bytes>,
+    ) -> Option<(StatusCode, Bytes)> {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let request = request.body(Full::new(body.into())).unwrap();
-        let response: Response<_> = client.request(request).await.unwrap();
+        let response: Response<_> = client.request(request).await.ok()?;
         let status = response.status();
-        (status, response.into_body().collect().await.unwrap().to_bytes())
+        Some((status, response.into_body().collect().await.ok()?.to_bytes()))
     }
 
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Bytes) {

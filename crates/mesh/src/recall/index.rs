@@ -49,13 +49,24 @@ impl Index {
     /// Looks whether a vector can be compared with the others; the first one says how many values there are.
     pub(super) fn check(&self, embedding: &Embedding) -> Result<()> {
         let found = embedding.as_slice().len();
-        let expected = *self.dimension.get_or_init(|| found);
-        if expected == found && found <= MOST_VALUES {
+        let length = embedding.as_slice().iter().map(|value| value * value).sum::<f32>().sqrt();
+        // Also false of what is no number.
+        if found == 0 || !(length == 0.0 || (length - 1.0).abs() < 0.01) {
+            return Err(Error::new(Code::EmbeddingInvalid, "the vector cannot be compared")
+                .with_operation("mesh::recall")
+                .with_context("values", Public(found))
+                .with_context("length", Public(length.to_string())));
+        }
+        let expected = match found {
+            1..=MOST_VALUES => *self.dimension.get_or_init(|| found),
+            _ => self.dimension.get().copied().unwrap_or(MOST_VALUES),
+        };
+        if expected == found {
             return Ok(());
         }
         Err(Error::new(Code::EmbeddingDimension, "the vector has another dimension than the index")
             .with_operation("mesh::recall")
-            .with_context("expected", Public(expected.min(MOST_VALUES)))
+            .with_context("expected", Public(expected))
             .with_context("found", Public(found)))
     }
 
