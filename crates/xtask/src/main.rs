@@ -22,6 +22,7 @@ mod server;
 mod shell;
 mod stages;
 mod test;
+mod texts;
 
 use std::process::ExitCode;
 
