@@ -13,8 +13,8 @@ use maily_llm_candle::LlmCandleConfig;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::recall::Memories;
 use maily_mesh::{
-    AnyEmbed, Delta, FinishReason, MemoryId, MemoryPage, MemoryQuery, MeshConfig, NodeConfig, Prompt, Recall, Registry,
-    Tenant,
+    AnyEmbed, Delta, FinishReason, MemoryId, MemoryPage, MemoryQuery, MeshConfig, NodeConfig, Prompt, Recall,
+    Registry, Tenant,
 };
 use pyo3::prelude::*;
 use serde_json::json;
@@ -43,6 +43,9 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// Add nodes by URL: `echo:`, `http://HOST/v1` or `https://HOST/v1` for any OpenAI-compatible server,
 /// `candle:PATH` for a local SmolLM2 GGUF file. `embedder` is a folder with the MiniLM model; without
 /// it, memories are found by the words that they share.
+///
+/// With `cache` a prompt with a temperature of 0 that was answered before is answered from memory. With `max_wrong`, 0.0001
+/// to 0.5, a similar one is too, so that at most this share of all prompts gets another answer than a node would give.
 #[pyclass(frozen, module = "maily.mesh")]
 struct Mesh(Calls);
 
@@ -73,6 +76,8 @@ struct Answer {
     prompt_tokens: Option<u32>,
     /// Tokens of the answer, if the node counts.
     completion_tokens: Option<u32>,
+    /// How it came, if the mesh has a cache: `hit`, `similar`, `miss`, `shared` or `refresh`.
+    cached: Option<&'static str>,
 }
 
 /// A memory that was found.
@@ -108,9 +113,9 @@ struct Remembered {
 #[pymethods]
 impl Mesh {
     #[new]
-    #[pyo3(signature = (*, embedder=None))]
-    fn new(embedder: Option<PathBuf>) -> PyResult<Self> {
-        Calls::new(embedder).map(Self).map_err(errors::to_py)
+    #[pyo3(signature = (*, embedder=None, cache=false, max_wrong=None))]
+    fn new(embedder: Option<PathBuf>, cache: bool, max_wrong: Option<f64>) -> PyResult<Self> {
+        Calls::new(embedder, cache, max_wrong).map(Self).map_err(errors::to_py)
     }
 
     /// Adds a node, or replaces the one of the same name. Without `models` it serves any.
@@ -205,9 +210,9 @@ impl Mesh {
 #[pymethods]
 impl AsyncMesh {
     #[new]
-    #[pyo3(signature = (*, embedder=None))]
-    fn new(embedder: Option<PathBuf>) -> PyResult<Self> {
-        Calls::new(embedder).map(Self).map_err(errors::to_py)
+    #[pyo3(signature = (*, embedder=None, cache=false, max_wrong=None))]
+    fn new(embedder: Option<PathBuf>, cache: bool, max_wrong: Option<f64>) -> PyResult<Self> {
+        Calls::new(embedder, cache, max_wrong).map(Self).map_err(errors::to_py)
     }
 
     /// Adds a node, or replaces the one of the same name. Without `models` it serves any.
@@ -273,12 +278,7 @@ impl AsyncMesh {
     ///
     /// After `ttl` seconds it is forgotten by itself.
     #[pyo3(signature = (text, /, *, ttl=None))]
-    fn remember<'py>(
-        &self,
-        py: Python<'py>,
-        text: String,
-        ttl: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn remember<'py>(&self, py: Python<'py>, text: String, ttl: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         runtime::spawn(py, self.0.remember(text, ttl))
     }
 
@@ -376,13 +376,20 @@ struct Calls {
 }
 
 impl Calls {
-    fn new(embedder: Option<PathBuf>) -> Result<Self> {
+    fn new(embedder: Option<PathBuf>, cache: bool, max_wrong: Option<f64>) -> Result<Self> {
+        let mut config = MeshConfig::default();
+        config.cache.enabled = cache || max_wrong.is_some();
+        if let Some(max_wrong) = max_wrong {
+            config.cache.similar.enabled = true;
+            config.cache.similar.max_wrong = max_wrong;
+        }
+        config.cache.similar.check()?;
         let embedder = match embedder {
             Some(folder) => AnyEmbed::new(EmbedOrtConfig::from_folder(&folder).build()?),
             None => AnyEmbed::new(HashEmbedder),
         };
-        let recall: Arc<dyn Recall> = Arc::new(Memories::new(embedder));
-        Ok(Self { mesh: maily_mesh::Mesh::with_recall(&MeshConfig::default(), recall.clone()), recall })
+        let recall: Arc<dyn Recall> = Arc::new(Memories::new(embedder.clone()));
+        Ok(Self { mesh: maily_mesh::Mesh::with_memory(&config, recall.clone(), embedder), recall })
     }
 
     fn add_node(
@@ -523,6 +530,7 @@ impl From<maily_mesh::Answer> for Answer {
             recalled: answer.recalled.into_iter().map(Recalled::from).collect(),
             prompt_tokens: prompt,
             completion_tokens: completion,
+            cached: answer.cached.map(maily_mesh::CacheStatus::as_str),
         }
     }
 }

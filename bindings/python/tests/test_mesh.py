@@ -145,3 +145,27 @@ def test_local_model_writes() -> None:
     mesh.add_node("local", f"candle:{model}")
 
     assert "".join(mesh.stream("Say hello.", max_tokens=8)).strip()
+
+
+def test_equal_prompts_are_answered_from_memory() -> None:
+    mesh = Mesh(cache=True)
+    mesh.add_node("local", "echo:")
+
+    first, again = (mesh.complete("Hello", temperature=0) for _ in range(2))
+
+    assert (first.cached, again.cached) == ("miss", "hit")
+    assert again.text == first.text
+
+
+def test_similar_prompts_are_answered_from_memory_under_a_bound() -> None:
+    mesh = Mesh(max_wrong=0.05)
+    mesh.add_node("local", "echo:")
+
+    prompts = [f"Hello to reader {number} of our summer letter" for number in range(200)]
+    answers = [mesh.complete(prompt, temperature=0, max_tokens=1) for prompt in prompts]
+
+    assert {answer.text for answer in answers} == {"Hello "}
+    assert sum(answer.cached == "similar" for answer in answers) > 50
+    for bound in (0.0, 0.6, float("nan")):
+        with pytest.raises(Invalid):
+            Mesh(max_wrong=bound)

@@ -22,7 +22,7 @@ pub use self::body::{Body, Watch};
 pub use self::clock::Clock;
 pub use self::config::{
     BalanceConfig, CacheConfig, DeadlineConfig, HedgeConfig, KeyConfig, LimitConfig, MeshConfig, NodeConfig,
-    PriceConfig, RecallConfig, ReplayConfig, ResumeConfig, RetryConfig, SharedBy, ShedConfig,
+    PriceConfig, RecallConfig, ReplayConfig, ResumeConfig, RetryConfig, SharedBy, ShedConfig, SimilarConfig,
 };
 pub use self::model::{
     Answer, Archived, CacheStatus, Cached, Caching, Chat, Completion, CompletionHead, Delta, Embedding,

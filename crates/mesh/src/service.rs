@@ -26,13 +26,15 @@ use crate::layer::replay::{Replay, ReplayLayer};
 use crate::layer::resume::{Resume, ResumeLayer};
 use crate::layer::retry::{Retry, RetryLayer};
 use crate::layer::shed::{Shed, ShedLayer};
+use crate::layer::similar::{Similar, SimilarLayer};
 use crate::layer::trace::{Trace, TraceLayer};
 use crate::model::{Completion, Prompt};
-use crate::port::{NodeChange, NodeSource, Recall};
+use crate::port::{AnyEmbed, NodeChange, NodeSource, Recall};
 use crate::registry::Registry;
 
 /// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
-type Stack = Trace<Limit<Meter<Shed<Replay<Remember<Cache<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>>>>;
+type Stack =
+    Trace<Limit<Meter<Shed<Replay<Remember<Cache<Similar<Resume<Hedge<Retry<Deadline<Balance>>>>>>>>>>>>;
 
 /// A mesh of nodes, as one language model. Clones share nodes, budget and instruments.
 ///
@@ -65,13 +67,21 @@ impl Mesh {
     /// Creates a mesh without nodes and memories.
     #[must_use]
     pub fn new(config: &MeshConfig) -> Self {
-        Self::stack(config, MemoryLayer::none())
+        Self::stack(config, MemoryLayer::none(), SimilarLayer::none())
     }
 
     /// Creates a mesh without nodes that recalls what fits into each prompt.
     #[must_use]
     pub fn with_recall(config: &MeshConfig, recall: Arc<dyn Recall>) -> Self {
-        Self::stack(config, MemoryLayer::new(recall))
+        Self::stack(config, MemoryLayer::new(recall), SimilarLayer::none())
+    }
+
+    /// Creates a mesh without nodes that recalls, and answers similar prompts if the settings of the cache say so.
+    #[must_use]
+    pub fn with_memory(config: &MeshConfig, recall: Arc<dyn Recall>, embed: AnyEmbed) -> Self {
+        let rules = config.cache.similar.rules(&config.cache);
+        let similar = rules.map_or_else(SimilarLayer::none, |rules| SimilarLayer::new(rules, embed));
+        Self::stack(config, MemoryLayer::new(recall), similar)
     }
 
     /// Adds the nodes, prices and keys that a configuration names.
@@ -114,7 +124,7 @@ impl Mesh {
         self.nodes.follow(built).await
     }
 
-    fn stack(config: &MeshConfig, memory: MemoryLayer) -> Self {
+    fn stack(config: &MeshConfig, memory: MemoryLayer, similar: SimilarLayer) -> Self {
         let limits = config.deadline.limits();
         // Around each node: a breaker of its own, inside of the balancer, which looks at it before it chooses.
         let nodes = Nodes::new(config.balance.rules(limits.first_token.min(limits.headers)));
@@ -130,6 +140,8 @@ impl Mesh {
         let node = HedgeLayer::new(config.hedge.patience()).with_budget(budget.clone()).layer(node);
         // Outside all that choose a node: it goes on with whichever they choose next.
         let node = ResumeLayer::new(config.resume.rules()).with_budget(budget).layer(node);
+        // Inside the exact cache: an equal prompt needs no embedding, and what another prompt was answered is not kept.
+        let node = similar.layer(node);
         // Outside all that costs a node, and inside memory: what was recalled is part of the prompt that is looked up.
         let node = config.cache.rules().map_or_else(CacheLayer::none, CacheLayer::new).layer(node);
         // Outside retry: one search for all attempts.

@@ -110,6 +110,7 @@ fn check_values(config: &Config) -> Result<(), Error> {
     }
     config.analytics.check()?;
     config.mesh.memories.check()?;
+    config.mesh.cache.similar.check()?;
     let origin = &config.trust.origin;
     if origin.is_empty()
         || origin.len() > 255

@@ -92,7 +92,7 @@ pub async fn build(config: &Config) -> Result<Parts, Error> {
     maily_llm_anthropic::register(&mut registry);
     maily_llm_openai::register(&mut registry);
     maily_llm_candle::register(&mut registry, cache);
-    let mesh = Mesh::with_recall(&settings, recall.clone());
+    let mesh = Mesh::with_memory(&settings, recall.clone(), embed.clone());
     mesh.connect(&settings, &registry)?;
     Ok(Parts { mesh, recall, embed, registry, without })
 }

@@ -114,6 +114,8 @@ class Answer:
     def prompt_tokens(self) -> int | None: ...
     @property
     def completion_tokens(self) -> int | None: ...
+    @property
+    def cached(self) -> str | None: ...
 
 @final
 class Stream:
@@ -127,7 +129,13 @@ class AsyncStream:
 
 @final
 class Mesh:
-    def __new__(cls, *, embedder: str | PathLike[str] | None = None) -> Self: ...
+    def __new__(
+        cls,
+        *,
+        embedder: str | PathLike[str] | None = None,
+        cache: bool = False,
+        max_wrong: float | None = None,
+    ) -> Self: ...
     def add_node(
         self,
         name: str,
@@ -171,7 +179,13 @@ class Mesh:
 
 @final
 class AsyncMesh:
-    def __new__(cls, *, embedder: str | PathLike[str] | None = None) -> Self: ...
+    def __new__(
+        cls,
+        *,
+        embedder: str | PathLike[str] | None = None,
+        cache: bool = False,
+        max_wrong: float | None = None,
+    ) -> Self: ...
     def add_node(
         self,
         name: str,

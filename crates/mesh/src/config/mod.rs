@@ -18,9 +18,11 @@ use crate::recall::MemoriesConfig;
 
 mod limit;
 mod node;
+mod similar;
 
 pub use self::limit::{KeyConfig, LimitConfig, PriceConfig, SharedBy};
 pub use self::node::NodeConfig;
+pub use self::similar::SimilarConfig;
 
 /// The settings of a mesh. Every field has a default; an unknown one is an error.
 ///
@@ -190,6 +192,8 @@ pub struct CacheConfig {
     pub max_answer_bytes: usize,
     /// Fields of a body that change nothing in the answer, so that two prompts are equal without them.
     pub ignored: Vec<String>,
+    /// When the answer to a similar prompt is given.
+    pub similar: SimilarConfig,
 }
 
 /// When to ask a second node, because the first one is slow to begin.
@@ -324,6 +328,7 @@ impl Default for CacheConfig {
             max_bytes: rules.max_bytes,
             max_answer_bytes: rules.max_answer_bytes,
             ignored: rules.ignored,
+            similar: SimilarConfig::default(),
         }
     }
 }

@@ -11,5 +11,6 @@ pub mod replay;
 pub mod resume;
 pub mod retry;
 pub mod shed;
+pub mod similar;
 pub mod trace;
 pub mod translate;

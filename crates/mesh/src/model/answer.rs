@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use maily_errors::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{Cached, Format, NodeName, Recalled};
+use super::{CacheStatus, Cached, Format, NodeName, Recalled};
 use crate::body::Body;
 use crate::wire;
 
@@ -104,13 +104,17 @@ pub struct Answer {
     pub node: Option<NodeName>,
     /// What the mesh recalled into the prompt, best first.
     pub recalled: Vec<Recalled>,
+    /// How it came, if a cache had a say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached: Option<CacheStatus>,
 }
 
 impl Answer {
     /// Begins an answer of which nothing has arrived yet.
     #[must_use]
     pub fn of(head: &CompletionHead) -> Self {
-        Self { node: head.node.clone(), recalled: head.recalled.clone(), ..Self::default() }
+        let cached = head.cached.map(|cached| cached.status);
+        Self { node: head.node.clone(), recalled: head.recalled.clone(), cached, ..Self::default() }
     }
 
     /// Adds what has arrived.

@@ -79,6 +79,8 @@ pub enum CacheStatus {
     Refresh,
     /// From a call that an equal prompt began.
     Shared,
+    /// From memory: a similar prompt was answered before, and its answer may stand for this one.
+    Similar,
 }
 
 impl CacheStatus {
@@ -90,6 +92,7 @@ impl CacheStatus {
             Self::Miss => "miss",
             Self::Refresh => "refresh",
             Self::Shared => "shared",
+            Self::Similar => "similar",
         }
     }
 }

@@ -249,6 +249,42 @@ pub(crate) fn last_user_text(said: &[u8]) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
+/// Finds the text with which the person ends what is said, and where it stands with its quotes.
+///
+/// `None` when somebody else ends it, or when the last message has more than one part.
+pub(crate) fn last_text(said: &[u8]) -> Option<(Range<usize>, String)> {
+    let whole = std::str::from_utf8(said).ok()?;
+    let raw = if whole.starts_with('"') {
+        whole
+    } else {
+        let list: Vec<&RawValue> = serde_json::from_str(whole).ok()?;
+        let last: RawSaid<'_> = serde_json::from_str(list.last()?.get()).ok()?;
+        let content = last.content.get();
+        match content.strip_prefix('[') {
+            _ if last.role != Role::User => return None,
+            None => content,
+            Some(_) => {
+                let [RawText { text }] = serde_json::from_str(content).ok()?;
+                text.get()
+            }
+        }
+    };
+    Some((span(said, raw), serde_json::from_str(raw).ok()?))
+}
+
+#[derive(Deserialize)]
+struct RawSaid<'a> {
+    role: Role,
+    #[serde(borrow)]
+    content: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct RawText<'a> {
+    #[serde(borrow)]
+    text: &'a RawValue,
+}
+
 /// Who speaks, and the text; `None` for a message that only carries the results of tools.
 fn text_of(message: RawMessage<'_>) -> (Role, Option<String>) {
     let text = match message.content {

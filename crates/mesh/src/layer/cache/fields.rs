@@ -12,6 +12,8 @@ pub(super) struct Field<'a> {
     pub(super) name: &'a [u8],
     /// The value; never empty.
     pub(super) value: &'a [u8],
+    /// Where the value begins in the body.
+    pub(super) at: usize,
 }
 
 /// Finds the fields of an object that is known to be JSON; `None` if it is not an object after all.
@@ -31,7 +33,7 @@ pub(super) fn fields<'a>(body: &'a [u8], known: &Range<usize>) -> Option<SmallVe
         let name = body.get(at + 1..end - 1)?;
         let start = space(body, expect(body, end, b':')?);
         at = if start == known.start && !known.is_empty() { known.end } else { value(body, start)? };
-        found.push(Field { name, value: body.get(start..at).filter(|value| !value.is_empty())? });
+        found.push(Field { name, value: body.get(start..at).filter(|value| !value.is_empty())?, at: start });
     }
 }
 

@@ -1,6 +1,7 @@
 //! What makes two prompts equal.
 
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -14,7 +15,7 @@ use crate::model::{Caching, Format, Prompt};
 /// The hash only finds the place: two keys are equal when their bytes are, so no collision can give one
 /// prompt the answer of another.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
+pub(in crate::layer) struct Key {
     digest: u64,
     bytes: Bytes,
 }
@@ -27,7 +28,17 @@ impl Key {
     ///
     /// It holds format, tenant, whether the answer is streamed, whether its events are numbered, and every field
     /// of the body that is not ignored, sorted by name, each value byte for byte.
-    pub(super) fn of(prompt: &Prompt, rules: &Rules, hasher: &ahash::RandomState) -> Option<Self> {
+    pub(in crate::layer) fn of(prompt: &Prompt, rules: &Rules, hasher: &ahash::RandomState) -> Option<Self> {
+        Self::around(prompt, &(0..0), rules, hasher)
+    }
+
+    /// Reads the key that all prompts share which differ in one place of the body only.
+    pub(in crate::layer) fn around(
+        prompt: &Prompt,
+        gap: &Range<usize>,
+        rules: &Rules,
+        hasher: &ahash::RandomState,
+    ) -> Option<Self> {
         let (head, body) = (&prompt.head, prompt.body());
         if head.caching == Caching::Off || head.last_event.is_some() || body.len() > MAX_PROMPT_BYTES {
             return None;
@@ -47,19 +58,26 @@ impl Key {
         // The length in front: no tenant is the beginning of another tenant's key.
         bytes.extend_from_slice(&tenant.len().to_le_bytes());
         bytes.extend_from_slice(tenant);
-        for Field { name, value } in fields {
+        for Field { name, value, at } in fields {
             if name != b"stream" && !rules.ignored.iter().any(|ignored| ignored.as_bytes() == name) {
                 // As in an object: a quote that ends the name, and a value that JSON delimits.
                 bytes.extend_from_slice(name);
                 bytes.extend_from_slice(b"\":");
-                bytes.extend_from_slice(value);
+                if gap.is_empty() || !(at..at + value.len()).contains(&gap.start) {
+                    bytes.extend_from_slice(value);
+                } else {
+                    bytes.extend_from_slice(&body[at..gap.start]);
+                    // Nothing that JSON may hold.
+                    bytes.push(0);
+                    bytes.extend_from_slice(&body[gap.end..at + value.len()]);
+                }
                 bytes.push(b',');
             }
         }
         Some(Self { digest: hasher.hash_one(&bytes[..]), bytes: bytes.into() })
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(in crate::layer) const fn len(&self) -> usize {
         self.bytes.len()
     }
 }
@@ -67,7 +85,7 @@ impl Key {
 /// Whether the same prompt is meant to get the same answer, and nothing but the answer.
 fn may_keep(fields: &[Field<'_>], format: Format, rules: &Rules) -> bool {
     let mut repeatable = rules.which == Which::All;
-    for Field { name, value } in fields {
+    for Field { name, value, .. } in fields {
         let given = !matches!(*value, b"null" | b"false" | b"[]" | b"{}");
         match *name {
             b"temperature" => repeatable |= is_zero(value),
@@ -104,7 +122,7 @@ impl Hash for Key {
 
 /// Takes the digest of a [`Key`] as the hash: it is keyed at random already.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Digest(u64);
+pub(in crate::layer) struct Digest(u64);
 
 impl Hasher for Digest {
     fn finish(&self) -> u64 {

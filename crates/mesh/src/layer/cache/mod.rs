@@ -44,16 +44,15 @@
 mod fields;
 mod flight;
 mod future;
-mod key;
+pub(super) mod kept;
+pub(super) mod key;
 mod layer;
 mod service;
-mod similar;
 mod store;
 
 pub use self::future::ResponseFuture;
 pub use self::layer::{CacheLayer, Rules, Which};
 pub use self::service::Cache;
-pub use self::similar::Judge;
 
 #[cfg(test)]
 mod tests;

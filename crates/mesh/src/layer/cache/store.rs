@@ -5,8 +5,7 @@ use std::fmt;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use quick_cache::sync::{Cache as Memory, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
@@ -14,9 +13,9 @@ use tokio::time::Instant;
 
 use super::Rules;
 use super::flight::{Flight, Reader};
+use super::kept::Kept;
 use super::key::{Digest, Key};
-use crate::body::Body;
-use crate::model::{CacheStatus, Cached, Completion, CompletionHead, FinishReason, Prompt};
+use crate::model::{CacheStatus, Completion, CompletionHead, Prompt};
 
 type Keyed = BuildHasherDefault<Digest>;
 
@@ -26,15 +25,6 @@ pub(super) struct Store {
     hasher: ahash::RandomState,
     answers: Memory<Key, Arc<Kept>, Weight, Keyed>,
     flights: Mutex<HashMap<Key, Arc<Flight>, Keyed>>,
-}
-
-/// An answer that was whole.
-#[derive(Debug)]
-pub(super) struct Kept {
-    head: CompletionHead,
-    // One piece: a stream is replayed at once, in one write, and holds no buffer of a connection.
-    body: Bytes,
-    since: Instant,
 }
 
 impl Store {
@@ -65,14 +55,11 @@ impl Store {
     /// Takes an answer from memory.
     pub(super) fn hit(&self, key: &Key) -> Option<Completion> {
         let kept = self.answers.get(key)?;
-        let age = kept.since.elapsed();
-        if age >= self.rules.ttl {
+        if kept.since.elapsed() >= self.rules.ttl {
             self.answers.remove(key);
             return None;
         }
-        let cached = Some(Cached { status: CacheStatus::Hit, age });
-        let head = CompletionHead { cached, ..kept.head.clone() };
-        Some(Completion { head, body: Body::full(kept.body.clone()) })
+        Some(kept.again(CacheStatus::Hit))
     }
 
     /// Joins the call of an equal prompt, takes what it has left in memory, or announces one.
@@ -103,26 +90,10 @@ impl Store {
         }
     }
 
-    /// Keeps an answer, if it decodes to its end: never one that carries an error or was withheld.
+    /// Keeps an answer that is whole.
     pub(super) fn keep<'a>(&self, key: Key, head: &CompletionHead, chunks: impl Iterator<Item = &'a Bytes>) {
-        let mut body = BytesMut::new();
-        chunks.for_each(|chunk| body.extend_from_slice(chunk));
-        let body = body.freeze();
-        // Its headers speak of the call that is over: a request id, a rate limit.
-        let head = CompletionHead {
-            format: head.format,
-            streamed: head.streamed,
-            node: head.node.clone(),
-            ..CompletionHead::default()
-        };
-        let whole = Completion { head: head.clone(), body: Body::full(body.clone()) };
-        let Some(Ok(answer)) = whole.into_answer().now_or_never() else { return };
-        let finished = matches!(
-            answer.finish,
-            Some(FinishReason::Stop | FinishReason::Length | FinishReason::ToolCalls)
-        );
-        if finished {
-            self.answers.insert(key, Arc::new(Kept { head, body, since: Instant::now() }));
+        if let Some((kept, _)) = Kept::of(head, chunks) {
+            self.answers.insert(key, Arc::new(kept));
         }
     }
 

@@ -45,7 +45,8 @@ impl Reader {
         let status = self.status;
         self.poll_for(cx, |window, _| window.head()).map(|found| {
             let mut head = found??;
-            head.cached = Some(Cached::now(status));
+            // A layer inside may have had the answer in a memory of its own.
+            head.cached.get_or_insert(Cached::now(status));
             Ok(head)
         })
     }

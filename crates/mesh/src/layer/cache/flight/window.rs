@@ -4,8 +4,8 @@ use bytes::Bytes;
 use maily_errors::Error;
 use smallvec::SmallVec;
 
-use crate::model::{CompletionHead, Format};
-use crate::wire::Ending;
+use super::super::kept::says_done;
+use crate::model::CompletionHead;
 
 /// What of an answer has arrived and may still be read.
 ///
@@ -86,8 +86,8 @@ impl Window {
 
     /// Removes a reader.
     ///
-    /// Most clients leave when they have read that the answer is done, before the connection says so: that ends it
-    /// cleanly too. After any other last reader nobody enters.
+    /// A reader that leaves when it has read that the answer is done ends it cleanly too. After any other last one
+    /// nobody enters.
     pub(super) fn leave(&mut self, slot: usize) -> Left {
         self.readers[slot] = None;
         if self.readers.iter().any(Option::is_some) {
@@ -101,17 +101,8 @@ impl Window {
         Left::Nobody
     }
 
-    /// Whether the last chunk says that nothing follows.
     fn says_done(&self) -> bool {
-        let (Some(head), Some(last)) = (&self.head, self.chunks.back()) else { return false };
-        match head.format {
-            _ if !head.streamed => false,
-            // A reason to end is not enough: a count of tokens may follow.
-            Format::Chat | Format::Completions => last.trim_ascii_end().ends_with(b"[DONE]"),
-            Format::Messages | Format::Responses => {
-                last.ends_with(b"\n\n") && Ending::new(head.format, true).is_whole_with(last)
-            }
-        }
+        self.head.as_ref().zip(self.chunks.back()).is_some_and(|(head, last)| says_done(head, last))
     }
 
     pub(super) fn begin(&mut self, head: CompletionHead) {

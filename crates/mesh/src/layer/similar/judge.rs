@@ -10,9 +10,10 @@
 //! asks a node with probability `1 - delta / (1 - p)`, so it gives a wrong answer with probability at most
 //! `(1 - p) * delta / (1 - p) = delta`, at each prompt. It holds as far as `p` is honest:
 //!
-//! - The probability of being right rises with the similarity along some logistic curve.
-//! - Where the curve stands, and how steep it is, is drawn as the prior says: any similarity from 0.5 up to one that
-//!   no prompt reaches, any steepness from 6 to 400.
+//! - The probability of being right rises with the similarity along some logistic curve, or does not depend on it.
+//! - The curve is drawn as the prior says: three answers in five are never right for another prompt, one in three as often
+//!   at any similarity, and of the others the curve stands at any similarity from 0.5 up to one that no prompt reaches, with
+//!   any steepness from 6 to 400. A quarter of `delta` is kept for what that does not know.
 //! - Prompts come independently of what was decided before, and a label says truly whether two answers agree.
 //!
 //! An adversary who chooses prompts, or a model whose answers differ by chance, breaks it. The bound is on all prompts
@@ -24,7 +25,7 @@
 //! # Examples
 //!
 //! ```
-//! use maily_mesh::layer::cache::Judge;
+//! use maily_mesh::layer::similar::Judge;
 //!
 //! let mut judge = Judge::new(0.02);
 //! assert!(judge.hit_probability(0.97) < 0.2);
@@ -39,15 +40,26 @@ use std::fmt;
 
 /// Decides whether one answer may stand for a similar prompt. Learns from what the answers turned out to be.
 ///
-/// Holds 384 weights. A decision or an observation is one step for each of them.
+/// Holds 396 weights. A decision or an observation is one step for each of them.
 #[derive(Clone)]
 pub struct Judge {
     delta: f64,
     // The weight of each curve, summing to 1.
-    weights: Box<[f32; THRESHOLDS * STEEPNESSES.len()]>,
+    weights: Box<[f32; CURVES]>,
     seen: u32,
 }
 
+/// How many curves there are: the level ones first, that of an answer which is never right before all.
+const CURVES: usize = LEVELS.len() + THRESHOLDS * STEEPNESSES.len();
+/// How often an answer may be right whatever the similarity: the difference that counts is one that no vector sees.
+const LEVELS: [f64; 12] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98];
+/// How likely an answer is never right, before anything was seen. A memory keeps an answer when it disagrees with the one
+/// that was near, so most of what is new is of this kind: with less weight a mesh of many odd prompts breaks its bound.
+const NEVER: f32 = 0.6;
+/// How likely it is right at one of the other levels.
+const LEVEL: f32 = 0.35;
+/// The part of the bound that is used; the rest is for what the prior does not know.
+const USED: f64 = 0.75;
 /// Where a curve may stand: 0.5, 0.5117, .. 1.05. The last are those that are hardly ever right.
 const THRESHOLDS: usize = 48;
 const LOWEST: f64 = 0.5;
@@ -59,8 +71,11 @@ impl Judge {
     /// Creates a judge that is wrong with a probability of at most `delta`, 0.0 to 1.0.
     #[must_use]
     pub fn new(delta: f64) -> Self {
-        let even = 1.0 / (THRESHOLDS * STEEPNESSES.len()) as f32;
-        Self { delta: delta.clamp(0.0, 1.0), weights: Box::new([even; _]), seen: 0 }
+        let rising = (1.0 - NEVER - LEVEL) / (CURVES - LEVELS.len()) as f32;
+        let mut weights = Box::new([rising; CURVES]);
+        weights[..LEVELS.len()].fill(LEVEL / (LEVELS.len() - 1) as f32);
+        weights[0] = NEVER;
+        Self { delta: delta.clamp(0.0, 1.0), weights, seen: 0 }
     }
 
     /// Returns how many observations it learned from.
@@ -81,7 +96,8 @@ impl Judge {
     #[must_use]
     pub fn hit_probability(&self, similarity: f32) -> f64 {
         let wrong = 1.0 - self.right_probability(similarity);
-        if wrong <= self.delta { 1.0 } else { self.delta / wrong }
+        let delta = self.delta * USED;
+        if wrong <= delta { 1.0 } else { delta / wrong }
     }
 
     /// Learns whether the answer was right at a similarity. Bayes' rule, curve by curve.
@@ -101,12 +117,13 @@ impl Judge {
 /// How likely the answer is right, by each curve.
 fn curves(similarity: f32) -> impl Iterator<Item = f64> {
     let similarity = f64::from(similarity).clamp(-1.0, 1.0);
-    STEEPNESSES.into_iter().flat_map(move |steepness| {
+    let rising = STEEPNESSES.into_iter().flat_map(move |steepness| {
         (0..THRESHOLDS).map(move |step| {
             let threshold = LOWEST + STEP * step as f64;
             1.0 / (1.0 + (-steepness * (similarity - threshold)).exp())
         })
-    })
+    });
+    LEVELS.into_iter().chain(rising)
 }
 
 impl fmt::Debug for Judge {
