@@ -205,6 +205,8 @@ class Code(str, Enum):
     """The address of the gossip cannot be used."""
     STREAM_LAGGED = "stream-lagged"
     """The reader is too far behind a shared stream."""
+    EMBEDDING_INVALID = "embedding-invalid"
+    """The embedder gave a vector that cannot be compared."""
     KEY_LIMIT = "key-limit"
     """The key has no more for now."""
     BUDGET_SPENT = "budget-spent"
@@ -460,6 +462,7 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "gossip-limit": (241, "too_large", 507, False, 8, "server", "never", 0, "mesh", "More than an instance may share"),
     "gossip-socket": (242, "unavailable", 503, False, 14, "server", "never", 0, "mesh", "The address of the gossip cannot be used"),
     "stream-lagged": (245, "unavailable", 503, True, 14, "transient", "idempotent", 100, "mesh", "The reader is too far behind a shared stream"),
+    "embedding-invalid": (250, "unexpected", 502, False, 13, "server", "never", 0, "mesh", "The embedder gave a vector that cannot be compared"),
     "key-limit": (255, "throttled", 429, True, 8, "throttle", "always", 1000, "mesh", "The key has no more for now"),
     "budget-spent": (256, "throttled", 429, False, 8, "client", "never", 0, "mesh", "The budget of the key is spent"),
     "model-not-allowed": (257, "forbidden", 403, False, 7, "client", "never", 0, "mesh", "The key may not ask for this model"),

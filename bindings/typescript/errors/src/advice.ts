@@ -74,6 +74,7 @@ export const ADVICE: Readonly<Record<Code, readonly [cause: string, fix: string]
   "gossip-limit": ["A key, a value or the number of keys is over the limit of the gossip.", "Share less: 64 keys of 64 bytes with values of 512 bytes."],
   "gossip-socket": ["The UDP socket could not be opened, or its address cannot be reached by others.", "Choose a free port and an address of this machine, and set `advertise` where others see another one."],
   "stream-lagged": ["Equal prompts share one stream; this reader was so slow that what it would read next is no longer kept.", "Send the prompt again, and read faster."],
+  "embedding-invalid": ["A value of the vector is no number, or its length is neither 1 nor 0.", "Let the embedder give finite values and vectors of length 1, as the port `Embed` says."],
   "key-limit": ["The key has used its requests or tokens of this minute, or has as many prompts under way as it may.", "Wait for the time in Retry-After; `unit`, `limit` and `remaining` say which limit it is."],
   "budget-spent": ["What the key may cost in its day, in its month or in all is spent, or is less than this prompt may cost.", "Wait for the next window if Retry-After names one, ask for a shorter answer with `max_tokens`, or raise the budget."],
   "model-not-allowed": ["The settings of the key name the models that it may ask for, and this one is not among them.", "Ask for another model, or let the operator add it to `models` of the key."],

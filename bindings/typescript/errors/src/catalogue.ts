@@ -75,6 +75,7 @@ export const ROWS = {
   "gossip-limit": [241, "too_large", 507, 8, "server", "never", 0, "mesh", "More than an instance may share"],
   "gossip-socket": [242, "unavailable", 503, 14, "server", "never", 0, "mesh", "The address of the gossip cannot be used"],
   "stream-lagged": [245, "unavailable", 503, 14, "transient", "idempotent", 100, "mesh", "The reader is too far behind a shared stream"],
+  "embedding-invalid": [250, "unexpected", 502, 13, "server", "never", 0, "mesh", "The embedder gave a vector that cannot be compared"],
   "key-limit": [255, "throttled", 429, 8, "throttle", "always", 1000, "mesh", "The key has no more for now"],
   "budget-spent": [256, "throttled", 429, 8, "client", "never", 0, "mesh", "The budget of the key is spent"],
   "model-not-allowed": [257, "forbidden", 403, 7, "client", "never", 0, "mesh", "The key may not ask for this model"],
