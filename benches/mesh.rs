@@ -13,8 +13,8 @@ use maily::mesh::memory::HashEmbedder;
 use maily::mesh::recall::{Memories, Vectors};
 use maily::mesh::wire::SseDecoder;
 use maily::mesh::{
-    Body, CacheStatus, Completion, Embedding, KeyConfig, Memory, MemoryQuery, Mesh, MeshConfig, PriceConfig, Prompt,
-    Recall, Texts,
+    Body, CacheStatus, Completion, Embedding, KeyConfig, Memory, MemoryQuery, Mesh, MeshConfig, PriceConfig,
+    Prompt, Recall, Texts,
 };
 use tower::{Layer, ServiceExt, service_fn};
 

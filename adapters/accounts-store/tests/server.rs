@@ -1,5 +1,5 @@
 //! One budget of several instances on a real server.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a test that says what it measured")]
+#![expect(clippy::unwrap_used, reason = "a test that says what it measured")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,5 +1,5 @@
 //! Pods that come and go, and an API server that does not always answer.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 

@@ -208,7 +208,10 @@ async fn memories_are_listed_by_pages_and_forgotten_by_tenant() {
         memories.map(|memory| memory["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(texts(&first), ["note 0", "note 1", "note 2"]);
-    assert_eq!((texts(&second), &second["next"]), (vec!["note 3".to_owned(), "note 4".to_owned()], &Value::Null));
+    assert_eq!(
+        (texts(&second), &second["next"]),
+        (vec!["note 3".to_owned(), "note 4".to_owned()], &Value::Null)
+    );
     let memory = &first["memories"][0];
     assert_eq!(memory["ends_ms"].as_u64().unwrap() - memory["created_ms"].as_u64().unwrap(), 60_000);
     assert_eq!(forgotten["forgotten"], 5);
@@ -222,7 +225,8 @@ async fn limits_of_memories_are_refused_at_the_edge() {
     let address = with_memories().await;
     let text = |bytes: usize| json!({ "text": "x".repeat(bytes) }).to_string();
     let ttl = |seconds: u64| json!({ "text": "x", "ttl_s": seconds }).to_string();
-    let query = |bytes: usize, limit: usize| json!({ "query": "x".repeat(bytes), "limit": limit }).to_string();
+    let query =
+        |bytes: usize, limit: usize| json!({ "query": "x".repeat(bytes), "limit": limit }).to_string();
     let (store, search) = ("/v1/memories", "/v1/memories/search");
     for (method, path, body, status) in [
         ("POST", store, text(65_536), 201),

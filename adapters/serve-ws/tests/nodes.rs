@@ -78,7 +78,7 @@ async fn other_instances_are_told_beside_the_nodes() {
     assert_eq!((&first["instance"], &first["peers"][0]["name"]), (&"east".into(), &"west".into()));
     assert_eq!(first["peers"][0]["status"], "alive");
 
-    west.join("north");
+    let _north = west.join("north");
     assert_eq!(next(&mut client).await["peers"].as_array().unwrap().len(), 2);
 }
 

@@ -1,7 +1,6 @@
 //! Memories over a file: kill -9 in the middle of storing and forgetting, a full disk, and one fsync for many.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
-#![expect(clippy::print_stdout, reason = "the parent reads it; a person sees what was measured")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -141,6 +141,7 @@ impl Mesh {
 
     /// Answers a prompt: a text, or the bytes of a whole chat-completions body, which then stays as it is.
     #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None, key=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn complete(
         &self,
         py: Python<'_>,
@@ -238,6 +239,7 @@ impl AsyncMesh {
 
     /// Answers a prompt: a text, or the bytes of a whole chat-completions body, which then stays as it is.
     #[pyo3(signature = (prompt, /, *, model="default", system=None, max_tokens=None, temperature=None, key=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn complete<'py>(
         &self,
         py: Python<'py>,

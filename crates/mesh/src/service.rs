@@ -67,13 +67,13 @@ impl Mesh {
     /// Creates a mesh without nodes and memories.
     #[must_use]
     pub fn new(config: &MeshConfig) -> Self {
-        Self::stack(config, MemoryLayer::none(), SimilarLayer::none())
+        Self::stack(config, MemoryLayer::none(), &SimilarLayer::none())
     }
 
     /// Creates a mesh without nodes that recalls what fits into each prompt.
     #[must_use]
     pub fn with_recall(config: &MeshConfig, recall: Arc<dyn Recall>) -> Self {
-        Self::stack(config, MemoryLayer::new(recall), SimilarLayer::none())
+        Self::stack(config, MemoryLayer::new(recall), &SimilarLayer::none())
     }
 
     /// Creates a mesh without nodes that recalls, and answers similar prompts if the settings of the cache say so.
@@ -81,7 +81,7 @@ impl Mesh {
     pub fn with_memory(config: &MeshConfig, recall: Arc<dyn Recall>, embed: AnyEmbed) -> Self {
         let rules = config.cache.similar.rules(&config.cache);
         let similar = rules.map_or_else(SimilarLayer::none, |rules| SimilarLayer::new(rules, embed));
-        Self::stack(config, MemoryLayer::new(recall), similar)
+        Self::stack(config, MemoryLayer::new(recall), &similar)
     }
 
     /// Adds the nodes, prices and keys that a configuration names.
@@ -124,7 +124,7 @@ impl Mesh {
         self.nodes.follow(built).await
     }
 
-    fn stack(config: &MeshConfig, memory: MemoryLayer, similar: SimilarLayer) -> Self {
+    fn stack(config: &MeshConfig, memory: MemoryLayer, similar: &SimilarLayer) -> Self {
         let limits = config.deadline.limits();
         // Around each node: a breaker of its own, inside of the balancer, which looks at it before it chooses.
         let nodes = Nodes::new(config.balance.rules(limits.first_token.min(limits.headers)));

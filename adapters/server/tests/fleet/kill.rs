@@ -28,7 +28,7 @@ async fn clients_of_the_others_see_nothing_of_an_instance_that_is_killed() {
             while !stop.load(Relaxed) {
                 asked.fetch_add(1, Relaxed);
                 let is_whole = match Stream::begin(&address).await {
-                    Ok(stream) => stream.is_whole(WORDS).await,
+                    Ok(stream) => stream.ends_whole(WORDS).await,
                     Err(_) => false,
                 };
                 if is_whole {

@@ -34,7 +34,7 @@ async fn instance_that_stops_leaves_at_once_and_loses_no_stream() {
     .await;
     let still_open = node.open();
     for stream in open {
-        assert!(stream.is_whole(WORDS).await, "a stream was lost");
+        assert!(stream.ends_whole(WORDS).await, "a stream was lost");
     }
     let drained = start.elapsed();
     let status = all[0].ended().await;

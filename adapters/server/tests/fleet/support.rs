@@ -179,7 +179,7 @@ impl Stream {
     }
 
     /// Reads to the end; returns whether the answer is whole: all words, once each, and the end.
-    pub(crate) async fn is_whole(mut self, words: usize) -> bool {
+    pub(crate) async fn ends_whole(mut self, words: usize) -> bool {
         let rest = self.socket.read_to_end(&mut self.bytes).await;
         let text = String::from_utf8_lossy(&self.bytes);
         let once = |word: usize| text.matches(&format!("\"w{word} \"")).count() == 1;

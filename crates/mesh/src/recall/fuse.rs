@@ -25,7 +25,10 @@ pub(super) fn fuse(meaning: &[Near], words: &[Near]) -> Vec<Fused> {
         for (rank, near) in (1_u16..).zip(ranking) {
             let row = near.row();
             let fused = rows.entry(row).or_insert(Fused { row, score: 0.0, words: 0.0 });
-            fused.score += (K + 1.0) / (K + f32::from(rank)) / 2.0;
+            // What has nothing to do with the query has no rank: else all would be ranked by their age.
+            if near.score() > 0.0 {
+                fused.score += (K + 1.0) / (K + f32::from(rank)) / 2.0;
+            }
             if has_words {
                 fused.words = near.score();
             }
@@ -53,6 +56,19 @@ mod tests {
         let rows: Vec<_> = fused.iter().map(|fused| fused.row).collect();
         assert_eq!(rows, [2, 1, 3]);
         assert_eq!((fused[0].words, fused[1].words, fused[1].score), (0.6, 0.0, 0.5));
+    }
+
+    #[test]
+    fn row_that_shares_nothing_with_the_query_has_no_rank() {
+        // Every vector has a distance, also from a query that says nothing.
+        let meaning: Vec<Near> = (1..50).map(|row| Near::new(0.0, row)).collect();
+        let words = [Near::new(1.0, 60), Near::new(0.01, 1)];
+
+        let fused = fuse(&meaning, &words);
+
+        let score = |row| fused.iter().find(|fused| fused.row == row).map(|fused| fused.score);
+        assert!(score(60) > score(1), "{fused:?}");
+        assert_eq!(score(2), Some(0.0));
     }
 
     #[test]

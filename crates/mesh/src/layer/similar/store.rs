@@ -53,7 +53,6 @@ struct Answered {
 }
 
 /// What becomes of a prompt.
-#[expect(clippy::large_enum_variant, reason = "it is matched where it is returned, and never kept")]
 pub(super) enum Decision {
     /// A similar prompt had this answer.
     Answer(Completion),
