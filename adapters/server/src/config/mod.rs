@@ -181,6 +181,10 @@ pub struct Redis {
     pub url: Option<Secret<String>>,
     /// A PEM file with the authorities that are trusted instead of the public ones, for TLS.
     pub ca_file: Option<String>,
+    /// A PEM file with a certificate of our own, for servers that ask for one; together with `key_file`.
+    pub cert_file: Option<String>,
+    /// A PEM file with the key of `cert_file`.
+    pub key_file: Option<String>,
     /// A file that keeps what this machine stores; not together with `url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
@@ -192,7 +196,15 @@ pub struct Redis {
 
 impl Default for Redis {
     fn default() -> Self {
-        Self { url: None, ca_file: None, path: None, prefix: "maily:".to_owned(), timeout_ms: 1_000 }
+        Self {
+            url: None,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+            path: None,
+            prefix: "maily:".to_owned(),
+            timeout_ms: 1_000,
+        }
     }
 }
 

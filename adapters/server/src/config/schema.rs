@@ -38,6 +38,8 @@ key = ""
 [redis]
 url = ""
 ca_file = ""
+cert_file = ""
+key_file = ""
 path = ""
 [analytics.recommend]
 seed = 0

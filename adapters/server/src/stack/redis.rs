@@ -36,5 +36,7 @@ pub(crate) fn settings(config: &Config) -> Option<RedisConfig> {
     settings.prefix.clone_from(&config.redis.prefix);
     settings.timeout_ms = config.redis.timeout_ms;
     settings.ca_file.clone_from(&config.redis.ca_file);
+    settings.cert_file.clone_from(&config.redis.cert_file);
+    settings.key_file.clone_from(&config.redis.key_file);
     Some(settings)
 }

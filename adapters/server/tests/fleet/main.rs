@@ -1,6 +1,11 @@
 //! Several `maily serve mesh` processes that share nodes, on real sockets, and what can happen to them.
 
-#![expect(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a test that says what it measured")]
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that says what it measured"
+)]
 
 mod idle;
 mod kill;

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test")]
 
 mod canvas;
+mod doctor;
 mod events;
 mod journey;
 mod memories;

@@ -32,6 +32,7 @@ pub(crate) fn config(url: String) -> RedisConfig {
 pub(crate) fn patient(config: &RedisConfig) -> ServerStore<RedisTransport> {
     let mut config = config.clone();
     config.timeout_ms = 20_000;
+    config.silence_ms = 10_000;
     config.build().unwrap()
 }
 

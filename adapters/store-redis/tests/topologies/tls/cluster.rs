@@ -17,9 +17,17 @@ use crate::support::{SLACK, TIMEOUT, config, outage, patient};
 /// How long a node says nothing before the others call it down.
 const NODE_TIMEOUT: Duration = Duration::from_secs(2);
 
-async fn start(product: Product, tls: &Tls, settings: &'static [[&'static str; 2]]) -> Option<Arc<Cluster>> {
+/// The same where nothing fails: a loaded machine is no reason to vote.
+const LONG_NODE_TIMEOUT: Duration = Duration::from_secs(15);
+
+async fn start(
+    product: Product,
+    node_timeout: Duration,
+    tls: &Tls,
+    settings: &'static [[&'static str; 2]],
+) -> Option<Arc<Cluster>> {
     let tls = tls.clone();
-    let start = move || Cluster::start_tls(product, NODE_TIMEOUT, &tls, settings).map(Arc::new);
+    let start = move || Cluster::start_tls(product, node_timeout, &tls, settings).map(Arc::new);
     spawn_blocking(start).await.unwrap()
 }
 
@@ -35,7 +43,7 @@ fn assert_redirected(cluster: &Cluster, word: &str) {
 async fn killed_master_is_left_and_channels_and_near_values_follow() {
     for product in Product::ALL {
         let tls = Tls::new(&[HOST]);
-        let Some(cluster) = start(product, &tls, &[]).await else { continue };
+        let Some(cluster) = start(product, NODE_TIMEOUT, &tls, &[]).await else { continue };
         let mut config = believing(cluster.url(), &tls);
         let store = config.build().unwrap();
         config.timeout_ms = TIMEOUT.as_millis() as u64;
@@ -74,7 +82,7 @@ async fn killed_master_is_left_and_channels_and_near_values_follow() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redirections_channels_and_watched_reads_lead_to_nodes_that_ask_for_our_certificate() {
     let tls = Tls::new(&[HOST]).with_clients_asked();
-    let Some(cluster) = start(Product::Redis7, &tls, &[]).await else { return };
+    let Some(cluster) = start(Product::Redis7, NODE_TIMEOUT, &tls, &[]).await else { return };
     let config = believed(cluster.url(), &tls);
 
     rules::slot_moves_under_counters(&cluster, &config).await;
@@ -101,10 +109,8 @@ async fn redirections_channels_and_watched_reads_lead_to_nodes_that_ask_for_our_
 async fn nodes_are_called_by_their_names_where_certificates_have_no_addresses() {
     let tls = Tls::new(&["localhost"]);
     // Redirections name addresses, unless the nodes are told otherwise.
-    let Some(cluster) = start(Product::Redis7, &tls, &[["--cluster-announce-hostname", "localhost"]]).await
-    else {
-        return;
-    };
+    let names = &[["--cluster-announce-hostname", "localhost"]];
+    let Some(cluster) = start(Product::Redis7, LONG_NODE_TIMEOUT, &tls, names).await else { return };
     let config = believing(cluster.url().replace(HOST, "localhost"), &tls);
 
     rules::slot_moves_under_counters(&cluster, &config).await;

@@ -1,46 +1,69 @@
 //! What is installed, what is missing, and how to get it.
 
+mod redis;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use maily_errors::{Code, Error};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::stack;
 use crate::terminal::say;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
-    found: bool,
+    mark: Mark,
     detail: String,
-    /// What is missing without it, and how to get it.
-    fix: &'static str,
+    /// What to do about it, where there is something to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'static str>,
+}
+
+/// How it is with it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Mark {
+    /// Not there; something else does without it.
+    Missing,
+    Ok,
+    /// It works, and may cost data.
+    Risk,
+    /// It was asked for and does not work.
+    Wrong,
+}
+
+impl Finding {
+    fn new(what: &'static str, mark: Mark, detail: impl Into<String>, fix: &'static str) -> Self {
+        Self { what, mark, detail: detail.into(), fix: (mark != Mark::Ok).then_some(fix) }
+    }
 }
 
 pub(super) async fn run(json: bool, config: &Config) -> Result<ExitCode, Error> {
     let mut findings = examine(config);
-    findings.extend(redis(config).await);
+    findings.extend(redis::examine(config).await);
     if json {
         let text = serde_json::to_string_pretty(&findings);
         say(text.map_err(|err| Error::from(Code::Unexpected).with_source(err))?);
     } else {
         findings.iter().for_each(show);
     }
-    // What was asked for must be there; the rest may be missing.
-    let required = |finding: &Finding| [DATA, REDIS].contains(&finding.what);
-    let usable = findings.iter().all(|finding| finding.found || !required(finding));
+    let usable = findings.iter().all(|finding| finding.mark != Mark::Wrong);
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn show(finding: &Finding) {
-    let mark = if finding.found { "ok     " } else { "missing" };
-    say(format!("{mark}  {:<20}  {}", finding.what, finding.detail));
-    if !finding.found {
-        say(format!("{:>31}{}", "", finding.fix));
+    let mark = match finding.mark {
+        Mark::Missing => "missing",
+        Mark::Ok => "ok",
+        Mark::Risk => "risk",
+        Mark::Wrong => "wrong",
+    };
+    say(format!("{mark:<7}  {:<20}  {}", finding.what, finding.detail));
+    if let Some(fix) = finding.fix {
+        say(format!("{:>31}{fix}", ""));
     }
 }
 
@@ -75,7 +98,7 @@ fn file(what: &'static str, path: &Path, fix: &'static str) -> Finding {
         Ok(bytes) => format!("{} ({:.1} MB)", path.display(), *bytes as f64 / 1e6),
         Err(_) => path.display().to_string(),
     };
-    Finding { what, found: size.is_ok(), detail, fix }
+    Finding::new(what, present(size.is_ok()), detail, fix)
 }
 
 fn program(what: &'static str, variable: &str, names: &[&str], fix: &'static str) -> Finding {
@@ -88,7 +111,7 @@ fn program(what: &'static str, variable: &str, names: &[&str], fix: &'static str
     };
     let found = given.filter(|path| path.is_file()).or_else(on_path);
     let detail = found.as_ref().map_or_else(|| names.join(" or "), |path| path.display().to_string());
-    Finding { what, found: found.is_some(), detail, fix }
+    Finding::new(what, present(found.is_some()), detail, fix)
 }
 
 fn data_folder(folder: &Path) -> Finding {
@@ -100,28 +123,10 @@ fn data_folder(folder: &Path) -> Finding {
         Ok(()) => folder.display().to_string(),
         Err(err) => format!("{}: {err}", folder.display()),
     };
-    Finding { what: DATA, found: writable.is_ok(), detail, fix: "choose a folder you may write to: `--data`" }
+    let mark = if writable.is_ok() { Mark::Ok } else { Mark::Wrong };
+    Finding::new("data folder", mark, detail, "choose a folder you may write to: `--data`")
 }
 
-/// Asks the configured server, the master that the sentinels name, or the cluster, whether it answers.
-async fn redis(config: &Config) -> Option<Finding> {
-    let settings = stack::redis::settings(config)?;
-    let start = Instant::now();
-    let answer = match settings.build() {
-        Ok(store) => store.ping().await,
-        Err(err) => Err(err),
-    };
-    let detail = match &answer {
-        Ok(()) => format!("answers, after {:.1} ms", start.elapsed().as_secs_f64() * 1000.0),
-        Err(err) => err.to_string(),
-    };
-    Some(Finding {
-        what: REDIS,
-        found: answer.is_ok(),
-        detail,
-        fix: "start it, or correct `redis.url` (`MAILY__REDIS__URL`); without one values stay in memory",
-    })
+fn present(found: bool) -> Mark {
+    if found { Mark::Ok } else { Mark::Missing }
 }
-
-const DATA: &str = "data folder";
-const REDIS: &str = "redis.url";
