@@ -85,6 +85,7 @@ mod protocol;
 mod replica;
 mod seal;
 mod settings;
+mod shared;
 mod table;
 mod window;
 mod wire;
@@ -93,10 +94,11 @@ pub use self::config::GossipConfig;
 pub use self::event::{Event, Output, Stats};
 pub use self::load::{NodeLoad, Place, share_load};
 pub use self::peer::{Peer, PeerStatus};
-pub use self::protocol::{Membership, Shared};
+pub use self::protocol::Membership;
 pub(crate) use self::replica::Replica;
 pub use self::seal::GossipKey;
 pub use self::settings::Settings;
+pub use self::shared::Shared;
 pub use crate::model::InstanceName;
 
 /// The most bytes of a packet, so that it fits through any network in one piece.
