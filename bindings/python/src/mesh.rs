@@ -1,5 +1,7 @@
 //! `maily.mesh`: the core `mesh` for Python.
 
+mod answer;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -13,13 +15,14 @@ use maily_llm_candle::LlmCandleConfig;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::recall::Memories;
 use maily_mesh::{
-    AnyEmbed, Delta, FinishReason, MemoryId, MemoryPage, MemoryQuery, MeshConfig, NodeConfig, Prompt, Recall,
-    Registry, Tenant,
+    AnyEmbed, Delta, MemoryId, MemoryPage, MemoryQuery, MeshConfig, NodeConfig, Prompt, Recall, Registry,
+    Tenant,
 };
 use pyo3::prelude::*;
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use self::answer::{Answer, Recalled, Remembered};
 use crate::keys::{KeyUsage, Keys, LimitUsage};
 use crate::runtime::Next;
 use crate::{errors, runtime};
@@ -60,55 +63,6 @@ struct Stream(Tokens);
 /// Tokens as they arrive: an asynchronous iterator of `str`. Dropping it cancels the work at the node.
 #[pyclass(frozen, module = "maily.mesh")]
 struct AsyncStream(Tokens);
-
-/// A whole answer.
-#[pyclass(frozen, get_all, module = "maily.mesh")]
-struct Answer {
-    /// The text.
-    text: String,
-    /// Why it ended: `stop`, `length`, `tool_calls`, `content_filter` or `other`.
-    finish: Option<&'static str>,
-    /// The node that answered.
-    node: Option<String>,
-    /// What was recalled into the prompt, best first.
-    recalled: Vec<Recalled>,
-    /// Tokens of the prompt, if the node counts.
-    prompt_tokens: Option<u32>,
-    /// Tokens of the answer, if the node counts.
-    completion_tokens: Option<u32>,
-    /// How it came, if the mesh has a cache: `hit`, `similar`, `miss`, `shared` or `refresh`.
-    cached: Option<&'static str>,
-}
-
-/// A memory that was found.
-#[pyclass(frozen, get_all, module = "maily.mesh")]
-#[derive(Clone)]
-struct Recalled {
-    /// Its name, to forget it by.
-    id: String,
-    /// Its text.
-    text: String,
-    /// Where it stands among what was found, 0.0 to 1.0.
-    score: f32,
-    /// How near its meaning is, -1.0 to 1.0.
-    similarity: f32,
-    /// How much of the words of the query it holds, 0.0 to 1.0.
-    words: f32,
-}
-
-/// A memory as it was stored.
-#[pyclass(frozen, get_all, module = "maily.mesh")]
-#[derive(Clone)]
-struct Remembered {
-    /// Its name, to forget it by.
-    id: String,
-    /// Its text.
-    text: String,
-    /// When it was stored, in seconds since 1970.
-    created: f64,
-    /// When it is forgotten by itself, in seconds since 1970.
-    ends: Option<f64>,
-}
 
 #[pymethods]
 impl Mesh {
@@ -511,43 +465,5 @@ impl State {
                 }
             }
         }
-    }
-}
-
-impl From<maily_mesh::Answer> for Answer {
-    fn from(answer: maily_mesh::Answer) -> Self {
-        let finish = answer.finish.map(|reason| match reason {
-            FinishReason::ContentFilter => "content_filter",
-            FinishReason::Length => "length",
-            FinishReason::Stop => "stop",
-            FinishReason::ToolCalls => "tool_calls",
-            _ => "other",
-        });
-        let (prompt, completion) =
-            answer.usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens)).unzip();
-        Self {
-            text: answer.text,
-            finish,
-            node: answer.node.map(|node| node.to_string()),
-            recalled: answer.recalled.into_iter().map(Recalled::from).collect(),
-            prompt_tokens: prompt,
-            completion_tokens: completion,
-            cached: answer.cached.map(maily_mesh::CacheStatus::as_str),
-        }
-    }
-}
-
-impl From<maily_mesh::Recalled> for Recalled {
-    fn from(found: maily_mesh::Recalled) -> Self {
-        let maily_mesh::Recalled { id, text, score, similarity, words, .. } = found;
-        Self { id: id.to_string(), text, score, similarity, words }
-    }
-}
-
-impl From<maily_mesh::Remembered> for Remembered {
-    fn from(memory: maily_mesh::Remembered) -> Self {
-        let seconds = |ms: u64| ms as f64 / 1000.0;
-        let (created, ends) = (seconds(memory.created_ms), memory.ends_ms.map(seconds));
-        Self { id: memory.id.to_string(), text: memory.text, created, ends }
     }
 }
