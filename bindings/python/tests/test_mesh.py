@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,8 @@ def test_key_spends_what_it_may_and_no_more(mesh: Mesh) -> None:
 
 
 def test_wrong_key_is_refused(mesh: Mesh) -> None:
-    for wrong in [{"requests_per_minute": 0}, {"per": "week"}, {"priority": "urgent"}]:
+    cases: list[dict[str, Any]] = [{"requests_per_minute": 0}, {"per": "week"}, {"priority": "urgent"}]
+    for wrong in cases:
         with pytest.raises(Invalid):
             mesh.keys.add("team-a", **wrong)
     with pytest.raises(Unauthorized):
