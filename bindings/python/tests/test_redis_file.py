@@ -32,7 +32,7 @@ from maily.redis import (
 AnyStore = TypeVar("AnyStore", Store, AsyncStore)
 
 
-def opened_again(kind: type[AnyStore], path: Path) -> AnyStore:
+def opened_again(kind: type[AnyStore], path: Path | str) -> AnyStore:
     """Opens a file once the last task that holds it has ended; a lock that was released may still have one."""
     deadline = time.monotonic() + 20
     while True:
@@ -65,7 +65,7 @@ def test_store_in_a_file_goes_on_where_it_was_closed(path: Path) -> None:
     assert (allowed, answer.replayed, left.id) == ([True] * 3, False, names[1])
     del store, jobs, guard
 
-    store = opened_again(Store, path)
+    store = opened_again(Store, str(path))
     jobs = Jobs(store, "mails", idle=0.2)
     stats = jobs.stats()
     assert (stats.waiting, stats.pending, stats.delayed) == (1, 1, 1)
