@@ -96,7 +96,8 @@ impl Judge {
     #[must_use]
     pub fn hit_probability(&self, similarity: f32) -> f64 {
         let wrong = 1.0 - self.right_probability(similarity);
-        let delta = self.delta * USED;
+        // A bound of 1 holds whatever is given, so nothing of it is kept back.
+        let delta = if self.delta < 1.0 { self.delta * USED } else { 1.0 };
         if wrong <= delta { 1.0 } else { delta / wrong }
     }
 
@@ -214,6 +215,11 @@ mod tests {
             judge.learn(0.9 + f32::from(step % 10) / 100.0, false);
         }
         assert!(judge.hit_probability(0.99) <= 0.012, "{}", judge.hit_probability(0.99));
+    }
+
+    #[test]
+    fn with_every_error_allowed_everything_is_given() {
+        assert!(Judge::new(1.0).hit_probability(0.5) >= 1.0);
     }
 
     #[test]
