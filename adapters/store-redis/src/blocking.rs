@@ -1,6 +1,7 @@
 //! Commands that wait on the server, on connections of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use maily_errors::Result;
 use maily_redis::{Command, Reply};
@@ -23,7 +24,13 @@ pub(crate) struct Blocking {
 impl Blocking {
     pub(crate) fn new(resolve: Arc<dyn Resolve>, options: LinkOptions) -> Self {
         // A command that waits has only its own deadline.
-        let options = LinkOptions { silence: None, listener: None, greeting: None, ..options };
+        let options = LinkOptions {
+            silence: None,
+            busy_poll: Duration::ZERO,
+            listener: None,
+            greeting: None,
+            ..options
+        };
         Self { resolve, options, permits: Semaphore::new(MAX_BLOCKING), idle: Mutex::new(Vec::new()) }
     }
 

@@ -175,3 +175,22 @@ fn url_that_cannot_be_read_is_refused_without_quoting_it() {
         assert!(!format!("{err:?}").contains("hunter2"), "{err:?}");
     }
 }
+
+#[test]
+fn time_out_of_its_range_is_refused_and_the_edge_is_not() {
+    type Set = fn(&mut RedisConfig, u64);
+    let times: [(Set, &[u64], &[u64]); 3] = [
+        (|config, value| config.connect_timeout_ms = value, &[1, 60_000], &[0, 60_001]),
+        (|config, value| config.silence_ms = value, &[100, 60_000], &[99, 60_001]),
+        (|config, value| config.busy_poll_us = value, &[0, 1000], &[1001]),
+    ];
+    let refused = |set: Set, value| {
+        let mut config = RedisConfig::new("redis://127.0.0.1:1");
+        set(&mut config, value);
+        config.build().is_err_and(|err| err.code() == Code::ConfigInvalid)
+    };
+    for (set, within, beyond) in times {
+        assert!(!within.iter().any(|value| refused(set, *value)));
+        assert!(beyond.iter().all(|value| refused(set, *value)));
+    }
+}

@@ -12,6 +12,7 @@ mod pipe;
 mod queue;
 mod resolve;
 mod slot;
+mod vigil;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -44,6 +45,8 @@ pub(crate) struct LinkOptions {
     /// After how long without a byte, while a reply is due, the connection counts as lost.
     /// `None` for commands that wait.
     pub(crate) silence: Option<Duration>,
+    /// How long a reply is waited for without sleep, while the last one came in that time.
+    pub(crate) busy_poll: Duration,
     /// Hears what the server says by itself. A link with a listener connects at once, again and again, and asks the
     /// server for a sign of life when nothing else is said.
     pub(crate) listener: Option<Arc<dyn Fn(Said) + Send + Sync>>,
@@ -241,8 +244,13 @@ mod tests {
             tls: None,
             timeout: Duration::from_secs(60),
         };
-        let options =
-            LinkOptions { connect: Arc::new(connect), silence: None, listener: None, greeting: None };
+        let options = LinkOptions {
+            connect: Arc::new(connect),
+            silence: None,
+            busy_poll: Duration::ZERO,
+            listener: None,
+            greeting: None,
+        };
         let link = Link::new(Arc::new(Constant(address)), options);
         let deadline = Instant::now() + Duration::from_secs(60);
         let call = tokio::spawn(link.call(Command::new([bytes::Bytes::from_static(b"PING")], deadline)));

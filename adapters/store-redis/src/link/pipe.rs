@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::io::poll_read_buf;
 
 use super::queue::{End, Flight};
+use super::vigil::Vigil;
 use super::{Shared, events};
 use crate::error;
 use crate::resp::{Frame, Frames};
@@ -35,6 +36,7 @@ pub(super) struct Pipe<'a> {
     /// When the last bytes came, and when the first of the flights began.
     heard: Instant,
     busy: Instant,
+    vigil: Vigil,
     ping: bool,
     alarm: Alarm,
 }
@@ -60,6 +62,7 @@ impl<'a> Pipe<'a> {
             flushed: true,
             heard: now,
             busy: now,
+            vigil: Vigil::new(shared.options.busy_poll),
             ping: false,
             alarm: Alarm { sleep: Box::pin(sleep_until(now)), at: None },
         };
@@ -80,6 +83,9 @@ impl<'a> Pipe<'a> {
             }
             // After the write, which may have set it: only a timer that was polled rings.
             if self.alarm.at.is_none() || self.alarm.sleep.as_mut().poll(cx).is_pending() {
+                if !self.flights.is_empty() && self.turn.is_none() {
+                    self.vigil.keep(cx);
+                }
                 return Poll::Pending;
             }
             let now = Instant::now();
@@ -116,6 +122,7 @@ impl<'a> Pipe<'a> {
         }
         if heard {
             self.heard = Instant::now();
+            self.vigil.heard();
         }
         Ok(())
     }
@@ -178,7 +185,10 @@ impl<'a> Pipe<'a> {
             if !self.flushed {
                 match Pin::new(&mut self.stream).poll_flush(cx) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(())) => self.flushed = true,
+                    Poll::Ready(Ok(())) => {
+                        self.flushed = true;
+                        self.vigil.asked();
+                    }
                     Poll::Ready(Err(err)) => return Err(error::lost(&err)),
                 }
             }

@@ -136,6 +136,7 @@ impl Sentinels {
         let options = LinkOptions {
             connect: Arc::clone(&self.connect),
             silence: Some(self.silence),
+            busy_poll: Duration::ZERO,
             listener: Some(Arc::new(hears)),
             greeting: Some(Arc::new(|| {
                 vec![[b"SUBSCRIBE".as_slice(), b"+switch-master"].map(Bytes::from_static).into()]

@@ -1,0 +1,92 @@
+//! Waiting for a reply without sleep.
+
+use std::pin::pin;
+use std::task::Context;
+// Not tokio's clock, which stands still in a test while a task stays awake.
+use std::time::{Duration, Instant};
+
+use tokio::task::yield_now;
+
+/// Decides whether a connection stays awake until its next bytes come.
+///
+/// A thread that sleeps, and a core that has halted, run again tens of microseconds after the bytes are there. A server
+/// nearby answers in that time, so client and server would spend it waking each other. While the last bytes
+/// came within the limit, the task asks the system again and again, in turn with every other task that is ready; when
+/// they take longer it sleeps, so a server that is far away, or slow, costs one limit at most and then nothing.
+///
+/// Source: the idea of the Linux governor `haltpoll`, which looks at the last wait to choose for the next.
+pub(super) struct Vigil {
+    limit: Duration,
+    /// When the last commands were written or the last bytes came.
+    since: Instant,
+    /// Whether the last bytes came within the limit.
+    soon: bool,
+}
+
+impl Vigil {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, since: Instant::now(), soon: false }
+    }
+
+    /// Notes that commands were written.
+    #[inline]
+    pub(super) fn asked(&mut self) {
+        if !self.limit.is_zero() {
+            self.since = Instant::now();
+        }
+    }
+
+    /// Notes that bytes came.
+    #[inline]
+    pub(super) fn heard(&mut self) {
+        if !self.limit.is_zero() {
+            let now = Instant::now();
+            self.soon = now - self.since < self.limit;
+            self.since = now;
+        }
+    }
+
+    /// Has the task polled again behind every other one that is ready, if it is not time to sleep; returns whether.
+    #[inline]
+    pub(super) fn keep(&self, cx: &mut Context<'_>) -> bool {
+        // Polled once, it asks the runtime for the next turn, which comes after a look at the sockets.
+        self.soon && self.since.elapsed() < self.limit && pin!(yield_now()).poll(cx).is_pending()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Asks as a task does, and returns whether it stayed awake.
+    async fn keeps(vigil: &Vigil) -> bool {
+        std::future::poll_fn(|cx| std::task::Poll::Ready(vigil.keep(cx))).await
+    }
+
+    #[tokio::test]
+    async fn connection_stays_awake_only_after_a_reply_that_came_soon() {
+        let mut vigil = Vigil::new(LONG);
+        assert!(!keeps(&vigil).await, "nothing is known yet");
+
+        vigil.asked();
+        vigil.heard();
+        assert!(keeps(&vigil).await);
+
+        vigil.since -= LONG;
+        assert!(!keeps(&vigil).await, "it takes longer this time");
+
+        vigil.heard();
+        vigil.asked();
+        assert!(!keeps(&vigil).await, "the last reply came late");
+    }
+
+    #[tokio::test]
+    async fn connection_without_a_limit_always_sleeps() {
+        let mut vigil = Vigil::new(Duration::ZERO);
+        vigil.asked();
+        vigil.heard();
+        assert!(!keeps(&vigil).await);
+    }
+}
