@@ -10,7 +10,7 @@ use tower::util::BoxCloneSyncService;
 use crate::balance::Node;
 use crate::config::NodeConfig;
 use crate::membership::Place;
-use crate::model::Formats;
+use crate::model::{Endpoint, Formats, OWN};
 use crate::port::{AnyLlm, Llm};
 
 type Build = Arc<dyn Fn(&NodeConfig) -> Result<AnyLlm> + Send + Sync>;
@@ -69,6 +69,8 @@ impl Registry {
     pub fn node(&self, config: &NodeConfig) -> Result<Node> {
         config.check()?;
         let node = Node::new(config.name.clone(), self.build(config)?).with_native(self.native(config));
+        let (scheme, native) = (self.scheme(config), self.native(config));
+        let node = node.with_endpoint(Endpoint::of(scheme, native, &config.url));
         let node = Place::of(&config.url).into_iter().fold(node, Node::with_place);
         Ok(config.describe(node))
     }
@@ -88,6 +90,10 @@ impl Registry {
                 .with_context("offered", Public(known.join(", ")))
         })?;
         build(node)
+    }
+
+    fn scheme(&self, node: &NodeConfig) -> &'static str {
+        self.schemes.get_key_value(node.scheme()).map_or(OWN, |(scheme, _)| scheme)
     }
 
     /// Returns the formats that a node takes as they are: what its settings say, or what is usual.

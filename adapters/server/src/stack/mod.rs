@@ -6,6 +6,7 @@ mod embed;
 pub mod limits;
 mod memories;
 pub mod mesh;
+mod metrics;
 pub mod nodes;
 pub(crate) mod redis;
 pub mod trust;
@@ -22,7 +23,6 @@ use maily_errors::{Code, Error, LogReport};
 use maily_mesh::layer::limit::Keys;
 use maily_serve_http::mesh::MeshState;
 use maily_serve_ws::Sockets;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use utoipa::openapi::{ContactBuilder, InfoBuilder, LicenseBuilder, OpenApiBuilder};
@@ -55,10 +55,7 @@ pub struct Started {
 pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Started, Error> {
     let draining = CancellationToken::new();
     let sockets = Sockets::new(config.sockets.clone());
-    let metrics = PrometheusBuilder::new().build_recorder();
-    let rendered = metrics.handle();
-    // A second server in one process, in tests, shares the recorder of the first.
-    let _ = metrics::set_global_recorder(metrics);
+    let rendered = metrics::record(&draining)?;
 
     let mut api = OpenApiRouter::with_openapi(OpenApiBuilder::new().info(info()).build());
     let mut streams = Router::new();

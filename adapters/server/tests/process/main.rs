@@ -7,6 +7,7 @@ mod doctor;
 mod events;
 mod journey;
 mod memories;
+mod metrics;
 mod register;
 mod support;
 mod values;

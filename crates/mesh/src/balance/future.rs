@@ -10,6 +10,7 @@ use maily_errors::{Code, Error, Public, Result};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::util::Oneshot;
+use tracing::Span;
 
 use super::node::Member;
 use super::nodes::Nodes;
@@ -60,11 +61,14 @@ impl Future for ResponseFuture {
             }
             StateProjection::Asking { answer, inflight, nodes, model } => (answer, inflight, nodes, model),
         };
+        let entered = inflight.as_ref().map(|inflight| inflight.span.enter());
         let answer = ready!(answer.poll(cx));
+        drop(entered);
         let mut inflight = inflight.take().expect("polled after it was ready");
         Poll::Ready(match answer {
             Ok(Completion { mut head, body }) => {
                 head.node = Some(inflight.name().clone());
+                head.endpoint = Some(inflight.member.node.endpoint.clone());
                 Ok(Completion { head, body: body.watched(inflight) })
             }
             Err(err) => {
@@ -98,15 +102,17 @@ pub(super) struct Inflight {
     start: Instant,
     silence: Duration,
     judged: bool,
+    ended: bool,
+    span: Span,
 }
 
 impl Inflight {
     /// `silence` is how long the caller waits for the first byte.
-    pub(super) fn new(member: Arc<Member>, silence: Duration) -> Self {
+    pub(super) fn new(member: Arc<Member>, silence: Duration, span: Span) -> Self {
         member.load.begin(member.clock.now());
         // Whoever chose the node wants it asked: it is in, or the last resort.
         let call = member.circuit.force();
-        Self { member, call, start: Instant::now(), silence, judged: false }
+        Self { member, call, start: Instant::now(), silence, judged: false, ended: false, span }
     }
 
     fn name(&self) -> &NodeName {
@@ -125,11 +131,14 @@ impl Watch for Inflight {
     }
 
     fn end(&mut self, error: Option<&Error>) {
+        self.ended = true;
         if !std::mem::replace(&mut self.judged, true) {
             self.member.load.begun();
         }
         self.call.end(error);
         if let Some(err) = error {
+            self.span.record("error.type", err.code().name());
+            self.span.record("otel.status_code", "ERROR");
             self.member.load.failed(err, self.member.clock.now());
             if err.code() == Code::NodeUnreachable {
                 // When it is back it has nothing cached.
@@ -141,6 +150,10 @@ impl Watch for Inflight {
 
 impl Drop for Inflight {
     fn drop(&mut self) {
+        if !self.ended {
+            // A reader who left, or a hedge that another one won.
+            self.span.record("error.type", "canceled");
+        }
         let Member { load, clock, .. } = &*self.member;
         if !self.judged {
             load.begun();

@@ -15,7 +15,7 @@ use super::rules::Rules;
 use crate::layer::breaker::{Circuit, State};
 use crate::layer::translate::{Translate, TranslateLayer};
 use crate::membership::{NodeLoad, Place};
-use crate::model::{Formats, ModelName, NodeName};
+use crate::model::{Endpoint, Formats, ModelName, NodeName};
 use crate::port::{AnyLlm, Llm};
 
 /// A node: its name, the models that it serves, what it counts for, and the way to it.
@@ -31,6 +31,7 @@ pub struct Node {
     pub(super) price: Option<f64>,
     pub(super) zone: Option<String>,
     pub(super) place: Option<Place>,
+    pub(super) endpoint: Arc<Endpoint>,
 }
 
 impl Node {
@@ -50,6 +51,7 @@ impl Node {
             price: None,
             zone: None,
             place: None,
+            endpoint: Arc::default(),
         }
     }
 
@@ -120,6 +122,13 @@ impl Node {
     #[must_use]
     pub const fn with_place(mut self, place: Place) -> Self {
         self.place = Some(place);
+        self
+    }
+
+    /// Sets where it is and whose protocol it speaks, as spans and metrics name it.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = Arc::new(endpoint);
         self
     }
 

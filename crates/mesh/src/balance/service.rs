@@ -1,13 +1,16 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use maily_errors::Error;
+use maily_errors::{Error, TraceContext};
 use tower::util::Oneshot;
 use tower_service::Service;
+use tracing::Span;
+use tracing::field::{self, Empty};
 
 use super::future::{Inflight, ResponseFuture};
+use super::node::Member;
 use super::nodes::Nodes;
-use crate::model::{Completion, Prompt};
+use crate::model::{Completion, Prompt, PromptHead};
 
 /// Chooses a node for each prompt. Always ready: which node is asked depends on the prompt.
 #[derive(Clone, Debug)]
@@ -33,13 +36,16 @@ impl Service<Prompt> for Balance {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, prompt: Prompt) -> Self::Future {
+    fn call(&mut self, mut prompt: Prompt) -> Self::Future {
         let model = prompt.head.model.clone();
         let route = match self.nodes.pick(&prompt) {
             Ok(route) => route,
             Err(err) => return ResponseFuture::failed(err),
         };
         prompt.head.course.tried.note(route.member.name());
+        // Each attempt is a step of its own: the node sees which one it is.
+        prompt.head.trace = prompt.head.trace.map(TraceContext::child);
+        let span = span(&prompt.head, &route.member);
         let (service, at_node) = route.parts();
         let prompt = match at_node {
             Some(name) => prompt.with_model(name.clone()),
@@ -47,7 +53,25 @@ impl Service<Prompt> for Balance {
         };
         // Only a stream says something early; an answer in one piece may take minutes.
         let silence = if prompt.head.stream { self.nodes.rules().silence } else { Duration::MAX };
-        let inflight = Inflight::new(route.member, silence);
+        let inflight = Inflight::new(route.member, silence, span);
         ResponseFuture::asking(Oneshot::new(service, prompt), inflight, self.nodes.clone(), model)
     }
+}
+
+/// The span of one attempt, below that of its prompt.
+fn span(head: &PromptHead, member: &Member) -> Span {
+    let endpoint = &member.node.endpoint;
+    head.course.span.in_scope(|| {
+        tracing::info_span!(
+            "attempt",
+            otel.kind = "client",
+            otel.status_code = Empty,
+            trace_id = head.trace.map(|trace| field::display(trace.trace_id())),
+            span_id = head.trace.map(|trace| field::display(trace.span_id())),
+            server.address = endpoint.address(),
+            server.port = endpoint.port(),
+            error.type = Empty,
+            maily.node = member.name().as_str(),
+        )
+    })
 }

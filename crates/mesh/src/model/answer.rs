@@ -1,10 +1,12 @@
 //! Answers: what comes out.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use maily_errors::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{CacheStatus, Cached, Format, NodeName, Recalled};
+use super::{CacheStatus, Cached, Endpoint, Format, NodeName, Recalled};
 use crate::body::Body;
 use crate::wire;
 
@@ -30,6 +32,8 @@ pub struct CompletionHead {
     pub streamed: bool,
     /// The node that answers, as soon as a balancer chose it.
     pub node: Option<NodeName>,
+    /// Where that node is; none for an answer that no node was asked for.
+    pub endpoint: Option<Arc<Endpoint>>,
     /// What the mesh recalled into the prompt, best first.
     pub recalled: Vec<Recalled>,
     /// Where the answer came from, if a cache had a say.

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
+use tracing::Span;
 
 use super::NodeName;
 
 /// The notes on a prompt: where it has been, and what of its answer the reader has.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Course {
     /// The nodes that it was given to. All attempts share it.
     pub(crate) tried: Tried,
@@ -18,8 +19,17 @@ pub(crate) struct Course {
     pub(crate) extra: bool,
     /// It ends with the beginning of the answer, which the node has to go on with.
     pub(crate) continues: bool,
+    /// The span of the prompt, under which each attempt is one more; none if nobody listens.
+    pub(crate) span: Span,
     /// The whole events that the reader has, when the answer has to go on behind them.
     pub(crate) told: Option<Arc<[Bytes]>>,
+}
+
+impl Default for Course {
+    fn default() -> Self {
+        let (tried, span) = (Tried::default(), Span::none());
+        Self { tried, extra: false, continues: false, span, told: None }
+    }
 }
 
 /// The nodes that a prompt was given to; nothing as long as nobody tracks them.

@@ -45,6 +45,15 @@ impl Format {
         }
     }
 
+    /// Returns what is asked for, as `gen_ai.operation.name` has it.
+    #[must_use]
+    pub const fn operation(self) -> &'static str {
+        match self {
+            Self::Chat | Self::Messages | Self::Responses => "chat",
+            Self::Completions => "text_completion",
+        }
+    }
+
     /// Returns where a server takes it, behind `/v1`.
     #[must_use]
     pub const fn path(self) -> &'static str {

@@ -3,6 +3,7 @@
 mod answer;
 mod caching;
 mod course;
+mod endpoint;
 mod event_id;
 mod format;
 mod memory;
@@ -14,6 +15,7 @@ mod vector;
 
 pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, Thought, ToolCall, Usage};
 pub use self::caching::{CacheStatus, Cached, Caching};
+pub use self::endpoint::Endpoint;
 pub use self::event_id::EventId;
 pub use self::format::{Format, Formats};
 pub use self::memory::{Archived, Memory, MemoryPage, MemoryQuery, Recalled, Remembered};
@@ -24,3 +26,4 @@ pub use self::prompt::{Chat, Message, Prompt, PromptHead, Role};
 pub use self::vector::{Embedding, Texts};
 
 pub(crate) use self::course::{Course, Tried};
+pub(crate) use self::endpoint::OWN;

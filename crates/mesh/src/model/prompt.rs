@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use maily_errors::{Result, TraceContext};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -59,6 +60,8 @@ pub struct PromptHead {
     pub deadline: Option<Instant>,
     /// The trace that the prompt is part of.
     pub trace: Option<TraceContext>,
+    /// What other tracers noted on the trace: the `tracestate` that came with it, passed on as it is.
+    pub trace_state: Option<HeaderValue>,
     /// Whose memories may be recalled.
     pub tenant: Tenant,
     /// Whose key it came with: whose limits hold, and who pays.
@@ -210,11 +213,22 @@ impl Prompt {
     pub(crate) fn with_body_of(self, format: Format, body: impl Into<Bytes>) -> Result<Self> {
         let fresh = Self::parse_as(format, body)?;
         let PromptHead {
-            deadline, trace, tenant, key, priority, caching, resumable, last_event, course, ..
+            deadline,
+            trace,
+            trace_state,
+            tenant,
+            key,
+            priority,
+            caching,
+            resumable,
+            last_event,
+            course,
+            ..
         } = self.head;
         let head = PromptHead {
             deadline,
             trace,
+            trace_state,
             tenant,
             key,
             priority,
@@ -259,6 +273,13 @@ impl Prompt {
     #[must_use]
     pub fn with_trace(mut self, trace: TraceContext) -> Self {
         self.head.trace = Some(trace);
+        self
+    }
+
+    /// Sets what other tracers noted on the trace.
+    #[must_use]
+    pub fn with_trace_state(mut self, state: HeaderValue) -> Self {
+        self.head.trace_state = Some(state);
         self
     }
 

@@ -13,6 +13,7 @@ mod read;
 mod splice;
 mod sse;
 mod token;
+mod usage;
 
 pub use self::decode::Deltas;
 pub use self::encode::{Chunks, DONE, answer, error_event, error_event_of, error_type};
@@ -25,6 +26,7 @@ pub(crate) use self::estimate::estimate_tokens;
 pub(crate) use self::read::{last_text, last_user_text, read_chat, read_head};
 pub(crate) use self::splice::{splice_model, splice_stream, splice_system};
 pub(crate) use self::token::says_something;
+pub(crate) use self::usage::{Tokens, UsageReader};
 
 #[cfg(test)]
 mod tests;

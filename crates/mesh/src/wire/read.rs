@@ -76,6 +76,7 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
         prefix: prefix_hash(rules.as_bytes(), said.as_bytes()),
         deadline: None,
         trace: None,
+        trace_state: None,
         tenant: Tenant::default(),
         key: None,
         priority: Priority::default(),

@@ -1,103 +1,38 @@
-use std::sync::LazyLock;
-
 use memchr::memchr;
-use memchr::memmem::{Finder, find};
-use serde::Deserialize;
+use memchr::memmem::find;
 
 use crate::model::Format;
+use crate::wire::{Tokens, UsageReader};
 
 /// Counts the tokens of an answer that passes by: what the node says, or else about what it sends.
 ///
-/// A node says it in an object called `usage`; where it says it several times the greatest numbers count. The name
-/// cannot stand in a text, whose quotes are escaped. What a node says nothing of is counted by events, one token each,
-/// and more for one that is long.
+/// What a node says nothing of is counted by events, one token each, and more for one that is long.
 #[derive(Debug)]
 pub(super) struct Count {
     format: Format,
     streamed: bool,
-    /// The beginning of an object that goes on in the next chunk.
-    open: Vec<u8>,
-    said: Option<(u64, u64)>,
-    /// How often it was said.
-    times: u32,
+    usage: UsageReader,
     seen: u64,
-}
-
-/// What a node says, in the names of all formats.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Usage {
-    #[serde(alias = "input_tokens")]
-    prompt_tokens: Option<u64>,
-    #[serde(alias = "output_tokens")]
-    completion_tokens: Option<u64>,
-    // Anthropic counts these beside the tokens of the prompt.
-    cache_creation_input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
 }
 
 impl Count {
     pub(super) const fn new(format: Format, streamed: bool) -> Self {
-        Self { format, streamed, open: Vec::new(), said: None, times: 0, seen: 0 }
+        Self { format, streamed, usage: UsageReader::new(), seen: 0 }
     }
 
     pub(super) fn see(&mut self, chunk: &[u8]) {
         self.seen += if self.streamed { spoken(self.format, chunk) } else { chunk.len() as u64 };
-        if self.open.is_empty() {
-            self.search(chunk);
-        } else {
-            let mut whole = std::mem::take(&mut self.open);
-            whole.extend_from_slice(chunk);
-            self.search(&whole);
-        }
+        self.usage.see(chunk);
     }
 
     /// Returns the tokens of the prompt and of the answer: as the node says, or as far as it is known.
     pub(super) fn tokens(&self, estimated: u64) -> (u64, u64) {
         let seen = if self.streamed { self.seen } else { self.seen / BYTES_OF_TOKEN };
-        let (prompt, answer) = self.said.unwrap_or_default();
+        let Tokens { prompt, answer, .. } = self.usage.said().unwrap_or_default();
         let prompt = if prompt > 0 { prompt } else { estimated };
         // Messages begin with a count of the prompt, and end with that of the answer.
-        let is_last = self.times > u32::from(self.streamed && self.format == Format::Messages);
+        let is_last = self.usage.times() > u32::from(self.streamed && self.format == Format::Messages);
         (prompt, if is_last { answer } else { answer.max(seen) })
-    }
-
-    fn search(&mut self, bytes: &[u8]) {
-        let mut at = 0;
-        while let Some(found) = USAGE.find(&bytes[at..]) {
-            let begin = at + found;
-            at = begin + NAME.len();
-            let mut values = serde_json::Deserializer::from_slice(&bytes[at..]).into_iter::<Option<Usage>>();
-            match values.next() {
-                Some(Ok(Some(usage))) => self.note(&usage),
-                Some(Err(err)) if err.is_eof() => return self.keep(&bytes[begin..]),
-                None => return self.keep(&bytes[begin..]),
-                _ => {}
-            }
-        }
-        // A name that goes on in the next chunk.
-        let tail = &bytes[at.max(bytes.len().saturating_sub(NAME.len() - 1))..];
-        let begin = (0..tail.len()).find(|from| NAME.starts_with(&tail[*from..]));
-        if let Some(from) = begin {
-            self.keep(&tail[from..]);
-        }
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        // No node says more than that about tokens.
-        if bytes.len() <= MOST_BYTES {
-            self.open = bytes.to_vec();
-        }
-    }
-
-    fn note(&mut self, usage: &Usage) {
-        let prompt = usage.prompt_tokens.unwrap_or(0)
-            + usage.cache_creation_input_tokens.unwrap_or(0)
-            + usage.cache_read_input_tokens.unwrap_or(0);
-        let answer = usage.completion_tokens.unwrap_or(0);
-        self.times += 1;
-        let (before, longest) = self.said.unwrap_or_default();
-        self.said = Some((prompt.max(before).min(MOST_TOKENS), answer.max(longest).min(MOST_TOKENS)));
     }
 }
 
@@ -117,14 +52,9 @@ fn spoken(format: Format, chunk: &[u8]) -> u64 {
     tokens
 }
 
-const NAME: &[u8] = b"\"usage\":";
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(NAME));
 /// What stands behind the text in an event of one token.
 const FRAME_BYTES: u64 = 96;
 const BYTES_OF_TOKEN: u64 = 4;
-const MOST_BYTES: usize = 4096;
-/// No answer has more, so sums never overflow.
-const MOST_TOKENS: u64 = 1 << 40;
 
 #[cfg(test)]
 mod tests {

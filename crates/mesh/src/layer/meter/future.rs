@@ -8,9 +8,10 @@ use maily_errors::{Error, Result};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use super::instruments::{Instruments, OfModel};
+use super::instruments::{Instruments, Kind, OfModel};
 use crate::body::Watch;
-use crate::model::{Completion, ModelName};
+use crate::model::{CacheStatus, Completion, CompletionHead, Format, ModelName, OWN};
+use crate::wire::{Tokens, UsageReader};
 
 pin_project! {
     /// The future of [`Meter`](super::Meter).
@@ -19,14 +20,15 @@ pin_project! {
         #[pin]
         inner: F,
         model: ModelName,
+        format: Format,
         instruments: Instruments,
         start: Instant,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, model: ModelName, instruments: Instruments) -> Self {
-        Self { inner, model, instruments, start: Instant::now() }
+    pub(super) fn new(inner: F, model: ModelName, format: Format, instruments: Instruments) -> Self {
+        Self { inner, model, format, instruments, start: Instant::now() }
     }
 }
 
@@ -40,12 +42,14 @@ where
         let this = self.project();
         Poll::Ready(match ready!(this.inner.poll(cx)) {
             Ok(Completion { head, body }) => {
-                let of = this.instruments.of(this.model);
-                let watch = MeterWatch { of, start: *this.start, last: None, ended: false };
+                let provider = head.endpoint.as_ref().map_or(OWN, |endpoint| endpoint.provider());
+                let of = this.instruments.of(this.model, Kind::new(*this.format, Some(provider)));
+                let watch = MeterWatch::new(of, *this.start, &head);
                 Ok(Completion { head, body: body.watched(watch) })
             }
             Err(err) => {
-                this.instruments.failed(this.model, &err);
+                let kind = Kind::new(*this.format, None);
+                this.instruments.failed(this.model, kind, this.start.elapsed(), &err);
                 Err(err)
             }
         })
@@ -55,33 +59,65 @@ where
 struct MeterWatch {
     of: Arc<OfModel>,
     start: Instant,
-    last: Option<Instant>,
+    streamed: bool,
+    /// When the first and the last chunk of a stream came.
+    chunks: Option<(Instant, Instant)>,
+    /// None: the answer came from memory and took no tokens.
+    usage: Option<UsageReader>,
     ended: bool,
 }
 
+impl MeterWatch {
+    fn new(of: Arc<OfModel>, start: Instant, head: &CompletionHead) -> Self {
+        let cached = head.cached.map(|cached| cached.status);
+        let is_free = matches!(cached, Some(CacheStatus::Hit | CacheStatus::Shared));
+        let usage = (!is_free).then(UsageReader::new);
+        Self { of, start, streamed: head.streamed, chunks: None, usage, ended: false }
+    }
+
+    fn used(&self) {
+        let Some(tokens) = self.usage.as_ref().and_then(UsageReader::said) else { return };
+        self.of.used(tokens);
+        if let (Some((first, last)), Tokens { answer: 2.., .. }) = (self.chunks, tokens) {
+            self.of.per_token.record((last - first).as_secs_f64() / (tokens.answer - 1) as f64);
+        }
+    }
+}
+
 impl Watch for MeterWatch {
-    fn chunk(&mut self, _: &Bytes) {
-        let now = Instant::now();
-        match self.last.replace(now) {
-            Some(last) => self.of.between.record(now - last),
-            None => self.of.first_token.record(now - self.start),
+    fn chunk(&mut self, chunk: &Bytes) {
+        if self.streamed {
+            let now = Instant::now();
+            match &mut self.chunks {
+                Some((_, last)) => self.of.between.record(now - std::mem::replace(last, now)),
+                None => {
+                    self.chunks = Some((now, now));
+                    self.of.begun(now - self.start);
+                }
+            }
+        }
+        if let Some(usage) = &mut self.usage {
+            usage.see(chunk);
         }
     }
 
     fn end(&mut self, error: Option<&Error>) {
         self.ended = true;
+        let took = self.start.elapsed();
         match error {
-            Some(err) => self.of.failed(err),
-            None => self.of.ok(),
+            Some(err) => self.of.failed(took, err),
+            None => {
+                self.of.ok(took);
+                self.used();
+            }
         }
     }
 }
 
 impl Drop for MeterWatch {
     fn drop(&mut self) {
-        self.of.duration.record(self.start.elapsed());
         if !self.ended {
-            self.of.canceled();
+            self.of.canceled(self.start.elapsed());
         }
     }
 }

@@ -34,7 +34,7 @@ where
     }
 
     fn call(&mut self, prompt: Prompt) -> Self::Future {
-        let model = prompt.head.model.clone();
-        ResponseFuture::new(self.inner.call(prompt), model, self.instruments.clone())
+        let (model, format) = (prompt.head.model.clone(), prompt.head.format);
+        ResponseFuture::new(self.inner.call(prompt), model, format, self.instruments.clone())
     }
 }

@@ -53,6 +53,10 @@ struct Answered {
 }
 
 /// What becomes of a prompt.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it arrives, and a box would cost every answer"
+)]
 pub(super) enum Decision {
     /// A similar prompt had this answer.
     Answer(Completion),

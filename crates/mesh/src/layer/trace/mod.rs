@@ -1,13 +1,31 @@
 //! Middleware that makes each prompt a span, and passes its W3C trace context on.
 //!
-//! The span lives until the body has ended, so it has the tokens and the error of a stream that
-//! breaks off. Its fields follow the OpenTelemetry conventions for generative AI: `gen_ai.operation.name`,
-//! `gen_ai.request.model`, `gen_ai.request.max_tokens`, `error.type`; `maily.node` says who answered.
+//! The span lives until the body has ended, so it has the tokens and the error of a stream that breaks off. It is named
+//! after the operation and the model, `chat small`, and has the attributes of the OpenTelemetry conventions for
+//! generative AI, [release 1.41](https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md)
+//! and the [repository](https://github.com/open-telemetry/semantic-conventions-genai) in which they go on since:
+//!
+//! | attribute | what |
+//! |---|---|
+//! | `gen_ai.operation.name` | `chat` (chat, messages, responses) or `text_completion` |
+//! | `gen_ai.provider.name` | of the [endpoint](crate::Endpoint) that answered; `maily` for an answer from memory |
+//! | `gen_ai.request.model`, `.max_tokens`, `.stream` | what was asked for |
+//! | `gen_ai.response.model`, `.finish_reasons` | what the node says; reasons in chat, completions and messages |
+//! | `gen_ai.response.time_to_first_chunk` | seconds, of a stream |
+//! | `gen_ai.usage.input_tokens`, `.output_tokens`, `.cache_read.input_tokens`, `.reasoning.output_tokens` | as the node counts; nothing where it does not |
+//! | `server.address`, `server.port` | the node that answered |
+//! | `error.type` | the name of the error's code; `canceled` when the reader left |
+//! | `maily.node`, `maily.recalled`, `maily.chunks` | who answered, memories in the prompt, pieces of the answer |
+//!
+//! `trace_id` and `span_id` are those of the `traceparent` that the layers below see. Each attempt at a node is a span
+//! `attempt` of its own below it, made by [`Balance`](crate::balance::Balance), and its id is the parent that the node
+//! reads: attempts of a retry, a hedge or a resumed stream differ in it.
 //!
 //! # Differences from `tower_http::trace`
 //!
 //! Neither the prompt nor the answer is ever recorded. A prompt without a trace goes on in that of the
 //! request that is being answered ([`TraceContext::current`](maily_errors::TraceContext::current)), or begins one.
+//! Without a subscriber that wants the span it costs the ids, and the body passes unread.
 //!
 //! # Examples
 //!
@@ -31,6 +49,7 @@
 
 mod future;
 mod layer;
+mod seen;
 mod service;
 
 pub use self::future::ResponseFuture;
