@@ -40,6 +40,9 @@ pub(crate) fn request(settings: &Settings, prompt: &Prompt) -> Request<Full<Byte
     if let Some(trace) = prompt.head.trace.and_then(|trace| HeaderValue::try_from(trace.to_string()).ok()) {
         headers.insert("traceparent", trace);
     }
+    if let Some(state) = &prompt.head.trace_state {
+        headers.insert("tracestate", state.clone());
+    }
     request
 }
 

@@ -67,6 +67,12 @@ pub(crate) fn request(heads: &Heads, prompt: &Prompt) -> Request {
     if let Some(trace) = prompt.head.trace {
         let _ = write!(own, "traceparent: {trace}\r\n");
     }
+    if let Some(state) = &prompt.head.trace_state {
+        own.extend_from_slice(b"tracestate: ");
+        // The value of a header holds no line break.
+        own.extend_from_slice(state.as_bytes());
+        own.extend_from_slice(b"\r\n");
+    }
     if let Some(deadline) = prompt.head.deadline {
         // Another mesh behind the node's address gives up when we do.
         let left = deadline.saturating_duration_since(Instant::now()).as_millis();

@@ -19,7 +19,7 @@ use axum::Router;
 use axum::extract::{Extension, Query};
 use axum::routing::get;
 use futures_util::StreamExt;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, Result, TraceContext};
 use maily_mesh::{Answer, Delta, Format, KeyName, Mesh, Prompt};
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,13 @@ pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
                              caller: Option<Extension<KeyName>>,
                              Query(options): Query<Options>| {
         let trace = TraceContext::current().or_else(|| TraceContext::from_headers(&headers));
-        let (mesh, key) = (mesh.clone(), caller.map(|Extension(key)| key));
-        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, trace, key, options.format))
+        let caller = Caller {
+            trace,
+            trace_state: TraceContext::state_from_headers(&headers),
+            key: caller.map(|Extension(key)| key),
+        };
+        let mesh = mesh.clone();
+        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, caller, options.format))
     };
     Router::new().route("/v1/mesh/stream", get(stream))
 }
@@ -46,23 +51,28 @@ struct Options {
     format: Format,
 }
 
-async fn serve(
-    mut socket: Socket,
-    mesh: Mesh,
+/// What the opening of a socket says of every prompt on it.
+struct Caller {
     trace: Option<TraceContext>,
+    trace_state: Option<HeaderValue>,
     key: Option<KeyName>,
-    format: Format,
-) {
+}
+
+impl Caller {
+    fn sign(&self, prompt: Prompt) -> Prompt {
+        let prompt = self.trace.into_iter().fold(prompt, Prompt::with_trace);
+        let prompt = self.trace_state.iter().cloned().fold(prompt, Prompt::with_trace_state);
+        self.key.iter().cloned().fold(prompt, Prompt::with_key)
+    }
+}
+
+async fn serve(mut socket: Socket, mesh: Mesh, caller: Caller, format: Format) {
     while let Some(message) = socket.recv().await {
         let answered = match message.and_then(|message| read(&message, format)) {
             // A cancel that came too late: there is nothing to stop any more.
             Ok(None) => Ok(()),
             Ok(Some(_)) if socket.draining().is_cancelled() => socket.send_error(&draining()).await,
-            Ok(Some(prompt)) => {
-                let prompt = trace.into_iter().fold(prompt, Prompt::with_trace);
-                let prompt = key.iter().cloned().fold(prompt, Prompt::with_key);
-                answer(&mut socket, &mesh, prompt, format).await
-            }
+            Ok(Some(prompt)) => answer(&mut socket, &mesh, caller.sign(prompt), format).await,
             Err(err) => socket.send_error(&err).await,
         };
         if answered.is_err() {

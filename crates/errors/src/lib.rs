@@ -39,6 +39,6 @@ pub use self::port::Report;
 pub use self::problem::{MEDIA_TYPE, Problem, TYPE_PREFIX};
 pub use self::redact::{Public, Secret};
 pub use self::service::Respond;
-pub use self::trace::{InTrace, NotAnId, SpanId, TRACEPARENT, TraceContext, TraceId};
+pub use self::trace::{InTrace, NotAnId, SpanId, TRACEPARENT, TRACESTATE, TraceContext, TraceId};
 pub use self::value::Value;
 pub use self::violation::{Segment, Violation, pointer};

@@ -20,6 +20,9 @@ pub(super) fn read(mut prompt: Prompt, headers: &HeaderMap) -> Result<Prompt, Er
     if let Some(trace) = TraceContext::current().or_else(|| TraceContext::from_headers(headers)) {
         prompt = prompt.with_trace(trace);
     }
+    if let Some(state) = TraceContext::state_from_headers(headers) {
+        prompt = prompt.with_trace_state(state);
+    }
     let millis = |name: &str| {
         let value = headers.get(name)?;
         Some(value.to_str().ok().and_then(|text| text.parse::<u32>().ok()).ok_or_else(|| unreadable(name)))

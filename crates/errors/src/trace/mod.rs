@@ -15,6 +15,9 @@ pub(crate) use self::scope::current_service;
 /// The header in which a trace travels.
 pub const TRACEPARENT: &str = "traceparent";
 
+/// The header in which other tracers note what they need.
+pub const TRACESTATE: &str = "tracestate";
+
 /// A position in a trace, as the `traceparent` header carries it.
 ///
 /// # Examples
@@ -88,6 +91,24 @@ impl TraceContext {
         Self::parse(headers.get(TRACEPARENT)?.to_str().ok()?)
     }
 
+    /// Reads the `tracestate` that goes with the `traceparent` of a request, to be passed on as it is.
+    ///
+    /// Several headers are one list. `None` if there is none, if it is longer than 512 bytes, or if it comes without a
+    /// trace: then the standard wants it ignored.
+    #[must_use]
+    pub fn state_from_headers(headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut states = headers.get_all(TRACESTATE).iter();
+        let first = states.next()?;
+        Self::from_headers(headers)?;
+        let rest: Vec<&[u8]> = states.map(HeaderValue::as_bytes).collect();
+        let list = if rest.is_empty() {
+            first.clone()
+        } else {
+            HeaderValue::from_bytes(&[&[first.as_bytes()], &rest[..]].concat().join(&b',')).ok()?
+        };
+        (1..=MOST_STATE_BYTES).contains(&list.len()).then_some(list)
+    }
+
     /// Writes the `traceparent` of a request; one that is there already is replaced.
     pub fn write_to(self, headers: &mut HeaderMap) {
         let mut text = [0; 55];
@@ -140,7 +161,49 @@ impl fmt::Display for TraceContext {
     }
 }
 
+/// What everybody has to pass on.
+const MOST_STATE_BYTES: usize = 512;
 /// The caller records the trace.
 const SAMPLED: u8 = 1;
 /// At least 56 bits of the trace id are random (level 2).
 const RANDOM: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(headers: &[(&'static str, &str)]) -> Option<String> {
+        let mut map = HeaderMap::new();
+        headers.iter().for_each(|(name, value)| {
+            map.append(*name, value.parse().unwrap());
+        });
+        TraceContext::state_from_headers(&map).map(|state| state.to_str().unwrap().to_owned())
+    }
+
+    const PARENT: (&str, &str) = (TRACEPARENT, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+
+    #[test]
+    fn state_of_other_tracers_is_one_list_in_order() {
+        assert_eq!(state(&[PARENT, (TRACESTATE, "a=1,b=2")]).unwrap(), "a=1,b=2");
+        assert_eq!(
+            state(&[PARENT, (TRACESTATE, "a=1"), (TRACESTATE, "b=2"), (TRACESTATE, "c=3")]).unwrap(),
+            "a=1,b=2,c=3"
+        );
+        assert_eq!(state(&[PARENT]), None);
+    }
+
+    #[test]
+    fn state_without_a_trace_is_ignored() {
+        assert_eq!(state(&[(TRACESTATE, "a=1")]), None);
+        assert_eq!(state(&[(TRACEPARENT, "00-0-0-01"), (TRACESTATE, "a=1")]), None);
+    }
+
+    #[test]
+    fn state_is_passed_on_up_to_512_bytes() {
+        let long = |bytes: usize| format!("a={}", "x".repeat(bytes - 2));
+
+        assert!(state(&[PARENT, (TRACESTATE, &long(512))]).is_some());
+        assert!(state(&[PARENT, (TRACESTATE, &long(513))]).is_none());
+        assert!(state(&[PARENT, (TRACESTATE, "")]).is_none());
+    }
+}
