@@ -28,13 +28,16 @@ pub struct LlmCandleConfig {
     /// The name that clients ask for.
     #[serde(default = "default_model")]
     pub model: String,
-    /// The most tokens of prompt and answer together, 16 to 8192. Full, 2048 take 94 MB of memory.
+    /// The most tokens of prompt and answer together, 16 to 8192. Full, 2048 take 94 MB of memory in each place.
     #[serde(default = "default_context_tokens")]
     pub context_tokens: usize,
     /// The most tokens of an answer whose prompt names no limit.
     #[serde(default = "default_answer_tokens")]
     pub answer_tokens: u32,
-    /// The most prompts that wait while one is answered, 1 to 1024.
+    /// Answers that are written at the same time, 1 to 64. Each keeps what it has read, for the next alike.
+    #[serde(default = "default_places")]
+    pub places: usize,
+    /// The most prompts that wait while all places are taken, 1 to 1024.
     #[serde(default = "default_waiting")]
     pub waiting: usize,
     /// Threads that compute, 1 to 64. One more of them than the machine has idle cores helps nothing.
@@ -62,6 +65,7 @@ impl LlmCandleConfig {
             model: default_model(),
             context_tokens: default_context_tokens(),
             answer_tokens: default_answer_tokens(),
+            places: default_places(),
             waiting: default_waiting(),
             threads: default_threads(),
             temperature: default_temperature(),
@@ -90,6 +94,13 @@ impl LlmCandleConfig {
         self
     }
 
+    /// Sets how many answers are written at the same time.
+    #[must_use]
+    pub const fn with_places(mut self, answers: usize) -> Self {
+        self.places = answers;
+        self
+    }
+
     /// Sets the most prompts that wait.
     #[must_use]
     pub const fn with_waiting(mut self, prompts: usize) -> Self {
@@ -106,11 +117,20 @@ impl LlmCandleConfig {
 
     pub(crate) fn check(&self) -> Result<()> {
         let Self {
-            context_tokens, answer_tokens, waiting, threads, temperature, top_p, repeat_penalty, ..
+            context_tokens,
+            answer_tokens,
+            places,
+            waiting,
+            threads,
+            temperature,
+            top_p,
+            repeat_penalty,
+            ..
         } = self;
         let broken = [
             ("context_tokens", !(16..=8192).contains(context_tokens)),
             ("answer_tokens", *answer_tokens == 0),
+            ("places", !(1..=64).contains(places)),
             ("waiting", !(1..=1024).contains(waiting)),
             ("threads", !(1..=64).contains(threads)),
             ("temperature", !(0.0..=2.0).contains(temperature)),
@@ -136,6 +156,10 @@ const fn default_context_tokens() -> usize {
 
 const fn default_answer_tokens() -> u32 {
     512
+}
+
+const fn default_places() -> usize {
+    4
 }
 
 const fn default_waiting() -> usize {

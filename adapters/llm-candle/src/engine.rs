@@ -1,7 +1,5 @@
-//! One thread that writes all answers of a model, one after the other.
+//! The handle to the thread that writes all answers of a model.
 
-use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +12,8 @@ use rayon::ThreadPool;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
+use crate::desk::Desk;
 use crate::error;
-use crate::generate::{Effort, Writer};
 use crate::request::Request;
 
 /// A handle to the thread. The thread ends when the last handle is gone and the last answer is written.
@@ -27,10 +25,11 @@ pub(crate) struct Engine {
 
 /// What the engine has done so far.
 #[derive(Debug, Default)]
-struct Counters {
+pub(crate) struct Counters {
     read: AtomicU64,
     reused: AtomicU64,
     written: AtomicU64,
+    steps: AtomicU64,
 }
 
 /// What a local model has done since it was loaded.
@@ -39,30 +38,29 @@ struct Counters {
 pub struct Work {
     /// Tokens of all prompts.
     pub prompt_tokens: u64,
-    /// Those of them that were remembered from the prompt before, and cost nothing.
+    /// Those of them that were remembered from other prompts, and were not read again.
     pub reused_tokens: u64,
     /// Tokens of all answers.
     pub answer_tokens: u64,
+    /// Steps through the network: answers that are written at the same time share them.
+    pub steps: u64,
 }
 
-struct Job {
-    request: Request,
-    accepted: oneshot::Sender<Result<Answer>>,
-    span: Span,
+/// A prompt that waits for a place.
+pub(crate) struct Job {
+    pub(crate) request: Request,
+    pub(crate) accepted: oneshot::Sender<Result<Answer>>,
+    pub(crate) span: Span,
 }
 
 impl Engine {
     /// Starts the writing on a thread of `pool`, whose others help it; at most `waiting` prompts wait.
-    pub(crate) fn start(pool: &ThreadPool, mut writer: Writer, waiting: usize) -> Self {
-        let (queue, mut jobs) = mpsc::channel::<Job>(waiting);
+    pub(crate) fn start(pool: &ThreadPool, desk: Desk, waiting: usize) -> Self {
+        let (queue, jobs) = mpsc::channel::<Job>(waiting);
         let counters = Arc::new(Counters::default());
         let seen = Arc::clone(&counters);
         // The pool lives as long as what was spawned on it.
-        pool.spawn(move || {
-            while let Some(job) = jobs.blocking_recv() {
-                job.run(&mut writer, &seen);
-            }
-        });
+        pool.spawn(move || desk.run(jobs, &seen));
         Self { queue, counters }
     }
 
@@ -86,61 +84,35 @@ impl Engine {
             prompt_tokens: self.counters.read.load(Ordering::Relaxed),
             reused_tokens: self.counters.reused.load(Ordering::Relaxed),
             answer_tokens: self.counters.written.load(Ordering::Relaxed),
-        }
-    }
-}
-
-impl Job {
-    fn run(self, writer: &mut Writer, counters: &Counters) {
-        let Self { request, accepted, span } = self;
-        if accepted.is_closed() {
-            return;
-        }
-        let prompt = match writer.prepare(&request) {
-            Ok(prompt) => prompt,
-            Err(err) => return drop(accepted.send(Err(err))),
-        };
-        // Unbounded, because a slow reader must not hold up the others; the context bounds it.
-        let (sender, deltas) = mpsc::unbounded_channel();
-        if accepted.send(Ok(Answer { deltas, complete: false })).is_err() {
-            return;
-        }
-        let mut sink = |delta: Option<Delta>| {
-            let gone = match delta {
-                Some(delta) => sender.send(Ok(delta)).is_err(),
-                None => sender.is_closed(),
-            };
-            if gone { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let _entered = span.entered();
-        // A defect in one answer must not take the model away from the next.
-        let result = catch_unwind(AssertUnwindSafe(|| writer.write(request, &prompt, &mut sink)))
-            .unwrap_or_else(|_| Err(error::failed("the engine panicked")));
-        match result {
-            Ok(effort) => counters.add(effort),
-            Err(err) => {
-                writer.forget();
-                tracing::warn!(error = %err, "local model failed");
-                // Nobody needs to know who has gone.
-                drop(sender.send(Err(err)));
-            }
+            steps: self.counters.steps.load(Ordering::Relaxed),
         }
     }
 }
 
 impl Counters {
-    fn add(&self, effort: Effort) {
-        self.read.fetch_add(effort.read as u64, Ordering::Relaxed);
-        self.reused.fetch_add(effort.reused as u64, Ordering::Relaxed);
-        self.written.fetch_add(effort.written as u64, Ordering::Relaxed);
+    pub(crate) fn add_step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an answer that has ended or was left.
+    pub(crate) fn add_answer(&self, read: usize, reused: usize, written: usize) {
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        self.reused.fetch_add(reused as u64, Ordering::Relaxed);
+        self.written.fetch_add(written as u64, Ordering::Relaxed);
     }
 }
 
-/// The deltas of one answer. Dropping it stops the writing at the next token.
+/// The deltas of one answer. Dropping it gives the place back before the next step.
 #[derive(Debug)]
 pub(crate) struct Answer {
     deltas: mpsc::UnboundedReceiver<Result<Delta>>,
     complete: bool,
+}
+
+impl Answer {
+    pub(crate) const fn new(deltas: mpsc::UnboundedReceiver<Result<Delta>>) -> Self {
+        Self { deltas, complete: false }
+    }
 }
 
 impl Stream for Answer {

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
 use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, Value};
-use candle_core::{Device, Tensor};
 use maily_errors::Error;
 
 use crate::error;
@@ -71,27 +71,28 @@ impl Gguf {
             .collect()
     }
 
-    /// Reads a vector of floats, such as the weights of a norm.
-    pub(crate) fn vector(&mut self, name: &str) -> Result<Tensor, Error> {
-        self.read(name).and_then(|tensor| self.float(&tensor))
+    /// Reads a vector of so many floats, such as the weights of a norm.
+    pub(crate) fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, Error> {
+        let vector = self.read(name).and_then(|tensor| self.floats(&tensor))?;
+        if vector.len() == length {
+            Ok(vector)
+        } else {
+            Err(self.broken(format!("`{name}` is not as long as the network is wide")))
+        }
     }
 
-    /// Reads matrices that share their input and stacks their rows into one matrix.
-    pub(crate) fn matrix(&mut self, names: &[String]) -> Result<Matrix, Error> {
+    /// Reads matrices of so many columns and stacks their rows into one matrix.
+    pub(crate) fn matrix(&mut self, names: &[String], columns: usize) -> Result<Matrix, Error> {
         let mut weights = Vec::new();
-        let mut columns = None;
         for name in names {
             let tensor = self.read(name)?;
             let shape = tensor.shape().dims2().map_err(|source| self.broken(source))?;
-            if columns.replace(shape.1).is_some_and(|before| before != shape.1) {
-                return Err(self.broken(format!("`{name}` is not as wide as its neighbours")));
+            if shape.1 != columns {
+                return Err(self.broken(format!("`{name}` is not as wide as what it multiplies")));
             }
-            let part = self.float(&tensor)?.flatten_all().and_then(|part| part.to_vec1());
-            weights.append(&mut part.map_err(|source| self.broken(source))?);
+            weights.append(&mut self.floats(&tensor)?);
         }
-        columns
-            .and_then(|columns| Matrix::new(&weights, columns))
-            .ok_or_else(|| self.broken("a matrix is not made of blocks of 32"))
+        Matrix::new(&weights, columns).ok_or_else(|| self.broken("a matrix is not made of blocks of 32"))
     }
 
     /// Says whether the file has this matrix.
@@ -114,7 +115,8 @@ impl Gguf {
             .map_err(|source| error::broken(&self.path, source))
     }
 
-    fn float(&self, tensor: &QTensor) -> Result<Tensor, Error> {
-        tensor.dequantize(&Device::Cpu).map_err(|source| self.broken(source))
+    fn floats(&self, tensor: &QTensor) -> Result<Vec<f32>, Error> {
+        let floats = tensor.dequantize(&Device::Cpu).and_then(|tensor| tensor.flatten_all()?.to_vec1());
+        floats.map_err(|source| self.broken(source))
     }
 }

@@ -1,18 +1,24 @@
 #![doc = include_str!("../README.md")]
 
+mod attention;
 mod config;
+mod desk;
 mod engine;
 mod error;
-mod generate;
 mod gguf;
 mod kernel;
 mod matrix;
+mod memory;
 mod network;
+mod plan;
 mod request;
 mod sample;
 mod service;
+mod shelf;
 mod text;
+mod vector;
 mod vocabulary;
+mod writing;
 
 use std::path::PathBuf;
 

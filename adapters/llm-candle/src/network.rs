@@ -2,30 +2,25 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result as TensorResult, Tensor};
-use candle_nn::ops::rms_norm;
-use candle_nn::rotary_emb::rope_i;
 use maily_errors::Error;
-use rayon::prelude::*;
 
+use crate::attention::{Row, attend};
 use crate::gguf::Gguf;
-use crate::matrix::Matrix;
+use crate::matrix::{Block, Matrix};
+use crate::memory::Memory;
+use crate::vector::{LANES, blocks, gate, norm, rotate};
 
-/// A decoder of the llama family with its memory of the tokens so far.
+/// A decoder of the llama family. What it has read is in the [`Memory`] of each conversation.
 ///
-/// Source: Touvron et al. 2023 (arXiv 2302.13971); grouped heads: Ainslie et al. 2023 (arXiv 2305.13245).
+/// Source: Touvron et al. 2023 (arXiv 2302.13971).
 pub(crate) struct Network {
     embedding: Arc<Matrix>,
     layers: Vec<Layer>,
-    norm: Tensor,
+    norm: Vec<f32>,
     output: Arc<Matrix>,
     shape: Shape,
-    cos: Tensor,
-    sin: Tensor,
-    /// Tokens whose keys and values are in the memory of each layer.
-    length: usize,
-    /// Tokens that the memory has room for.
-    capacity: usize,
+    /// Cosine and sine for each position and pair of components.
+    angles: Vec<[f32; 2]>,
 }
 
 /// The numbers that make one llama different from another.
@@ -38,238 +33,196 @@ struct Shape {
 }
 
 struct Layer {
-    attention_norm: Tensor,
+    attention_norm: Vec<f32>,
     query_key_value: Matrix,
     attention_output: Matrix,
-    feed_norm: Tensor,
+    feed_norm: Vec<f32>,
     gate_up: Matrix,
     down: Matrix,
-    keys: Tensor,
-    values: Tensor,
+}
+
+/// What one conversation brings to a step.
+pub(crate) struct Part<'a> {
+    pub(crate) memory: &'a mut Memory,
+    /// The tokens that follow those of the memory, at least one.
+    pub(crate) tokens: &'a [u32],
+    /// Whether the scores of what follows them are wanted.
+    pub(crate) scored: bool,
 }
 
 impl Network {
-    /// Reads the weights; `context` is the most tokens that it will remember.
+    /// Reads the weights; no conversation may be longer than `context` tokens.
     pub(crate) fn load(file: &mut Gguf, context: usize) -> Result<Self, Error> {
         if file.text("general.architecture")? != "llama" {
             return Err(file.broken("the architecture is not `llama`"));
         }
-        let embedding_length = file.count("llama.embedding_length", 16_384)?;
+        let columns = file.count("llama.embedding_length", 16_384)?;
         let heads = file.count("llama.attention.head_count", 256)?;
         let key_heads = file.count("llama.attention.head_count_kv", heads)?;
         let width = file.count("llama.rope.dimension_count", 1024)?;
-        if heads * width != embedding_length || heads % key_heads != 0 || width % 2 != 0 {
+        if heads * width != columns || heads % key_heads != 0 || width % LANES != 0 {
             return Err(file.broken("the numbers of heads do not fit the width of the network"));
         }
         let epsilon = file.number("llama.attention.layer_norm_rms_epsilon")?;
-        let base = file.number("llama.rope.freq_base")?;
+        let angles = angles(width, file.number("llama.rope.freq_base")?, context);
         let shape = Shape { heads, key_heads, width, epsilon };
 
         let mut layers = Vec::new();
         for index in 0..file.count("llama.block_count", 256)? {
             layers.push(Layer::load(file, index, shape)?);
         }
-        let embedding = Arc::new(file.matrix(&["token_embd.weight".to_owned()])?);
+        let embedding = Arc::new(file.matrix(&["token_embd.weight".to_owned()], columns)?);
         // Small models use one matrix for what they read and what they write.
         let output = if file.has("output.weight") {
-            Arc::new(file.matrix(&["output.weight".to_owned()])?)
+            Arc::new(file.matrix(&["output.weight".to_owned()], columns)?)
         } else {
             Arc::clone(&embedding)
         };
-        let norm = file.vector("output_norm.weight")?;
-        let (cos, sin) = rotation(width, base, context).map_err(|source| file.broken(source))?;
-        Ok(Self { embedding, layers, norm, output, shape, cos, sin, length: 0, capacity: 0 })
+        let norm = file.vector("output_norm.weight", columns)?;
+        Ok(Self { embedding, layers, norm, output, shape, angles })
     }
 
-    /// Tokens that it remembers.
-    pub(crate) const fn len(&self) -> usize {
-        self.length
+    /// Tokens that it can read, and those that it can write.
+    pub(crate) fn vocabularies(&self) -> [usize; 2] {
+        [self.embedding.rows(), self.output.rows()]
     }
 
-    /// Forgets all tokens after the first `length`.
-    pub(crate) fn truncate(&mut self, length: usize) {
-        self.length = self.length.min(length);
+    /// Creates the memory of a conversation.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory::new(self.layers.len() * self.shape.key_heads, self.shape.width)
     }
 
-    /// Reads `tokens` after those that it remembers; returns one score per entry of the vocabulary
-    /// for the token that follows.
-    pub(crate) fn forward(&mut self, tokens: &[u32]) -> TensorResult<Vec<f32>> {
-        let count = tokens.len();
-        let total = self.length + count;
-        self.reserve(total)?;
-        let cos = self.cos.narrow(0, self.length, count)?;
-        let sin = self.sin.narrow(0, self.length, count)?;
+    /// Reads the tokens of all parts in one step; returns, for each part that wants them, one score per
+    /// entry of the vocabulary for the token that follows.
+    ///
+    /// The weights are read once for all rows, and no row's arithmetic depends on another's company: a
+    /// conversation has the same scores, bit for bit, in whatever steps and beside whomever it is read.
+    ///
+    /// # Panics
+    ///
+    /// When a token is not in the vocabulary, or a conversation is longer than the context.
+    pub(crate) fn forward(&self, parts: &mut [Part<'_>]) -> Vec<Vec<f32>> {
+        let columns = self.shape.heads * self.shape.width;
+        let mut x: Vec<f32> =
+            parts.iter().flat_map(|part| part.tokens).flat_map(|token| self.embed(*token)).collect();
+        let rows = x.len() / columns;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let inputs = self.normed(&x, &layer.attention_norm);
+            let mixed = self.mix(index, &mut layer.query_key_value.multiply(&inputs), parts);
+            let inputs = blocks(
+                rows,
+                columns,
+                #[inline(always)]
+                |row, input| input.copy_from_slice(&mixed[row * columns..][..columns]),
+            );
+            add(&mut x, &layer.attention_output.multiply(&inputs));
 
-        let mut x = self.embed(tokens)?;
-        for layer in &self.layers {
-            let h = rms_norm(&x, &layer.attention_norm, self.shape.epsilon)?;
-            x = (x + layer.attend(&h, self.shape, self.length, (&cos, &sin))?)?;
-            let h = rms_norm(&x, &layer.feed_norm, self.shape.epsilon)?;
-            x = (x + layer.feed(&h)?)?;
+            let inputs = self.normed(&x, &layer.feed_norm);
+            let (joined, both) = (layer.gate_up.multiply(&inputs), layer.gate_up.rows());
+            let inputs = blocks(
+                rows,
+                both / 2,
+                #[inline(always)]
+                |row, input| gate(&joined[row * both..][..both], input),
+            );
+            add(&mut x, &layer.down.multiply(&inputs));
         }
-        self.length = total;
-
-        let last = rms_norm(&x.narrow(0, count - 1, 1)?, &self.norm, self.shape.epsilon)?;
-        product(&self.output, &last)?.squeeze(0)?.to_vec1()
+        let mut last = Vec::new();
+        let mut rest = x.as_slice();
+        for part in parts {
+            part.memory.learn(part.tokens);
+            let (rows, others) = rest.split_at(part.tokens.len() * columns);
+            if part.scored {
+                last.extend_from_slice(&rows[rows.len() - columns..]);
+            }
+            rest = others;
+        }
+        let scores = self.output.multiply(&self.normed(&last, &self.norm));
+        scores.chunks_exact(self.output.rows()).map(<[f32]>::to_vec).collect()
     }
 
-    fn embed(&self, tokens: &[u32]) -> TensorResult<Tensor> {
-        let columns = self.embedding.columns();
-        let mut rows = Vec::with_capacity(tokens.len() * columns);
-        for token in tokens {
-            let row = self.embedding.row(*token as usize);
-            rows.extend(row.ok_or_else(|| candle_core::Error::msg("a token is not in the vocabulary"))?);
-        }
-        Tensor::from_vec(rows, (tokens.len(), columns), &Device::Cpu)
+    fn embed(&self, token: u32) -> impl Iterator<Item = f32> + '_ {
+        self.embedding.row(token as usize)
     }
 
-    /// Makes room for `total` tokens. Doubles, so that a long answer copies its memory few times.
-    fn reserve(&mut self, total: usize) -> TensorResult<()> {
-        if total <= self.capacity {
-            return Ok(());
-        }
-        let capacity = total.next_power_of_two().max(FIRST_CAPACITY);
-        for layer in &mut self.layers {
-            for memory in [&mut layer.keys, &mut layer.values] {
-                let grown = Tensor::zeros(
-                    (self.shape.key_heads, capacity, self.shape.width),
-                    DType::F32,
-                    &Device::Cpu,
-                )?;
-                if self.length > 0 {
-                    grown.slice_set(&memory.narrow(1, 0, self.length)?.contiguous()?, 1, 0)?;
+    /// Normalizes rows, and rounds them for a product.
+    fn normed(&self, x: &[f32], weights: &[f32]) -> Vec<Block> {
+        let columns = weights.len();
+        blocks(
+            x.len() / columns,
+            columns,
+            #[inline(always)]
+            |row, input| norm(&x[row * columns..][..columns], weights, self.shape.epsilon, input),
+        )
+    }
+
+    /// Remembers the keys and values of all rows, then mixes for each row what it may look back at.
+    fn mix(&self, layer: usize, joined: &mut [f32], parts: &mut [Part<'_>]) -> Vec<f32> {
+        let Shape { heads, key_heads, width, .. } = self.shape;
+        let stride = (heads + 2 * key_heads) * width;
+        let mut rest = joined.chunks_exact_mut(stride);
+        for part in parts.iter_mut() {
+            for (position, joined) in (part.memory.len()..).zip(rest.by_ref().take(part.tokens.len())) {
+                let (turned, values) = joined.split_at_mut((heads + key_heads) * width);
+                rotate(turned, &self.angles[position * width / 2..][..width / 2]);
+                let pairs = turned[heads * width..].chunks_exact(width).zip(values.chunks_exact(width));
+                for (head, (key, value)) in pairs.enumerate() {
+                    part.memory.write(layer * key_heads + head, position, key, value);
                 }
-                *memory = grown;
             }
         }
-        self.capacity = capacity;
-        Ok(())
+        let positions = parts.iter().flat_map(|part| {
+            (part.memory.len()..).take(part.tokens.len()).map(|position| (&*part.memory, position))
+        });
+        let rows: Vec<Row<'_>> = positions
+            .zip(joined.chunks_exact(stride))
+            .map(|((memory, position), joined)| Row { memory, position, queries: &joined[..heads * width] })
+            .collect();
+        attend(&rows, layer * key_heads, key_heads, width)
     }
 }
 
 impl Layer {
     fn load(file: &mut Gguf, index: usize, shape: Shape) -> Result<Self, Error> {
         let name = |part: &str| format!("blk.{index}.{part}.weight");
-        let empty = Tensor::zeros((shape.key_heads, 0, shape.width), DType::F32, &Device::Cpu)
-            .map_err(|source| file.broken(source))?;
-        Ok(Self {
-            attention_norm: file.vector(&name("attn_norm"))?,
-            query_key_value: file.matrix(&[name("attn_q"), name("attn_k"), name("attn_v")])?,
-            attention_output: file.matrix(&[name("attn_output")])?,
-            feed_norm: file.vector(&name("ffn_norm"))?,
-            gate_up: file.matrix(&[name("ffn_gate"), name("ffn_up")])?,
-            down: file.matrix(&[name("ffn_down")])?,
-            keys: empty.clone(),
-            values: empty,
-        })
-    }
-
-    /// Mixes each token with those before it.
-    fn attend(
-        &self,
-        x: &Tensor,
-        shape: Shape,
-        before: usize,
-        (cos, sin): (&Tensor, &Tensor),
-    ) -> TensorResult<Tensor> {
-        let Shape { heads, key_heads, width, .. } = shape;
-        let (count, _) = x.dims2()?;
-        let joined = product(&self.query_key_value, x)?;
-        // Rows of tokens become rows of heads.
-        let split = |start: usize, heads: usize| -> TensorResult<Tensor> {
-            joined
-                .narrow(1, start * width, heads * width)?
-                .reshape((1, count, heads, width))?
-                .transpose(1, 2)?
-                .contiguous()
+        let columns = shape.heads * shape.width;
+        let gate_up = file.matrix(&[name("ffn_gate"), name("ffn_up")], columns)?;
+        let layer = Self {
+            attention_norm: file.vector(&name("attn_norm"), columns)?,
+            query_key_value: file.matrix(&[name("attn_q"), name("attn_k"), name("attn_v")], columns)?,
+            attention_output: file.matrix(&[name("attn_output")], columns)?,
+            feed_norm: file.vector(&name("ffn_norm"), columns)?,
+            down: file.matrix(&[name("ffn_down")], gate_up.rows() / 2)?,
+            gate_up,
         };
-        let queries = rope_i(&split(0, heads)?, cos, sin)?;
-        let keys = rope_i(&split(heads, key_heads)?, cos, sin)?.squeeze(0)?;
-        let values = split(heads + key_heads, key_heads)?.squeeze(0)?;
-        self.keys.slice_set(&keys, 1, before)?;
-        self.values.slice_set(&values, 1, before)?;
-        let keys = self.keys.narrow(1, 0, before + count)?;
-        let values = self.values.narrow(1, 0, before + count)?;
-
-        // The query heads that share a key head stand together, so that nothing is copied for them.
-        let group = heads / key_heads;
-        let queries = (queries.reshape((key_heads, group * count, width))? * (width as f64).powf(-0.5))?;
-        let scores = queries.matmul(&keys.t()?)?;
-        let chances = causal_softmax(&scores, before, count)?;
-        let mixed = chances.matmul(&values)?;
-        let mixed = mixed.reshape((heads, count, width))?.transpose(0, 1)?.reshape((count, heads * width))?;
-        product(&self.attention_output, &mixed)
-    }
-
-    /// Works on each token by itself.
-    ///
-    /// Source: Shazeer 2020, SwiGLU (arXiv 2002.05202).
-    fn feed(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let count = x.dim(0)?;
-        let mut joined = self.gate_up.multiply(&to_vec(x)?);
-        let up = joined.split_off(joined.len() / 2);
-        for (gate, up) in joined.iter_mut().zip(&up) {
-            *gate = *gate / (1.0 + (-*gate).exp()) * up;
+        let joined = (shape.heads + 2 * shape.key_heads) * shape.width;
+        let rows = [&layer.query_key_value, &layer.attention_output, &layer.down].map(Matrix::rows);
+        if rows == [joined, columns, columns] && layer.gate_up.rows().is_multiple_of(2) {
+            Ok(layer)
+        } else {
+            Err(file.broken("a matrix does not fit the width of the network"))
         }
-        let rows = joined.len() / count;
-        product(&self.down, &Tensor::from_vec(joined, (rows, count), &Device::Cpu)?.t()?)
     }
-}
-
-/// Multiplies rows of numbers with a matrix.
-fn product(matrix: &Matrix, x: &Tensor) -> TensorResult<Tensor> {
-    let (count, columns) = x.dims2()?;
-    if columns != matrix.columns() {
-        return Err(candle_core::Error::msg("a matrix does not fit the width of the network"));
-    }
-    let results = matrix.multiply(&to_vec(x)?);
-    if count == 1 {
-        return Tensor::from_vec(results, (1, matrix.rows()), &Device::Cpu);
-    }
-    Tensor::from_vec(results, (matrix.rows(), count), &Device::Cpu)?.t()?.contiguous()
 }
 
 /// Cosine and sine of each position and pair of components.
 ///
 /// Source: Su et al. 2021 (arXiv 2104.09864), equation 34.
-fn rotation(width: usize, base: f32, context: usize) -> TensorResult<(Tensor, Tensor)> {
+fn angles(width: usize, base: f32, context: usize) -> Vec<[f32; 2]> {
     let angles = (0..context).flat_map(|position| {
         (0..width).step_by(2).map(move |component| {
             let frequency = f64::from(base).powf(-(component as f64) / width as f64);
             position as f64 * frequency
         })
     });
-    let (cos, sin): (Vec<f32>, Vec<f32>) =
-        angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();
-    let shape = (context, width / 2);
-    Ok((Tensor::from_vec(cos, shape, &Device::Cpu)?, Tensor::from_vec(sin, shape, &Device::Cpu)?))
+    angles.map(|angle| [angle.cos() as f32, angle.sin() as f32]).collect()
 }
 
-/// Turns scores into chances, for each token over itself and those before it.
-///
-/// Not candle's, whose large operations wait at a barrier (docs/adr/0031).
-fn causal_softmax(scores: &Tensor, before: usize, count: usize) -> TensorResult<Tensor> {
-    let shape = scores.dims3()?;
-    let total = before + count;
-    let mut chances = to_vec(scores)?;
-    chances.par_chunks_mut(total).with_min_len(ROWS_TOGETHER).enumerate().for_each(|(row, chances)| {
-        let (seen, ahead) = chances.split_at_mut(before + row % count + 1);
-        let top = seen.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0;
-        for chance in seen.iter_mut() {
-            *chance = (*chance - top).exp();
-            sum += *chance;
-        }
-        seen.iter_mut().for_each(|chance| *chance /= sum);
-        ahead.fill(0.0);
-    });
-    Tensor::from_vec(chances, shape, &Device::Cpu)
+fn add(x: &mut [f32], more: &[f32]) {
+    for (x, more) in x.iter_mut().zip(more) {
+        *x += more;
+    }
 }
 
-fn to_vec(x: &Tensor) -> TensorResult<Vec<f32>> {
-    x.flatten_all()?.to_vec1()
-}
-
-/// Rows of scores that one thread takes at once.
-const ROWS_TOGETHER: usize = 16;
-const FIRST_CAPACITY: usize = 256;
+#[cfg(test)]
+mod tests;

@@ -12,23 +12,24 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 use crate::config::LlmCandleConfig;
+use crate::desk::Desk;
 use crate::engine::{Answer, Engine, Work};
 use crate::error;
-use crate::generate::Writer;
 use crate::gguf::Gguf;
-use crate::network::Network;
+use crate::network::{Network, Part};
 use crate::request::Request;
 use crate::vocabulary::Vocabulary;
 
 /// A local model as a mesh node: an [`Llm`](maily_mesh::Llm).
 ///
-/// Clones share one model and one queue. Answers are written one after the other, on a thread of the
-/// model, never on the runtime's.
+/// Clones share one model, its places and one queue. Answers that have a place are written side by side, a
+/// token of each in a step, on threads of the model, never on the runtime's; an answer is the same, bit for
+/// bit, in whatever company it is written.
 ///
 /// # Cancellation
 ///
-/// Dropping the future takes the prompt out of the queue; dropping the answer stops the writing at the
-/// next token, or the reading of the prompt within 64 tokens.
+/// Dropping the future takes the prompt out of the queue; dropping the answer gives its place back before
+/// the next step, which is at most 64 tokens of prompts away.
 #[derive(Clone, Debug)]
 pub struct LlmCandle {
     engine: Engine,
@@ -53,23 +54,27 @@ impl LlmCandleConfig {
             .thread_name(|index| format!("maily-llm-candle-{index}"))
             .build()
             .map_err(error::failed)?;
-        let writer = pool.install(|| self.load())?;
-        let engine = Engine::start(&pool, writer, self.waiting);
+        let desk = pool.install(|| self.load())?;
+        let engine = Engine::start(&pool, desk, self.waiting);
         Ok(LlmCandle { engine, config: Arc::new(self) })
     }
 
-    fn load(&self) -> Result<Writer> {
+    fn load(&self) -> Result<Desk> {
         let mut file = Gguf::open(&self.path)?;
         let vocabulary = Vocabulary::load(&file)?;
-        let mut network = Network::load(&mut file, self.context_tokens)?;
-        // One token through the network shows whether all its parts fit together.
-        let scores = network.forward(&[vocabulary.begin]).map_err(|source| file.broken(source))?;
-        if scores.len() != vocabulary.len() || scores.iter().any(|score| !score.is_finite()) {
+        let network = Network::load(&mut file, self.context_tokens)?;
+        if network.vocabularies() != [vocabulary.len(); 2] {
             return Err(file.broken("the network does not answer with a score for each token"));
         }
-        network.truncate(0);
+        // One token through the network shows whether its weights are numbers.
+        let (tokens, mut memory) = ([vocabulary.begin], network.memory());
+        let scores =
+            network.forward(&mut [Part { memory: &mut memory, tokens: &tokens, scored: true }]).concat();
+        if scores.iter().any(|score| !score.is_finite()) {
+            return Err(file.broken("the network answers with scores that are not numbers"));
+        }
         tracing::debug!(path = %file.path().display(), model = %self.model, "local model loaded");
-        Ok(Writer::new(network, vocabulary, self.context_tokens))
+        Ok(Desk::new(network, vocabulary, self.context_tokens, self.places))
     }
 }
 

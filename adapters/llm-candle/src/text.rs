@@ -35,6 +35,7 @@ impl Text {
         let first = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
         if let Some(position) = first {
             self.held.truncate(position);
+            self.bytes.clear();
             return Step::Stopped(mem::take(&mut self.held));
         }
         let keep = self.stops.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
@@ -43,11 +44,11 @@ impl Text {
     }
 
     /// Returns what was held back, when nothing follows.
-    pub(crate) fn finish(mut self) -> String {
-        if !self.bytes.is_empty() {
+    pub(crate) fn finish(&mut self) -> String {
+        if !mem::take(&mut self.bytes).is_empty() {
             self.held.push(char::REPLACEMENT_CHARACTER);
         }
-        self.held
+        mem::take(&mut self.held)
     }
 
     /// Moves whole characters to the text; returns how many bytes of an unfinished one remain.

@@ -1,4 +1,4 @@
-//! One thread, a bounded queue, and nobody who writes for those who have gone.
+//! A few places, a bounded queue, and nobody who writes for those who have gone.
 
 mod assets;
 
@@ -34,7 +34,7 @@ async fn dropped_answer_stops_the_writing_at_the_next_token() -> Result<()> {
 #[tokio::test]
 async fn dropped_call_leaves_the_queue() -> Result<()> {
     let Some(config) = assets::config() else { return Ok(()) };
-    let mut llm = config.build()?;
+    let mut llm = config.with_places(1).build()?;
 
     let writing = llm.ready().await?.call(long_story()?).await?;
     let waiting = llm.ready().await?.call(long_story()?);
@@ -51,9 +51,9 @@ async fn dropped_call_leaves_the_queue() -> Result<()> {
 #[tokio::test]
 async fn full_queue_throttles_and_says_when_to_come_back() -> Result<()> {
     let Some(config) = assets::config() else { return Ok(()) };
-    let mut llm = config.with_waiting(1).build()?;
+    let mut llm = config.with_places(1).with_waiting(1).build()?;
 
-    // The answer is there as soon as the thread has taken the prompt, so one more may wait.
+    // The answer is there as soon as the prompt has a place, so one more may wait.
     let writing = llm.ready().await?.call(long_story()?).await?;
     let waiting = llm.ready().await?.call(long_story()?);
     let err = llm.ready().await?.call(long_story()?).await.unwrap_err();
