@@ -1,5 +1,7 @@
 //! Nodes and clients that misbehave on real sockets: what the client of the reference routes sees.
 
+mod formats;
+mod speech;
 mod support;
 
 use std::time::{Duration, Instant};

@@ -6,20 +6,18 @@ use std::time::{Duration, Instant};
 
 use maily_llm_openai::OpenAiConfig;
 use maily_mesh::balance::Node;
-use maily_mesh::{Mesh, MeshConfig};
+use maily_mesh::{Format, Formats, Mesh, MeshConfig};
 use maily_serve_http::mesh::{MeshState, router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
+use super::speech::Speech;
+
 /// The words of every whole answer.
 pub(crate) const WORDS: [&str; 8] =
     ["One, ", "two, ", "three, ", "four, ", "five, ", "six, ", "seven, ", "eight."];
-
-/// The event behind the last word.
-const END: &str =
-    r#"data: {"id":"n","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
 
 /// What a node does with one request.
 #[derive(Clone)]
@@ -103,11 +101,11 @@ impl Scripted {
         while let Some((head, body)) = request(&mut socket).await {
             let act = {
                 let mut state = self.state.lock().expect("no test panics here");
-                state.seen.push((Instant::now(), head, body.clone()));
+                state.seen.push((Instant::now(), head.clone(), body.clone()));
                 if state.acts.len() > 1 { state.acts.pop_front() } else { state.acts.front().cloned() }
             };
             let (mut reader, mut writer) = socket.split();
-            let act = answer(&mut writer, act.expect("a script has an act"), &body);
+            let act = answer(&mut writer, act.expect("a script has an act"), Speech::of(&head), &body);
             let gone = async {
                 // The mesh sends nothing before it has the answer, so the end is that it hung up.
                 while reader.read(&mut [0; 64]).await.is_ok_and(|bytes| bytes > 0) {}
@@ -127,10 +125,15 @@ impl Scripted {
 }
 
 /// Does one act; returns whether the connection goes on.
-async fn answer(socket: &mut (impl AsyncWriteExt + Unpin), act: Act, body: &Value) -> bool {
+async fn answer(
+    socket: &mut (impl AsyncWriteExt + Unpin),
+    act: Act,
+    mut speech: Speech,
+    body: &Value,
+) -> bool {
     const HEAD: &str =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-    let begun = begun(body);
+    let begun = speech.begun(body);
     let mut send = async |text: String| socket.write_all(text.as_bytes()).await.is_ok();
     match act {
         Act::Silent => std::future::pending().await,
@@ -142,8 +145,8 @@ async fn answer(socket: &mut (impl AsyncWriteExt + Unpin), act: Act, body: &Valu
             send(format!("{head} {length}\r\n\r\n{whole}")).await && more == 0
         }
         Act::LieInStream(more) => {
-            let words = WORDS[begun..].iter().map(|word| event(word)).collect::<String>();
-            let whole = format!("{words}{END}\n\ndata: [DONE]\n\n");
+            let words = WORDS[begun..].iter().map(|word| speech.word(word)).collect::<String>();
+            let whole = words + &speech.end();
             let length = whole.len().saturating_add_signed(more);
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length:";
             send(format!("{head} {length}\r\n\r\n{whole}")).await && more == 0
@@ -152,20 +155,20 @@ async fn answer(socket: &mut (impl AsyncWriteExt + Unpin), act: Act, body: &Valu
             send(HEAD.to_owned()).await;
             for word in &WORDS[begun..] {
                 sleep(pause).await;
-                send(chunk(&event(word))).await;
+                send(chunk(&speech.word(word))).await;
             }
-            send(chunk(&format!("{END}\n\ndata: [DONE]\n\n")) + "0\r\n\r\n").await
+            send(chunk(&speech.end()) + "0\r\n\r\n").await
         }
         Act::After(words, then) => {
             send(HEAD.to_owned()).await;
             for word in &WORDS[begun..(begun + words).min(WORDS.len())] {
-                send(chunk(&event(word))).await;
+                send(chunk(&speech.word(word))).await;
                 // So that the words arrive before what goes wrong.
                 sleep(Duration::from_millis(5)).await;
             }
             match then {
                 Then::Cut => {
-                    let half = event("lost");
+                    let half = speech.word("lost");
                     send(chunk(&half[..half.len() / 2])).await;
                 }
                 Then::End => {
@@ -181,34 +184,13 @@ async fn answer(socket: &mut (impl AsyncWriteExt + Unpin), act: Act, body: &Valu
                     send(chunk("data: {\"choices\":[{\"del\n\n") + "0\r\n\r\n").await;
                 }
                 Then::ErrorAndDone => {
-                    let error = "data: {\"error\":{\"message\":\"out of memory\"}}\n\ndata: [DONE]\n\n";
-                    send(chunk(error) + "0\r\n\r\n").await;
+                    let error = speech.error() + &speech.end();
+                    send(chunk(&error) + "0\r\n\r\n").await;
                 }
             }
             false
         }
     }
-}
-
-/// How many words stand at the end of the prompt, as the beginning of the assistant's message.
-fn begun(body: &Value) -> usize {
-    let last = body["messages"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
-    if last["role"] != "assistant"
-        || body["continue_final_message"] != true
-        || body["add_generation_prompt"] != false
-    {
-        return 0;
-    }
-    let text = last["content"].as_str().unwrap_or_default();
-    (0..=WORDS.len())
-        .find(|count| WORDS[..*count].concat().trim_end() == text)
-        .expect("a beginning of the answer")
-}
-
-fn event(word: &str) -> String {
-    let chunk = json!({ "id": "n", "created": 1, "model": "m", "choices":
-        [{ "index": 0, "delta": { "content": word }, "finish_reason": null }] });
-    format!("data: {chunk}\n\n")
 }
 
 fn chunk(text: &str) -> String {
@@ -230,13 +212,18 @@ async fn request(socket: &mut TcpStream) -> Option<(String, Value)> {
     }
 }
 
-/// A mesh of nodes called n0, n1 and so on.
+/// A mesh of nodes called n0, n1 and so on, that take chat.
 pub(crate) fn mesh(config: &MeshConfig, nodes: &[&Scripted]) -> Mesh {
+    mesh_of(config, Formats::CHAT, nodes)
+}
+
+/// A mesh of nodes that take these formats as they are.
+pub(crate) fn mesh_of(config: &MeshConfig, native: Formats, nodes: &[&Scripted]) -> Mesh {
     let mesh = Mesh::new(config);
     for (index, node) in nodes.iter().enumerate() {
         let url = format!("http://{}/v1", node.address);
-        mesh.nodes()
-            .insert(Node::new(format!("n{index}"), OpenAiConfig::new(url).build().expect("a valid url")));
+        let client = OpenAiConfig::new(url).build().expect("a valid url");
+        mesh.nodes().insert(Node::new(format!("n{index}"), client).with_native(native));
     }
     mesh
 }
@@ -266,10 +253,15 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) async fn begin(address: &str, headers: &str, body: &Value) -> Self {
+        Self::begin_in(Format::Chat, address, headers, body).await
+    }
+
+    pub(crate) async fn begin_in(format: Format, address: &str, headers: &str, body: &Value) -> Self {
         let mut socket = TcpStream::connect(address).await.expect("the server listens");
         let body = body.to_string();
         let head = format!(
-            "POST /v1/chat/completions HTTP/1.0\r\nhost: test\r\ncontent-length: {}\r\n{headers}\r\n",
+            "POST /v1{} HTTP/1.0\r\nhost: test\r\ncontent-length: {}\r\n{headers}\r\n",
+            format.path(),
             body.len()
         );
         socket.write_all((head + &body).as_bytes()).await.expect("an open connection");
@@ -295,11 +287,16 @@ impl Reading {
     }
 }
 
-/// The text of all events, as a client reads it.
+/// The text of all events, as a client of any format reads it.
 pub(crate) fn text_of(answer: &str) -> String {
     let events = answer.lines().filter_map(|line| line.strip_prefix("data: "));
     let chunks = events.filter_map(|data| serde_json::from_str::<Value>(data).ok());
-    chunks.filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect()
+    let said = |event: Value| {
+        let delta = &event["delta"];
+        let places = [&event["choices"][0]["delta"]["content"], &delta["text"], delta];
+        places.into_iter().find_map(Value::as_str).map(str::to_owned)
+    };
+    chunks.filter_map(said).collect()
 }
 
 /// Waits until something is there, at most ten seconds.

@@ -4,13 +4,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use maily_errors::{Code, Error, Result};
 use parking_lot::Mutex;
 use tower_service::Service;
 
 use crate::body::Body;
-use crate::model::{Completion, Delta, FinishReason, Prompt, Usage};
+use crate::model::{Completion, Delta, FinishReason, Format, Prompt, PromptHead, Usage};
 use crate::wire;
 
 /// What a [`Scripted`] node does with one prompt.
@@ -90,27 +90,33 @@ impl Service<Prompt> for Scripted {
         };
         let step = index.checked_sub(1).map_or(&Step::Hang, |index| &self.steps[index]);
         let fail = |code| Error::new(code, "the script says so").with_operation("scripted::call");
-        let chunks = wire::Chunks::new(prompt.head.model.clone());
-        // What a half answer looks like on the wire.
-        let half = |text: &str| (!text.is_empty()).then(|| Ok(chunks.text(text)));
         match step {
             Step::Answer(text) => boxed(Ok(wire::answer(&prompt.head, stream::iter(words(text).map(Ok))))),
             Step::Cut(text) => {
-                let items = half(text).into_iter().chain([Err(fail(Code::StreamCut))]);
-                boxed(Ok(Completion::new(
-                    prompt.head.stream,
-                    Body::stream(stream::iter(items.collect::<Vec<_>>())),
-                )))
+                boxed(Ok(half(&prompt.head, text, stream::iter([Err(fail(Code::StreamCut))]))))
             }
             Step::Fail(code) => boxed(Err(fail(*code))),
             Step::Hang => Box::pin(std::future::pending()),
-            Step::Stall(text) => {
-                let items = stream::iter(half(text)).chain(stream::pending());
-                boxed(Ok(Completion::new(prompt.head.stream, Body::stream(items))))
-            }
+            Step::Stall(text) => boxed(Ok(half(&prompt.head, text, stream::pending()))),
             Step::Throttle(delay) => boxed(Err(fail(Code::NodeThrottled).with_retry_after(*delay))),
         }
     }
+}
+
+/// What half an answer looks like on the wire; an object is as broken as its first bytes.
+fn half(
+    head: &PromptHead,
+    text: &str,
+    then: impl Stream<Item = Result<Delta>> + Send + 'static,
+) -> Completion {
+    let said = (!text.is_empty()).then(|| Delta::Text(text.to_owned()));
+    if head.stream && head.format != Format::Chat {
+        return wire::answer(head, stream::iter(said.map(Ok)).chain(then));
+    }
+    let chunks = wire::Chunks::new(head.model.clone());
+    let said = said.map(|said| Ok(chunks.delta(&said)));
+    let then = then.map_ok(move |delta| chunks.delta(&delta));
+    Completion::new(head.stream, Body::stream(stream::iter(said).chain(then)))
 }
 
 fn boxed(answer: Result<Completion>) -> BoxFuture<'static, Result<Completion>> {

@@ -17,8 +17,6 @@ pub(crate) struct Course {
     pub(crate) tried: Tried,
     /// It is one more attempt at a prompt that the budget knows already.
     pub(crate) extra: bool,
-    /// It ends with the beginning of the answer, which the node has to go on with.
-    pub(crate) continues: bool,
     /// The span of the prompt, under which each attempt is one more; none if nobody listens.
     pub(crate) span: Span,
     /// The whole events that the reader has, when the answer has to go on behind them.
@@ -28,7 +26,7 @@ pub(crate) struct Course {
 impl Default for Course {
     fn default() -> Self {
         let (tried, span) = (Tried::default(), Span::none());
-        Self { tried, extra: false, continues: false, span, told: None }
+        Self { tried, extra: false, span, told: None }
     }
 }
 

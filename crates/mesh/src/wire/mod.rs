@@ -23,6 +23,7 @@ pub use self::sse::{SseDecoder, SseEvent};
 pub(crate) use self::convert::convert;
 pub(crate) use self::encode::write_request;
 pub(crate) use self::estimate::estimate_tokens;
+pub(crate) use self::json::{Object, as_text, list};
 pub(crate) use self::read::{last_text, last_user_text, read_chat, read_head};
 pub(crate) use self::splice::{splice_model, splice_stream, splice_system};
 pub(crate) use self::token::says_something;

@@ -5,9 +5,10 @@ use maily_errors::Code;
 use tower::{Layer, ServiceExt};
 
 use super::{Keep, Replay, ReplayLayer};
+use crate::body::Body;
 use crate::layer::resume::{Resume, ResumeLayer};
 use crate::memory::{Scripted, Step};
-use crate::model::{EventId, Message, Prompt};
+use crate::model::{Completion, EventId, Format, Message, Prompt};
 
 const ANSWER: &str = "One, two, three, four.";
 
@@ -22,6 +23,11 @@ fn mesh(keep: Keep, steps: impl IntoIterator<Item = Step>) -> (Replay<Resume<Scr
 
 fn ids(events: &str) -> Vec<EventId> {
     events.lines().filter_map(|line| line.strip_prefix("id: ")).map(|id| id.parse().unwrap()).collect()
+}
+
+/// The event behind another one.
+fn next(id: EventId) -> EventId {
+    EventId { number: id.number + 1, ..id }
 }
 
 /// Reads so many chunks, or all.
@@ -73,6 +79,30 @@ async fn reader_who_left_gets_what_it_missed_and_then_the_rest() {
     assert!(ids(&rest).iter().all(|id| id.stream == seen[0].stream));
     assert!(rest.ends_with("data: [DONE]\n\n"));
     assert!(rest.contains("three, ") && rest.contains("four."), "{rest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reader_of_any_format_comes_back_behind_any_event() {
+    for (format, said) in [
+        (Format::Messages, r#""messages":[{"role":"user","content":"Count"}]"#),
+        (Format::Responses, r#""input":"Count""#),
+    ] {
+        let prompt = Prompt::parse_as(format, format!(r#"{{"model":"m","stream":true,{said}}}"#)).unwrap();
+        for chunks in 1..6 {
+            let (mesh, _) = mesh(Keep::default(), [Step::Answer(ANSWER.into()), Step::Answer(ANSWER.into())]);
+            let first = read(&mesh, prompt.clone().with_event_ids(), chunks).await;
+            for id in ids(&first) {
+                let (told, _) = first.split_once(&format!("id: {}\n", next(id))).unwrap_or((&first, ""));
+
+                let rest = read(&mesh, prompt.clone().with_last_event(id), usize::MAX).await;
+
+                let numbers: Vec<u32> = ids(&rest).iter().map(|id| id.number).collect();
+                assert_eq!(numbers, (id.number + 1..=id.number + numbers.len() as u32).collect::<Vec<_>>());
+                let all = Completion::new(true, Body::full(told.to_owned() + &rest)).with_format(format);
+                assert_eq!(all.into_text().await.unwrap(), ANSWER, "{format:?} {id}: {told}{rest}");
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,8 +161,8 @@ async fn reader_who_comes_back_ends_the_connection_that_is_left() {
 async fn comment_is_a_line_and_not_an_event() {
     let chunk: &[u8] = b": ping\n\n: mesh.resumed {}\ndata: {}\n\ndata: [DONE]\n\n";
     let node = tower::service_fn(|_: Prompt| {
-        let body = crate::Body::stream(futures_util::stream::iter([Ok(bytes::Bytes::from_static(chunk))]));
-        std::future::ready(Ok::<_, maily_errors::Error>(crate::Completion::new(true, body)))
+        let body = Body::stream(futures_util::stream::iter([Ok(bytes::Bytes::from_static(chunk))]));
+        std::future::ready(Ok::<_, maily_errors::Error>(Completion::new(true, body)))
     });
     let body = ReplayLayer::default().layer(node).oneshot(prompt().with_event_ids()).await.unwrap().body;
 

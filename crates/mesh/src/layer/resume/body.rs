@@ -12,14 +12,13 @@ use tower::util::Oneshot;
 use tower_service::Service;
 
 use super::Rules;
-
+use super::ask::ask;
 use super::framer::{Framer, malformed};
-use super::openai::{self, Joint};
+use super::joint::{Joint, last_event};
 use super::told::Told;
 use crate::body::Body;
 use crate::layer::retry::Budget;
 use crate::model::{Completion, NodeName, Prompt, Tried};
-use crate::wire::{DONE, SseDecoder};
 
 pin_project! {
     /// The stream of one node, then of the next one: one answer for the reader.
@@ -36,7 +35,7 @@ pin_project! {
         body: Option<Body>,
         framer: Framer,
         // For the stream of a second node.
-        joint: Option<(Joint, SseDecoder)>,
+        joint: Option<Box<Joint>>,
         // What ends the stream once the events before it have passed.
         fault: Option<Error>,
         // Boxed, because few streams need a second node.
@@ -72,16 +71,20 @@ where
         }
     }
 
-    /// Writes the prompt for a reader who has the beginning of the answer already.
-    pub(super) fn go_on(&mut self) -> Result<Prompt> {
+    /// Writes the prompt for a reader who has the beginning of the answer already, or the rest if the reader has all else.
+    pub(super) fn go_on(&mut self) -> Result<ControlFlow<Completion, Prompt>> {
         let (format, story) = (self.prompt.head.format, self.told.story());
-        let next = openai::ask(&self.prompt, story).map_err(|hurdle| {
+        if story.done || story.finished {
+            let rest = if story.done { Bytes::new() } else { last_event(format) };
+            return Ok(ControlFlow::Break(Completion::new(true, Body::full(rest)).with_format(format)));
+        }
+        let next = ask(&self.prompt, story).map_err(|hurdle| {
             Error::new(Code::StreamGone, "the answer cannot be continued")
                 .with_operation("mesh::resume")
                 .with_context("resume", Public(hurdle))
         })?;
-        self.joint = Some((Joint::new(format, story), SseDecoder::default()));
-        Ok(next)
+        self.joint = Some(Box::new(Joint::new(format, story)));
+        Ok(ControlFlow::Continue(next))
     }
 
     /// Begins with the stream of a node.
@@ -126,9 +129,9 @@ where
                     *this.fault = framed.fault;
                     let whole = match this.joint {
                         None => framed.whole,
-                        Some((joint, decoder)) => {
-                            let (whole, fault) = translate(joint, decoder, &framed.whole);
-                            *this.fault = fault.or(this.fault.take());
+                        Some(joint) => {
+                            let (whole, outcome) = joint.translate(&framed.whole);
+                            *this.fault = outcome.err().or(this.fault.take());
                             whole
                         }
                     };
@@ -162,9 +165,10 @@ where
             return ControlFlow::Break(None);
         }
         if story.finished {
-            // The reader has all of the text and why it ended; only the last line is missing.
-            this.told.keep(DONE);
-            return ControlFlow::Break(Some(Ok(DONE)));
+            // The reader has all of the text and why it ended; only the last event is missing.
+            let last = last_event(format);
+            this.told.keep(last.clone());
+            return ControlFlow::Break(Some(Ok(last)));
         }
         let cost = Budget::cost(&this.prompt.head);
         if this.joint.is_some() {
@@ -181,7 +185,7 @@ where
         } else if !this.budget.is_open() {
             Err("budget")
         } else {
-            openai::ask(this.prompt, story)
+            ask(this.prompt, story)
         };
         match next {
             Err(hurdle) => ControlFlow::Break(Some(Err(err.with_context("resume", Public(hurdle))))),
@@ -192,7 +196,7 @@ where
                     "asks another node for the rest"
                 );
                 metrics::counter!("maily_mesh_resumed_total").increment(1);
-                *this.joint = Some((Joint::new(format, story), SseDecoder::default()));
+                *this.joint = Some(Box::new(Joint::new(format, story)));
                 *this.framer = Framer::default();
                 *this.attempts -= 1;
                 let course = &mut next.head.course;
@@ -221,7 +225,7 @@ where
         *this.body = Some(answer.body);
         let node = this.node.as_ref().map_or("", NodeName::as_str);
         let marker = serde_json::json!({ "after": this.told.story().tokens, "node": node });
-        if let Some((joint, _)) = this.joint {
+        if let Some(joint) = this.joint {
             joint.mark(format!(": mesh.resumed {marker}\n"));
         }
     }
@@ -239,14 +243,4 @@ const fn is_cut(code: Code) -> bool {
             | Code::StreamMalformed
             | Code::Timeout
     )
-}
-
-/// Turns whole events of a continuation into events of the answer.
-fn translate(joint: &mut Joint, decoder: &mut SseDecoder, events: &[u8]) -> (Bytes, Option<Error>) {
-    let mut out = Vec::with_capacity(events.len());
-    let mut fault = decoder.push(events).err();
-    while let (None, Some(event)) = (&fault, decoder.next()) {
-        fault = joint.event(&event, &mut out).err();
-    }
-    (out.into(), fault)
 }

@@ -20,8 +20,17 @@ impl<'a> Edits<'a> {
         self.edits.push((start..start + value.get().len(), with.into()));
     }
 
-    pub(super) fn insert(&mut self, at: usize, text: impl Into<String>) {
-        self.edits.push((at..at, text.into()));
+    /// Inserts fields in front of the first one of the object that the text is.
+    pub(super) fn insert_front(&mut self, fields: impl Into<String>) {
+        let at = self.whole.find('{').map_or(0, |brace| brace + 1);
+        self.edits.push((at..at, fields.into()));
+    }
+
+    /// Inserts a value behind the last one of a list that was borrowed from the text.
+    pub(super) fn push(&mut self, list: &RawValue, value: &str) {
+        let bracket = list.get().as_ptr().addr() - self.whole.as_ptr().addr() + list.get().len() - 1;
+        let comma = if list.get()[1..].trim_start().starts_with(']') { "" } else { "," };
+        self.edits.push((bracket..bracket, format!("{comma}{value}")));
     }
 
     pub(super) fn apply(mut self) -> String {

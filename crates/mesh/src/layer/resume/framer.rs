@@ -84,7 +84,7 @@ fn check(line: &[u8], data: &mut Data) -> Result<()> {
         let value = value.trim_ascii();
         if !matches!(data, Data::None) {
             *data = Data::Lines;
-        } else if value.starts_with(b"{\"error\"") || value.starts_with(b"{\"object\":\"error\"") {
+        } else if FAILURES.iter().any(|failure| value.starts_with(failure)) {
             return Err(failed());
         } else if value.starts_with(b"{") || value.starts_with(b"[") || value.is_empty() {
             let whole = value.is_empty() || value.ends_with(b"}") || value.ends_with(b"]");
@@ -95,11 +95,16 @@ fn check(line: &[u8], data: &mut Data) -> Result<()> {
         return Ok(());
     }
     if let Some(name) = line.strip_prefix(b"event:") {
-        return if name.trim_ascii() == b"error" { Err(failed()) } else { Ok(()) };
+        let name = name.trim_ascii();
+        return if name == b"error" || name == b"response.failed" { Err(failed()) } else { Ok(()) };
     }
     let known = [&b":"[..], b"id:", b"retry:"].iter().any(|field| line.starts_with(field));
     if known { Ok(()) } else { Err(malformed("a line is no field of an event")) }
 }
+
+/// How the data of an event begins that reports an error.
+const FAILURES: [&[u8]; 4] =
+    [b"{\"error\"", b"{\"object\":\"error\"", b"{\"type\":\"error\"", b"{\"type\":\"response.failed\""];
 
 /// What the node says is for its operator, so it is not quoted.
 pub(super) fn failed() -> Error {
@@ -149,6 +154,9 @@ mod tests {
         for (fault, code) in [
             ("data: {\"error\":{\"message\":\"out of memory\"}}\n\n", Code::NodeFailed),
             ("event: error\ndata: {}\n\n", Code::NodeFailed),
+            ("data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n", Code::NodeFailed),
+            ("event: response.failed\ndata: {\"type\":\"response.failed\"}\n\n", Code::NodeFailed),
+            ("data: {\"type\":\"response.failed\",\"response\":{}}\n\n", Code::NodeFailed),
             ("data: {\"choices\":[{\"del\n\n", Code::StreamMalformed),
             ("data: hello\n\n", Code::StreamMalformed),
             ("<html>\n", Code::StreamMalformed),

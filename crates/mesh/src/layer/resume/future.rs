@@ -28,7 +28,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F> {
         Called { #[pin] future: F },
-        Failed { err: Option<Error> },
+        Ready { answer: Option<Result<Completion>> },
     }
 }
 
@@ -41,8 +41,8 @@ impl<S: Service<Prompt>> ResponseFuture<S> {
         Self { state: State::Called { future }, rest: Some(Box::new(rest)) }
     }
 
-    pub(super) const fn failed(err: Error) -> Self {
-        Self { state: State::Failed { err: Some(err) }, rest: None }
+    pub(super) const fn ready(answer: Result<Completion>) -> Self {
+        Self { state: State::Ready { answer: Some(answer) }, rest: None }
     }
 }
 
@@ -57,8 +57,8 @@ where
         let this = self.project();
         let Completion { head, body } = match this.state.project() {
             StateProjection::Called { future } => ready!(future.poll(cx))?,
-            StateProjection::Failed { err } => {
-                return Poll::Ready(Err(err.take().expect("polled after it was ready")));
+            StateProjection::Ready { answer } => {
+                return Poll::Ready(answer.take().expect("polled after it was ready"));
             }
         };
         Poll::Ready(Ok(match this.rest.take() {

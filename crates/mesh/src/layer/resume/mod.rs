@@ -3,7 +3,8 @@
 //! A connection that is cut, a node that falls silent, reports an error in the middle of its answer, sends what is no
 //! event or ends without saying that it is done: the prompt is sent again with the text so far as the beginning
 //! of the assistant's message, rather to a node that did not have it, and the reader gets the rest under the `id`, `created` and `model` of the
-//! first stream. What the second node says again is left out, and the tokens are counted as one answer. A comment
+//! first stream, in every format: numbers and places of events go on, what opens an answer is told once, and what
+//! repeats the text at its end repeats all of it. What the second node says again is left out, and the tokens are counted as one answer. A comment
 //! tells where it happened, `: mesh.resumed {"after":17,"node":"b"}`; event-stream clients read over comments.
 //!
 //! On the good path nothing is decoded: the chunks are kept by reference, and half an event is held back until the
@@ -12,7 +13,8 @@
 //! # What is not continued
 //!
 //! A tool call or reasoning in the middle, several choices, a grammar or JSON schema (it would begin anew), an answer
-//! that the client began itself, a text over [`Rules::max_bytes`]. Then the error reaches the reader, and
+//! that the client began itself (messages goes on with it), a refusal, annotations or probabilities of tokens in responses, a
+//! text over [`Rules::max_bytes`]. Then the error reaches the reader, and
 //! its context `resume` says why.
 //!
 //! # What it costs
@@ -40,12 +42,18 @@
 //! # Ok::<(), maily_errors::Error>(()) }).unwrap();
 //! ```
 
+mod ask;
 mod body;
 mod edits;
 mod framer;
 mod future;
+mod joint;
 mod layer;
+mod messages;
 mod openai;
+mod pen;
+mod responses;
+mod rest;
 mod seam;
 mod service;
 mod told;

@@ -1,18 +1,19 @@
 //! What resume reads and writes of chat completions and completions, which differ in where the text stands.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use maily_errors::Result;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::ask::{self, Attempt, Fields, Last};
 use super::edits::{Edits, json_text};
 use super::framer::{failed, malformed};
-use super::seam::Seam;
+use super::pen::Pen;
+use super::rest::Rest;
 use super::told::{Identity, Story};
-use crate::model::{Format, Prompt};
+use crate::model::Format;
 use crate::wire::SseEvent;
 
 #[derive(Deserialize)]
@@ -110,97 +111,41 @@ pub(super) fn read(event: &SseEvent, story: &mut Story) -> Result<()> {
     Ok(())
 }
 
-/// The fields of a body, as they are written.
-type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
-
-/// Writes the prompt that asks for the rest, or says why there cannot be one.
-pub(super) fn ask(prompt: &Prompt, story: &Story) -> std::result::Result<Prompt, &'static str> {
-    if let Some(hurdle) = story.hurdle {
-        return Err(hurdle);
-    }
-    let sent = story.text.trim_end();
-    if sent.is_empty() {
-        return Ok(prompt.clone());
-    }
-    let body = std::str::from_utf8(prompt.body()).map_err(|_| "a prompt that is not utf-8")?;
-    let fields: Fields<'_> = serde_json::from_str(body).map_err(|_| "a prompt that cannot be read")?;
-    if fields.get("n").is_some_and(|n| !matches!(n.get(), "1" | "null")) {
-        return Err("several choices");
-    }
-    if fields.get("response_format").is_some_and(|format| !format.get().contains("\"text\""))
-        || GRAMMARS.iter().any(|grammar| fields.get(*grammar).is_some_and(|value| value.get() != "null"))
-    {
-        // The grammar would begin anew.
-        return Err("a grammar");
-    }
-    let mut edits = Edits::new(body);
-    for field in ["max_tokens", "max_completion_tokens"] {
-        if let Some((value, most)) =
-            fields.get(field).and_then(|value| Some((value, value.get().parse::<u32>().ok()?)))
-        {
-            edits.replace(value, most.saturating_sub(story.tokens).max(1).to_string());
-        }
-    }
-    match prompt.head.format {
-        Format::Completions => lengthen(&mut edits, &fields, sent)?,
-        _ => append(&mut edits, &fields, sent, body)?,
-    }
-    let mut next = prompt.clone().with_body(edits.apply().into()).map_err(|_| "a prompt over its limit")?;
-    next.head.course.continues = true;
-    Ok(next)
-}
-
 /// Adds what was said to the text that goes on.
-fn lengthen(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str) -> std::result::Result<(), &'static str> {
+pub(super) fn lengthen(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str) -> Attempt {
+    refuse(fields)?;
     if fields.get("echo").is_some_and(|echo| echo.get() == "true") {
         return Err("an echo of the prompt");
     }
-    let text =
-        fields.get("prompt").and_then(|text| Some((text, serde_json::from_str::<String>(text.get()).ok()?)));
-    let (value, begun) = text.ok_or("a prompt that is no text")?;
-    edits.replace(value, json_text(&(begun + sent)));
+    let begun = fields.get("prompt").is_some_and(|text| ask::lengthen(edits, text, sent));
+    if begun { Ok(()) } else { Err("a prompt that is no text") }
+}
+
+/// Adds what was said as the beginning of the assistant's message.
+pub(super) fn append(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str) -> Attempt {
+    refuse(fields)?;
+    let messages = fields.get("messages").ok_or("a prompt without messages")?;
+    match Last::of(messages)? {
+        Some(last) if last.role == "assistant" => {
+            let goes_on = fields.get("continue_final_message").is_some_and(|value| value.get() == "true");
+            if !goes_on || !last.content.is_some_and(|content| ask::lengthen(edits, content, sent)) {
+                return Err("an answer that the client began");
+            }
+        }
+        _ => edits.push(messages, &format!("{{\"role\":\"assistant\",\"content\":{}}}", json_text(sent))),
+    }
+    ask::go_on(edits, fields);
     Ok(())
 }
 
-/// Adds what was said as the beginning of the assistant's message, and the words that vLLM and SGLang need.
-fn append(
-    edits: &mut Edits<'_>,
-    fields: &Fields<'_>,
-    sent: &str,
-    body: &str,
-) -> std::result::Result<(), &'static str> {
-    #[derive(Deserialize)]
-    struct Last<'a> {
-        role: &'a str,
-        #[serde(borrow)]
-        content: Option<&'a RawValue>,
+/// Refuses what a second node would begin anew, or not count alike.
+fn refuse(fields: &Fields<'_>) -> Attempt {
+    if fields.get("n").is_some_and(|n| !matches!(n.get(), "1" | "null")) {
+        return Err("several choices");
     }
-    let mut front = String::new();
-    for (field, value) in [("continue_final_message", "true"), ("add_generation_prompt", "false")] {
-        match fields.get(field) {
-            Some(known) => edits.replace(known, value),
-            None => front.push_str(&format!("\"{field}\":{value},")),
-        }
-    }
-    edits.insert(body.find('{').map_or(0, |brace| brace + 1), front);
-    let messages = fields.get("messages").ok_or("a prompt without messages")?;
-    let list: Vec<&RawValue> =
-        serde_json::from_str(messages.get()).map_err(|_| "a prompt without messages")?;
-    let last: Option<Last<'_>> = list.last().and_then(|last| serde_json::from_str(last.get()).ok());
-    match last {
-        Some(Last { role: "assistant", content }) => {
-            let goes_on = fields.get("continue_final_message").is_some_and(|value| value.get() == "true");
-            let begun = content
-                .and_then(|content| Some((content, serde_json::from_str::<String>(content.get()).ok()?)));
-            let (content, begun) = begun.filter(|_| goes_on).ok_or("an answer that the client began")?;
-            edits.replace(content, json_text(&(begun + sent)));
-        }
-        _ => {
-            let end = messages.get().as_ptr().addr() - body.as_ptr().addr() + messages.get().len() - 1;
-            edits.insert(end, format!(",{{\"role\":\"assistant\",\"content\":{}}}", json_text(sent)));
-        }
-    }
-    Ok(())
+    let format = fields.get("response_format").is_some_and(|format| !format.get().contains("\"text\""));
+    let is_there = |grammar: &&str| fields.get(*grammar).is_some_and(|value| value.get() != "null");
+    if format || GRAMMARS.iter().any(is_there) { Err("a grammar") } else { Ok(()) }
 }
 
 /// What constrains an answer from its first character on, at vLLM, SGLang and llama.cpp.
@@ -221,38 +166,20 @@ const GRAMMARS: [&str; 10] = [
 #[derive(Debug)]
 pub(super) struct Joint {
     format: Format,
-    /// A comment that stands in front of the next event.
-    marker: String,
     identity: Option<Identity>,
-    seam: Seam,
-    /// The tokens that another node was paid for, less those that this one says again.
-    tokens: u32,
-    prefix_tokens: u32,
+    rest: Rest,
 }
 
 impl Joint {
     pub(super) fn new(format: Format, story: &Story) -> Self {
-        let asked = if story.text.trim_end().is_empty() { 0 } else { story.tokens };
-        Self {
-            format,
-            marker: String::new(),
-            identity: story.identity.clone(),
-            seam: Seam::new(&story.text),
-            tokens: story.tokens,
-            prefix_tokens: asked,
-        }
-    }
-
-    /// Puts a comment in front of the next event.
-    pub(super) fn mark(&mut self, comment: String) {
-        self.marker = comment;
+        Self { format, identity: story.identity.clone(), rest: Rest::new(story) }
     }
 
     /// Writes what the reader does not have of an event.
-    pub(super) fn event(&mut self, event: &SseEvent, out: &mut Vec<u8>) -> Result<()> {
+    pub(super) fn event(&mut self, event: &SseEvent, pen: &mut Pen) -> Result<()> {
         if event.data == "[DONE]" {
-            self.flush(out);
-            self.write("[DONE]", out);
+            self.flush(pen);
+            pen.write("", "[DONE]");
             return Ok(());
         }
         let chunk = parse(&event.data)?;
@@ -265,10 +192,7 @@ impl Joint {
         let text = choice.and_then(Choice::said);
         let ends = choice.is_none_or(|choice| choice.finish_reason.is_some());
         let others = said.is_some_and(|said| said.calls() || said.reasons());
-        let passed = text.as_ref().map(|text| self.seam.push(text)).unwrap_or_default();
-        if text.is_some() && passed.is_empty() {
-            self.tokens = self.tokens.saturating_sub(1);
-        }
+        let passed = text.as_ref().map(|text| self.rest.push(text)).unwrap_or_default();
         if passed.is_empty() && !ends && !others {
             // A role that the reader has, or a repetition.
             return Ok(());
@@ -279,7 +203,7 @@ impl Joint {
             edits.replace(content, json_text(&passed));
         }
         if ends || others {
-            self.flush(out);
+            self.flush(pen);
         }
         if let Some(Identity { id, created, model }) = &self.identity {
             for (value, with) in [(chunk.id, id), (chunk.created, created), (chunk.model, model)] {
@@ -289,16 +213,15 @@ impl Joint {
             }
         }
         if let Some(usage) = chunk.usage {
-            self.count(usage, &mut edits);
+            self.rest.count(usage, ["prompt_tokens", "completion_tokens"], &mut edits);
         }
-        let event = edits.apply();
-        self.write(&event, out);
+        pen.write("", &edits.apply());
         Ok(())
     }
 
     /// Writes the text that was held back in an event of its own.
-    fn flush(&mut self, out: &mut Vec<u8>) {
-        let text = self.seam.flush();
+    fn flush(&mut self, pen: &mut Pen) {
+        let text = self.rest.flush();
         if text.is_empty() {
             return;
         }
@@ -312,32 +235,6 @@ impl Joint {
         };
         let identity = identity.unwrap_or_default();
         let choice = format!("{{\"index\":0,{said},\"finish_reason\":null}}");
-        let event = format!("{{{identity}\"object\":\"{object}\",\"choices\":[{choice}]}}");
-        self.write(&event, out);
-    }
-
-    /// Counts the answer as one: its tokens are those of both nodes, its prompt is the client's.
-    fn count(&self, usage: &RawValue, edits: &mut Edits<'_>) {
-        let Ok(fields) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(usage.get()) else { return };
-        let number = |name: &str| fields.get(name).and_then(|value| value.get().parse::<u32>().ok());
-        let (Some(prompt), Some(answer)) = (number("prompt_tokens"), number("completion_tokens")) else {
-            return;
-        };
-        let prompt = prompt.saturating_sub(self.prefix_tokens);
-        let answer = answer.saturating_add(self.tokens);
-        let total = prompt.saturating_add(answer);
-        for (name, value) in
-            [("prompt_tokens", prompt), ("completion_tokens", answer), ("total_tokens", total)]
-        {
-            if let Some(field) = fields.get(name) {
-                edits.replace(field, value.to_string());
-            }
-        }
-    }
-
-    fn write(&mut self, data: &str, out: &mut Vec<u8>) {
-        for part in [std::mem::take(&mut self.marker).as_str(), "data: ", data, "\n\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
+        pen.write("", &format!("{{{identity}\"object\":\"{object}\",\"choices\":[{choice}]}}"));
     }
 }

@@ -1,4 +1,5 @@
 use std::mem;
+use std::ops::ControlFlow;
 use std::task::{Context, Poll};
 
 use maily_errors::Error;
@@ -48,8 +49,9 @@ where
             return ResponseFuture::streaming(inner.call(prompt), rest);
         }
         match rest.go_on() {
-            Ok(prompt) => ResponseFuture::streaming(inner.call(prompt), rest),
-            Err(err) => ResponseFuture::failed(err),
+            Ok(ControlFlow::Continue(prompt)) => ResponseFuture::streaming(inner.call(prompt), rest),
+            Ok(ControlFlow::Break(answer)) => ResponseFuture::ready(Ok(answer)),
+            Err(err) => ResponseFuture::ready(Err(err)),
         }
     }
 }

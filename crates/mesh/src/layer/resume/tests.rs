@@ -292,3 +292,94 @@ async fn fleet_whose_streams_all_break_off_is_soon_left_alone() {
     println!("200 prompts at a fleet whose streams all break off: {} calls", node.calls());
     assert!(node.calls() <= 220, "{}", node.calls());
 }
+
+/// What the second node of a format is asked, or why there is none, when the first one told a word.
+async fn asked(format: Format, body: &str) -> Result<serde_json::Value, String> {
+    let steps = [Step::Cut("One, ".into()), Step::Answer("two.".into())];
+    let node = Scripted::new(steps);
+    let prompt = Prompt::parse_as(format, body.to_owned()).unwrap();
+    let answer = ResumeLayer::default().layer(node.clone()).oneshot(prompt).await.unwrap();
+    match answer.body.try_collect::<Vec<_>>().await {
+        Ok(_) => Ok(serde_json::from_slice(node.seen()[1].body()).unwrap()),
+        Err(err) => Err(why(&err).unwrap().to_string()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_of_messages_is_asked_in_the_words_of_its_format() {
+    let ask = async |more: &str, last: &str| {
+        let body = format!(
+            r#"{{"model":"m","stream":true,"max_tokens":9,{more}"messages":[{{"role":"user","content":"x"}}{last}]}}"#
+        );
+        asked(Format::Messages, &body).await
+    };
+
+    let next = ask("", "").await.unwrap();
+    assert_eq!(next["messages"][1], json!({ "role": "assistant", "content": "One," }));
+    assert_eq!(next["max_tokens"], 8);
+    assert!(next.get("continue_final_message").is_none());
+    // What the client began goes on, as a text or as blocks.
+    let next = ask("", r#",{"role":"assistant","content":"So: "}"#).await.unwrap();
+    assert_eq!(next["messages"][1]["content"], "So: One,");
+    let blocks = r#",{"role":"assistant","content":[{"type":"text","text":"So: "}]}"#;
+    assert_eq!(ask("", blocks).await.unwrap()["messages"][1]["content"][0]["text"], "So: One,");
+    for (more, last, hurdle) in [
+        (r#""output_config":{"format":{"type":"json_schema"}},"#, "", "a grammar"),
+        (r#""output_format":{"type":"json_schema"},"#, "", "a grammar"),
+        (r#""thinking":{"type":"enabled","budget_tokens":1024},"#, "", "reasoning"),
+        ("", r#",{"role":"assistant","content":[{"type":"tool_use"}]}"#, "an answer that the client began"),
+    ] {
+        assert_eq!(ask(more, last).await, Err(hurdle.to_owned()));
+    }
+    for harmless in [r#""output_config":{"effort":"low"},"#, r#""thinking":{"type":"disabled"},"#] {
+        assert!(ask(harmless, "").await.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_of_responses_is_asked_with_an_item_that_is_incomplete() {
+    let ask = async |input: &str| {
+        let body = format!(r#"{{"model":"m","stream":true,"max_output_tokens":9,{input}}}"#);
+        asked(Format::Responses, &body).await
+    };
+
+    for input in [r#""input":"x""#, r#""input":[{"role":"user","content":"x"}]"#] {
+        let next = ask(input).await.unwrap();
+        assert_eq!(next["input"][0], json!({ "role": "user", "content": "x" }));
+        let item = &next["input"][1];
+        assert_eq!((&item["type"], &item["status"]), (&json!("message"), &json!("incomplete")));
+        assert!(item["id"].as_str().unwrap().starts_with("msg_"));
+        assert_eq!(item["content"], json!([{ "type": "output_text", "text": "One,", "annotations": [] }]));
+        let words = [&next["continue_final_message"], &next["add_generation_prompt"]];
+        assert_eq!(words, [&json!(true), &json!(false)]);
+        assert_eq!(next["max_output_tokens"], 8);
+    }
+    let grammar = r#""input":"x","text":{"format":{"type":"json_schema","schema":{}}}"#;
+    let begun = r#""input":[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]"#;
+    for (input, hurdle) in [
+        (grammar, "a grammar"),
+        (begun, "an answer that the client began"),
+        (r#""previous_response_id":"resp_1""#, "a conversation that the node keeps"),
+    ] {
+        assert_eq!(ask(input).await, Err(hurdle.to_owned()));
+    }
+    assert!(ask(r#""input":"x","text":{"format":{"type":"text"}}"#).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_that_is_told_to_its_end_is_whole_though_nobody_could_continue_it() {
+    let call =
+        json!({ "index": 0, "delta": { "tool_calls": [{ "index": 0, "id": "c" }] }, "finish_reason": null });
+    let long = vec![event("a", &call); 2_000];
+    let end = [
+        event("a", &json!({ "index": 0, "delta": {}, "finish_reason": "tool_calls" })),
+        "data: [DONE]\n\n".into(),
+    ];
+    let (node, seen) = wire(vec![([&long[..], &end[..]].concat(), true)]);
+
+    let (text, err) = read(node, prompt()).await;
+
+    assert!(err.is_none(), "{err:?}");
+    assert!(text.ends_with("data: [DONE]\n\n"));
+    assert_eq!(seen.lock().len(), 1);
+}

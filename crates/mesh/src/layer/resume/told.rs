@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use maily_errors::Result;
 
-use super::openai;
+use super::{messages, openai, responses};
 use crate::model::Format;
 use crate::wire::SseDecoder;
 
@@ -10,6 +10,7 @@ use crate::wire::SseDecoder;
 pub(super) struct Told {
     chunks: Vec<Bytes>,
     bytes: usize,
+    format: Format,
     story: Story,
     max_bytes: usize,
 }
@@ -21,8 +22,12 @@ pub(super) struct Story {
     pub(super) text: String,
     /// How many events had text: as many tokens, at nodes that send each token when it is there.
     pub(super) tokens: u32,
-    /// The identity of the answer, which every event of it repeats.
+    /// The identity of an answer of chat or completions, which every event of it repeats.
     pub(super) identity: Option<Identity>,
+    /// What there is of a message.
+    pub(super) message: Option<Box<messages::Seen>>,
+    /// What there is of a response.
+    pub(super) response: Option<Box<responses::Seen>>,
     /// Why it cannot be continued.
     pub(super) hurdle: Option<&'static str>,
     /// Whether it says why it ended.
@@ -41,14 +46,14 @@ pub(super) struct Identity {
 
 impl Told {
     pub(super) fn new(format: Format, max_bytes: usize) -> Self {
-        let hurdle = (!matches!(format, Format::Chat | Format::Completions)).then_some("this format");
-        Self { chunks: Vec::new(), bytes: 0, story: Story { hurdle, ..Story::default() }, max_bytes }
+        Self { chunks: Vec::new(), bytes: 0, format, story: Story::default(), max_bytes }
     }
 
     /// Keeps whole events. O(1) until [`KEPT`] bytes are there, then they are read and let go.
     pub(super) fn keep(&mut self, chunk: Bytes) {
-        if self.story.hurdle.is_some() {
-            return;
+        if self.story.hurdle.is_some() && self.chunks.len() > LAST {
+            // Nobody goes on behind them; only whether they were the end is asked.
+            self.bytes -= self.chunks.remove(0).len();
         }
         self.bytes += chunk.len();
         self.chunks.push(chunk);
@@ -66,7 +71,7 @@ impl Told {
     fn digest(&mut self) {
         self.bytes = 0;
         let chunks = std::mem::take(&mut self.chunks);
-        if read(&chunks, &mut self.story).is_err() {
+        if read(self.format, &chunks, &mut self.story).is_err() {
             self.story.hurdle = Some("a stream that cannot be read");
         }
         if self.story.text.len() > self.max_bytes {
@@ -74,20 +79,28 @@ impl Told {
         }
         if self.story.hurdle.is_some() {
             self.story.text = String::new();
+            (self.story.message, self.story.response) = (None, None);
         }
     }
 }
 
-fn read(chunks: &[Bytes], story: &mut Story) -> Result<()> {
+fn read(format: Format, chunks: &[Bytes], story: &mut Story) -> Result<()> {
     let mut decoder = SseDecoder::default();
     for chunk in chunks {
         decoder.push(chunk)?;
         while let Some(event) = decoder.next() {
-            openai::read(&event, story)?;
+            match format {
+                Format::Chat | Format::Completions => openai::read(&event, story)?,
+                Format::Messages => messages::read(&event, story)?,
+                Format::Responses => responses::read(&event, story)?,
+            }
         }
     }
     Ok(())
 }
 
+/// How many chunks are kept of an answer that cannot be continued, to know whether it is whole: those that say why it
+/// ended, how many tokens it took, and that nothing follows.
+const LAST: usize = 3;
 /// The chunks that are kept by reference, in bytes: some 300 tokens. They pin the buffers that they arrived in.
 const KEPT: usize = 64 * 1024;

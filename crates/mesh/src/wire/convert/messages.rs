@@ -20,10 +20,19 @@ pub(super) fn convert(request: &Fields<'_>) -> Result<String> {
         }
         chat = match name.as_str() {
             "messages" => {
-                for (at, message) in objects("/messages", value)?.iter().enumerate() {
+                let turns = objects("/messages", value)?;
+                for (at, message) in turns.iter().enumerate() {
                     add(message, &format!("/messages/{at}"), &mut said)?;
                 }
-                chat.raw("messages", &list(&said))
+                let chat = chat.raw("messages", &list(&said));
+                // Messages goes on with what the assistant began; chat has to be told.
+                let begun =
+                    turns.last().is_some_and(|last| last.text("role").as_deref() == Some("assistant"));
+                if begun && request.get("continue_final_message").is_none() {
+                    chat.raw("continue_final_message", "true").raw("add_generation_prompt", "false")
+                } else {
+                    chat
+                }
             }
             "stop_sequences" => chat.raw("stop", value.get()),
             "stream" => stream(chat, value),

@@ -66,6 +66,21 @@ fn messages_become_chat() {
 }
 
 #[test]
+fn answer_that_the_caller_began_goes_on_in_chat_as_well() {
+    let user = json!({ "role": "user", "content": "x" });
+    let begun = json!({ "role": "assistant", "content": "So: " });
+    let body = |messages: Value| json!({ "model": "m", "max_tokens": 9, "messages": messages });
+
+    let chat = said(Format::Messages, Format::Chat, &body(json!([user, begun])));
+    assert_eq!(
+        (&chat["continue_final_message"], &chat["add_generation_prompt"]),
+        (&json!(true), &json!(false))
+    );
+    let chat = said(Format::Messages, Format::Chat, &body(json!([user, begun, user])));
+    assert!(chat.get("continue_final_message").is_none());
+}
+
+#[test]
 fn responses_become_chat_and_messages() {
     let body = json!({
         "model": "m", "instructions": "Rules", "max_output_tokens": 5, "store": true, "reasoning": {"effort": "low"},
