@@ -1,19 +1,23 @@
 //! Who may come in.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use axum::extract::{Query, Request, State};
-use axum::middleware::Next;
+use axum::extract::{Query, Request};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE, WWW_AUTHENTICATE};
 use maily_errors::{Code, Error, Public, Secret};
 use maily_mesh::layer::limit::Keys;
 use maily_serve_http::reply::Problem;
+use pin_project_lite::pin_project;
 use subtle::{Choice, ConstantTimeEq};
 use tokio_util::sync::CancellationToken;
+use tower::{Layer, Service};
 
 /// Checks every request before a route sees it.
 ///
@@ -28,9 +32,39 @@ use tokio_util::sync::CancellationToken;
 ///   prompts of all to where it likes. Elsewhere it is no key.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    keys: Arc<[Secret<String>]>,
+    rules: Arc<Rules>,
+}
+
+/// The service of [`Guard`].
+#[derive(Clone, Debug)]
+pub struct Guarded<S> {
+    inner: S,
+    rules: Arc<Rules>,
+}
+
+pin_project! {
+    /// The future of [`Guarded`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    #[derive(Debug)]
+    enum State<F> {
+        Admitted { #[pin] inner: F },
+        Refused { err: Option<Error> },
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Rules {
+    keys: Vec<Secret<String>>,
     callers: Keys,
-    operators: Arc<[Secret<String>]>,
+    operators: Vec<Secret<String>>,
     draining: CancellationToken,
 }
 
@@ -38,41 +72,80 @@ impl Guard {
     /// Creates a guard that knows these keys, and turns away what comes once `draining` is canceled.
     #[must_use]
     pub fn new(keys: Vec<Secret<String>>, draining: CancellationToken) -> Self {
-        Self { keys: keys.into(), callers: Keys::default(), operators: Arc::default(), draining }
+        let (callers, operators) = (Keys::default(), Vec::new());
+        Self { rules: Arc::new(Rules { keys, callers, operators, draining }) }
     }
 
     /// Lets in who has a key of the mesh, for prompts.
     #[must_use]
-    pub fn with_callers(self, callers: Keys) -> Self {
-        Self { callers, ..self }
+    pub fn with_callers(mut self, callers: Keys) -> Self {
+        Arc::make_mut(&mut self.rules).callers = callers;
+        self
     }
 
     /// Adds the keys of those that may change the nodes.
     #[must_use]
     pub fn with_operators(mut self, keys: Vec<Secret<String>>) -> Self {
-        self.operators = keys.into();
+        Arc::make_mut(&mut self.rules).operators = keys;
         self
     }
 
     /// Returns whether callers need a key.
     #[must_use]
     pub fn knows_keys(&self) -> bool {
-        !self.keys.is_empty() || !self.callers.is_empty()
+        self.rules.knows_keys()
+    }
+}
+
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Guarded { inner, rules: Arc::clone(&self.rules) }
+    }
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
     }
 
-    /// The middleware, for `axum::middleware::from_fn_with_state`.
-    pub async fn check(State(guard): State<Self>, mut request: Request, next: Next) -> Response {
-        match guard.admit(&mut request) {
-            Ok(()) => next.run(request).await,
-            Err(err) => {
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let state = match self.rules.admit(&mut request) {
+            Ok(()) => State::Admitted { inner: self.inner.call(request) },
+            Err(err) => State::Refused { err: Some(err) },
+        };
+        ResponseFuture { state }
+    }
+}
+
+impl<F: Future<Output = Result<Response, E>>, E> Future for ResponseFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::Admitted { inner } => inner.poll(cx),
+            StateProjection::Refused { err } => {
+                let err = err.take().expect("a future is not polled after its end");
                 let unknown = err.code() == Code::Unauthorized;
                 let mut response = Problem::from(err).into_response();
                 if unknown {
                     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 }
-                response
+                Poll::Ready(Ok(response))
             }
         }
+    }
+}
+
+impl Rules {
+    fn knows_keys(&self) -> bool {
+        !self.keys.is_empty() || !self.callers.is_empty()
     }
 
     fn admit(&self, request: &mut Request) -> Result<(), Error> {
@@ -148,18 +221,18 @@ fn is_for_callers(path: &str) -> bool {
     EXACT.contains(&path) || path == "/v1/models" || path.starts_with("/v1/models/")
 }
 
-fn presented(request: &Request) -> String {
+fn presented(request: &Request) -> Cow<'_, str> {
     let bearer = text(request.headers(), AUTHORIZATION)
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, key)| key.trim().to_owned());
+        .map(|(_, key)| Cow::Borrowed(key.trim()));
     let query = || {
         text(request.headers(), UPGRADE).filter(|protocol| protocol.eq_ignore_ascii_case("websocket"))?;
         let Query(mut pairs) = Query::<HashMap<String, String>>::try_from_uri(request.uri()).ok()?;
-        pairs.remove("key")
+        pairs.remove("key").map(Cow::Owned)
     };
     // What Anthropic clients send.
-    let api_key = || text(request.headers(), HeaderName::from_static("x-api-key")).map(str::to_owned);
+    let api_key = || text(request.headers(), HeaderName::from_static("x-api-key")).map(Cow::Borrowed);
     bearer.or_else(api_key).or_else(query).unwrap_or_default()
 }
 
@@ -188,7 +261,7 @@ mod tests {
         let request = headers
             .iter()
             .fold(Request::builder().uri(uri), |builder, (name, value)| builder.header(*name, *value));
-        guard.admit(&mut request.body(axum::body::Body::empty()).unwrap()).map_err(|err| err.code())
+        guard.rules.admit(&mut request.body(axum::body::Body::empty()).unwrap()).map_err(|err| err.code())
     }
 
     #[test]
@@ -230,7 +303,7 @@ mod tests {
             let guard = Guard::new(keys, CancellationToken::new()).with_operators(operators);
             let request = Request::builder().method(method).uri(uri).header("host", "localhost");
             let request = request.header("authorization", format!("Bearer {key}"));
-            guard.admit(&mut request.body(axum::body::Body::empty()).unwrap()).map_err(|err| err.code())
+            guard.rules.admit(&mut request.body(axum::body::Body::empty()).unwrap()).map_err(|err| err.code())
         };
         let both = |method, uri, key| admit(secret(KEY), secret(OPERATOR), method, uri, key);
         let none = || Vec::new();
@@ -270,7 +343,7 @@ mod tests {
         let ask = |path: &str, key: &str| {
             let request = Request::post(path).header("host", "maily.example").header("x-api-key", key);
             let mut request = request.body(axum::body::Body::empty()).unwrap();
-            let admitted = guard.admit(&mut request).map_err(|err| err.code());
+            let admitted = guard.rules.admit(&mut request).map_err(|err| err.code());
             admitted.map(|()| request.extensions().get::<maily_mesh::KeyName>().unwrap().to_string())
         };
 
@@ -296,8 +369,9 @@ mod tests {
         draining.cancel();
         let request = Request::builder().uri("/v1/models").header("host", "localhost");
 
-        let refused =
-            Guard::new(Vec::new(), draining).admit(&mut request.body(axum::body::Body::empty()).unwrap());
+        let refused = Guard::new(Vec::new(), draining)
+            .rules
+            .admit(&mut request.body(axum::body::Body::empty()).unwrap());
 
         assert_eq!(refused.unwrap_err().code(), Code::Draining);
     }

@@ -11,4 +11,4 @@ pub use self::files::raise_file_limit;
 pub use self::guard::Guard;
 pub use self::listen::{Running, listen};
 pub use self::measure::MeasureLayer;
-pub use self::pages::{pages, problem_fallback, problem_wrong_method};
+pub use self::pages::{keep_up, pages, problem_fallback, problem_wrong_method};

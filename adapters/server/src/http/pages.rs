@@ -1,5 +1,7 @@
 //! What every server answers, whichever cores it serves.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -8,6 +10,7 @@ use http::{Method, Uri};
 use maily_errors::{Code, Error, Public};
 use maily_serve_http::reply::Problem;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
@@ -27,6 +30,22 @@ pub fn pages(api: OpenApi, metrics: PrometheusHandle, draining: CancellationToke
         .route("/openapi.json", get(async move || axum::Json(api)))
 }
 
+/// Puts what was measured into its buckets every second, until `draining`.
+///
+/// Until then the recorder holds each measured time by itself: a server that nobody asks for `/metrics` would grow with every
+/// request.
+pub async fn keep_up(metrics: PrometheusHandle, draining: CancellationToken) {
+    draining
+        .run_until_cancelled(async {
+            let mut every = interval(UPKEEP);
+            loop {
+                every.tick().await;
+                metrics.run_upkeep();
+            }
+        })
+        .await;
+}
+
 /// Answers a path that exists, but not with this method.
 pub async fn problem_wrong_method(method: Method, uri: Uri) -> Response {
     let err = Error::from(Code::MethodNotAllowed)
@@ -43,3 +62,5 @@ pub async fn problem_fallback(uri: Uri) -> Response {
         .with_context("path", Public(uri.path()));
     Problem::from(err).into_response()
 }
+
+const UPKEEP: Duration = Duration::from_secs(1);

@@ -14,8 +14,11 @@ pub mod trust;
 use std::path::PathBuf;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::{Either, Full};
 use maily_errors::layer::catch_panic::CatchPanicLayer;
 use maily_errors::layer::problem::ProblemLayer;
 use maily_errors::layer::trace::TraceLayer;
@@ -25,12 +28,15 @@ use maily_serve_http::mesh::MeshState;
 use maily_serve_ws::Sockets;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
+use tower::util::MapResponseLayer;
 use utoipa::openapi::{ContactBuilder, InfoBuilder, LicenseBuilder, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::cli::Core;
 use crate::config::Config;
-use crate::http::{Guard, MeasureLayer, Running, listen, pages, problem_fallback, problem_wrong_method};
+use crate::http::{
+    Guard, MeasureLayer, Running, keep_up, listen, pages, problem_fallback, problem_wrong_method,
+};
 use crate::journey::Live;
 
 /// A server, and what it does without.
@@ -103,6 +109,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         streams = streams.merge(maily_console::router()).merge(live.router(sockets.clone()));
     }
 
+    tokio::spawn(keep_up(rendered.clone(), draining.clone()));
     let guard = Guard::new(config.server.keys.clone(), draining.clone())
         .with_callers(callers)
         .with_operators(config.nodes.keys.clone());
@@ -118,14 +125,23 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
                 // Outside the guard: a refused request is a span too, and its problem document names the trace.
                 .layer(TraceLayer::new("maily"))
                 .layer(MeasureLayer::default())
-                .layer(from_fn_with_state(guard.clone(), Guard::check))
+                .layer(guard.clone())
                 .layer(DefaultBodyLimit::max(config.server.max_body_bytes))
+                .layer(MapResponseLayer::new(unboxed))
                 // Innermost: a handler that panics is answered like any other error.
                 .layer(ProblemLayer::new(LogReport))
                 .layer(CatchPanicLayer::new()),
         );
     let running = listen(&config.server, guard.knows_keys(), app, sockets, draining).await?;
     Ok(Started { running, sharing, limits, without })
+}
+
+/// Takes the body of a route as it is; the layers outside would box it once more.
+fn unboxed(response: http::Response<Either<Body, Full<Bytes>>>) -> Response {
+    response.map(|body| match body {
+        Either::Left(body) => body,
+        Either::Right(whole) => Body::new(whole),
+    })
 }
 
 /// Returns a file of the data folder, and makes the folder.

@@ -1,6 +1,6 @@
 //! `maily doctor` on Redis and Valkey servers that are well, and on some that are not.
 
-use maily_store_redis::testing::{Cluster, Product, Sentinels, Server, Tls};
+use maily_store_redis::testing::{Cluster, Product, Sentinels, Server, Tls, free_port};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -73,7 +73,10 @@ async fn sentinels_and_clusters_are_looked_through() {
 
 #[tokio::test]
 async fn node_of_a_cluster_is_no_server_by_itself() {
-    let Some(node) = Server::start_with(Product::Redis7, &["--cluster-enabled", "yes"]) else { return };
+    // Unless set it is 10,000 above the other one, where something else may listen.
+    let bus = free_port().to_string();
+    let settings = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+    let Some(node) = Server::start_with(Product::Redis7, &settings) else { return };
 
     let alone = doctor(&node.url(), &[]).await;
     assert_eq!(alone.exit, 1, "{}", alone.text);

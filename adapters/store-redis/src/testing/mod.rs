@@ -29,7 +29,7 @@ pub use self::cluster::Cluster;
 pub use self::product::Product;
 pub use self::proxy::{Fault, Proxy};
 pub use self::sentinels::Sentinels;
-pub use self::server::Server;
+pub use self::server::{Server, free_port};
 pub use self::tls::Tls;
 
 use std::thread;

@@ -257,7 +257,8 @@ fn time_of_day(line: &str) -> Option<u64> {
 ///
 /// Below the range from which the system takes the ports of outgoing connections: one of those on the port of a
 /// server that is just down would keep it from coming back.
-pub(crate) fn free_port() -> u16 {
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Each process begins elsewhere, so that two of them seldom try the same port.
     let begin = process::id().wrapping_mul(2_654_435_761) >> 16;
