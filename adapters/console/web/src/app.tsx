@@ -1,4 +1,4 @@
-// The page: the canvas, and the journey beside it.
+// The page: the canvas with the journey beside it, or the mesh.
 
 import type { ReactElement } from "react";
 import { useEffect } from "react";
@@ -17,11 +17,16 @@ import type { Feed } from "./journey/feed.ts";
 import { JourneyPanel } from "./journey/journey-panel.tsx";
 import type { Access } from "./key/access.ts";
 import { KeyDialog } from "./key/key-dialog.tsx";
+import type { MeshFeed } from "./mesh/feed.ts";
+import { MeshPage } from "./mesh/mesh-page.tsx";
 import { Announcer } from "./ui/announce.tsx";
+import { useStore } from "./ui/store.ts";
+import { view } from "./view.ts";
 
 interface Props {
   readonly workspace: Workspace;
   readonly feed: Feed;
+  readonly mesh: MeshFeed;
   readonly config: Config;
   readonly access: Access;
 }
@@ -30,10 +35,23 @@ interface Props {
 const isTaken = (target: EventTarget | null): boolean =>
   target instanceof Element && target.closest("input, textarea, select, dialog") !== null;
 
-export const App = ({ workspace, feed, config, access }: Props): ReactElement => {
+const Campaign = ({ workspace, feed }: Pick<Props, "workspace" | "feed">): ReactElement => (
+  <main className="panels">
+    <aside className="tools" aria-label="Blocks, layers and properties">
+      <Palette workspace={workspace} />
+      <Layers workspace={workspace} />
+      <Inspector workspace={workspace} />
+    </aside>
+    <Stage workspace={workspace} />
+    <JourneyPanel feed={feed} />
+  </main>
+);
+
+export const App = ({ workspace, feed, mesh, config, access }: Props): ReactElement => {
+  const looksAt = useStore(view);
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
-      const command = isTaken(event.target) ? null : onPage(event);
+      const command = isTaken(event.target) || view.get() !== "campaign" ? null : onPage(event);
       if (!command) return;
       event.preventDefault();
       workspace.run(command);
@@ -46,15 +64,7 @@ export const App = ({ workspace, feed, config, access }: Props): ReactElement =>
     <div className="app">
       <Toolbar workspace={workspace} config={config} access={access} />
       <Banner session={workspace.session} />
-      <main className="panels">
-        <aside className="tools" aria-label="Blocks, layers and properties">
-          <Palette workspace={workspace} />
-          <Layers workspace={workspace} />
-          <Inspector workspace={workspace} />
-        </aside>
-        <Stage workspace={workspace} />
-        <JourneyPanel feed={feed} />
-      </main>
+      {looksAt === "mesh" ? <MeshPage feed={mesh} /> : <Campaign workspace={workspace} feed={feed} />}
       <Shortcuts workspace={workspace} />
       <KeyDialog access={access} />
       <Announcer />

@@ -20,6 +20,7 @@ describe("the address of the page", () => {
   it("stays on its host, encrypted when the page is", () => {
     expect(at("").sync).toBe("ws://maily.test:8080/v1/canvas/sync");
     expect(at("", "https:").journey).toBe("wss://maily.test:8080/v1/journey/live");
+    expect(at("").nodes).toBe("ws://maily.test:8080/v1/nodes/live");
     expect(at("?doc=a.b").html).toBe("/v1/canvas/documents/a.b/export.html");
   });
 });

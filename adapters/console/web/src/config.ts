@@ -7,6 +7,8 @@ export interface Config {
   readonly sync: string;
   /** Address of the live journey. */
   readonly journey: string;
+  /** Address of the live nodes of the mesh. */
+  readonly nodes: string;
   /** Answers who may come in, and needs a key where one is needed. */
   readonly probe: string;
   readonly svg: string;
@@ -26,6 +28,7 @@ export const read = (location: Pick<Location, "protocol" | "host" | "search">): 
     document,
     sync: `${socket}/v1/canvas/sync`,
     journey: `${socket}/v1/journey/live`,
+    nodes: `${socket}/v1/nodes/live`,
     probe: "/v1/canvas/documents",
     svg: `${path}/export.svg`,
     html: `${path}/export.html`,

@@ -7,6 +7,7 @@ import type { Access } from "../key/access.ts";
 import { Icon } from "../ui/icon.tsx";
 import { useStore } from "../ui/store.ts";
 import { theme, toggleTheme } from "../ui/theme.ts";
+import { show, view } from "../view.ts";
 import { ConnectionMark } from "./banner.tsx";
 import { Exports } from "./exports.tsx";
 import { People } from "./people.tsx";
@@ -49,6 +50,7 @@ const Title = ({ workspace, config }: Omit<Props, "access">): ReactElement => {
 export const Toolbar = ({ workspace, config, access }: Props): ReactElement => {
   const { canUndo, canRedo } = useStore(workspace.session.canvas.history);
   const shown = useStore(theme);
+  const looksAt = useStore(view);
   return (
     <header className="toolbar">
       <svg className="logo" viewBox="0 0 32 32" role="img" aria-label="Maily">
@@ -80,6 +82,16 @@ export const Toolbar = ({ workspace, config, access }: Props): ReactElement => {
       <Exports config={config} access={access} />
       <People presence={workspace.session.presence} />
       <div className="group">
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Mesh"
+          title="Mesh"
+          aria-pressed={looksAt === "mesh"}
+          onClick={() => show(looksAt === "mesh" ? "campaign" : "mesh")}
+        >
+          <Icon name="mesh" />
+        </button>
         <button
           type="button"
           className="icon-button"

@@ -2,6 +2,7 @@
 
 import type { ReactElement } from "react";
 
+import { percent } from "../ui/format.ts";
 import type { Subject } from "./model.ts";
 
 /** Units of the drawing; the width scales with the panel. */
@@ -12,9 +13,6 @@ const MIDDLE = HEIGHT / 2;
 /** The end of the axis: the next full tenth above everything that is drawn. */
 export const axisEnd = (subjects: readonly Subject[]): number =>
   Math.min(1, Math.max(0.1, Math.ceil(Math.max(0, ...subjects.map((subject) => subject.high)) * 10) / 10));
-
-/** 0.3174 → "31.7 %". */
-export const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
 
 const Row = ({ subject, end }: { readonly subject: Subject; readonly end: number }): ReactElement => {
   const x = (part: number): number => 4 + (part / end) * (WIDTH - 8);

@@ -2,6 +2,7 @@
 
 import type { ReactElement } from "react";
 
+import { duration } from "../ui/format.ts";
 import { Icon } from "../ui/icon.tsx";
 import { useStore } from "../ui/store.ts";
 import type { Feed } from "./feed.ts";
@@ -9,13 +10,6 @@ import { IntervalChart } from "./interval-chart.tsx";
 import type { Draft, StepState, Verdict } from "./model.ts";
 import type { Journey, Step } from "./reducer.ts";
 import { hasBegun } from "./reducer.ts";
-
-/** 12 → "12 ms", 1 234 → "1.2 s", 61 000 → "1 min 1 s". */
-export const duration = (ms: number): string => {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
-};
 
 const Marker = ({ state }: { readonly state: StepState }): ReactElement => (
   <span className="step-marker" data-state={state}>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { delay } from "./feed.ts";
-import { axisEnd, percent } from "./interval-chart.tsx";
-import { duration } from "./journey-panel.tsx";
+import { duration, percent } from "../ui/format.ts";
+import { delay } from "../ui/live.ts";
+import { axisEnd } from "./interval-chart.tsx";
 import { parse } from "./model.ts";
 import type { Event, Journey } from "./reducer.ts";
 import { START, hasBegun, reduce } from "./reducer.ts";

@@ -1,9 +1,8 @@
 // The journey so far, as a pure function of what has happened.
 
+import type { Link } from "../ui/live.ts";
 import type { Draft, Frame, StepName, StepState, Subject, Verdict } from "./model.ts";
 import { STEPS } from "./model.ts";
-
-export type Link = "connecting" | "open" | "closed";
 
 export interface Step {
   readonly name: StepName;
