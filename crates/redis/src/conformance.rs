@@ -63,6 +63,7 @@ macro_rules! conformance {
             jobs_on_their_last_delivery_are_alone
             dead_letters_are_listed_requeued_and_discarded
             jobs_that_are_handed_back_were_not_delivered
+            jobs_that_are_handed_back_twice_were_handed_back_once
             workers_that_are_gone_are_forgotten
             jobs_are_counted_where_they_are
             jobs_keep_their_limits

@@ -261,6 +261,9 @@ impl Command {
 
     /// Says that the server may wait before it answers: such a command never holds up another one, and dropping it
     /// ends the wait.
+    ///
+    /// What the server took out for a call that is dropped in that moment (`BLPOP`) is lost with it. `XREADGROUP`, by
+    /// which [`Jobs`](crate::jobs::Jobs) wait, and `BLMOVE` keep what they hand out.
     #[must_use]
     pub const fn with_blocking(mut self) -> Self {
         self.blocking = true;

@@ -27,7 +27,7 @@ pub(super) const EXTEND: Script = Script {
 };
 
 pub(super) const FAIL: Script = Script {
-    sha: "bb3e9bba612356afefd68bb2284b30a03a874a09",
+    sha: "f2d589a63c4cbef83b45830193857d5d325592e4",
     text: concat!(include_str!("lua/entry.lua"), include_str!("lua/fail.lua")),
     epoch: None,
 };

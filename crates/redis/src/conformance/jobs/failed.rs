@@ -103,3 +103,20 @@ pub async fn jobs_that_are_handed_back_were_not_delivered(store: &impl Jobs) {
     assert_eq!((&job.payload[..], job.deliveries), (b"a".as_slice(), 1));
     assert!(start.elapsed() < queue.idle(), "{:?}", start.elapsed());
 }
+
+/// Rule: who did not hear that a job was taken back hands it back again, and no delivery is taken off twice.
+pub async fn jobs_that_are_handed_back_twice_were_handed_back_once(store: &impl Jobs) {
+    let (queue, worker) = (hasty("twice"), worker());
+    append(store, &queue, "a").await;
+    // The first delivery is left.
+    assert_eq!(one(store, &queue, &worker).await.deliveries, 1);
+    let job = one(store, &queue, &worker).await;
+    assert_eq!(job.deliveries, 2);
+
+    for _ in 0..3 {
+        let fate = store.fail(&queue, &worker, &job.receipt, Failure::HandBack).await.unwrap();
+        assert_eq!(fate, Fate::Waits);
+    }
+
+    assert_eq!(one(store, &queue, &worker).await.deliveries, 2);
+}

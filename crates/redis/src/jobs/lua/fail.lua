@@ -9,8 +9,12 @@ local row = not rows.err and rows[1]
 local entry = row and redis.call('XRANGE', stream, id, id)[1]
 if not entry then return 0 end
 if ARGV[3] == 'back' then
-  -- As if it had been left long ago, and not been handed out.
-  redis.call('XCLAIM', stream, 'workers', worker, 0, id, 'TIME', 1, 'RETRYCOUNT', row[4] - 1, 'JUSTID')
+  -- As if it had been left at the beginning of time, and not been handed out. Once: who did not hear the answer hands it
+  -- back again, and is known by an idle time of over thirty years.
+  if row[3] < 1e12 then
+    local deliveries = math.max(row[4] - 1, 0)
+    redis.call('XCLAIM', stream, 'workers', worker, 0, id, 'TIME', 1, 'RETRYCOUNT', deliveries, 'JUSTID')
+  end
   redis.call('DEL', swept)
   return 1
 end
