@@ -63,8 +63,12 @@ pub(crate) enum Change {
 impl writer::Change for Change {
     type Answer = u64;
 
-    const CODES: Codes =
-        Codes { corrupt: Code::StoreCorrupt, locked: Code::StoreLocked, failed: Code::StoreFailed };
+    const CODES: Codes = Codes {
+        closed: Code::StoreFailed,
+        corrupt: Code::StoreCorrupt,
+        locked: Code::StoreLocked,
+        failed: Code::StoreFailed,
+    };
     const METRICS: [&str; 2] = ["maily_store_commit_seconds", "maily_store_commit_changes"];
     const TOGETHER: usize = 1_024;
 

@@ -7,14 +7,16 @@ use maily_errors::{Code, Error};
 /// What went wrong, before a port has given it a code. `?` makes it of every error of redb.
 #[derive(Debug)]
 pub(crate) enum Failed {
+    Closed,
     Corrupt(&'static str),
     Redb(redb::Error),
     Unexpected(Error),
 }
 
-/// What a port calls the three ways in which a file fails.
+/// What a port calls the ways in which a file fails.
 #[derive(Debug)]
 pub(crate) struct Codes {
+    pub(crate) closed: Code,
     pub(crate) corrupt: Code,
     pub(crate) locked: Code,
     pub(crate) failed: Code,
@@ -29,6 +31,7 @@ impl<E: Into<redb::Error>> From<E> for Failed {
 impl Codes {
     pub(crate) fn error(&self, failed: Failed) -> Error {
         match failed {
+            Failed::Closed => Error::new(self.closed, "the file was closed"),
             Failed::Corrupt(message) => Error::new(self.corrupt, message),
             Failed::Redb(err) => Error::from(self.code(&err)).with_source(err),
             Failed::Unexpected(err) => err,

@@ -37,6 +37,7 @@ impl Change for Vec<Event> {
     type Answer = Vec<Appended>;
 
     const CODES: Codes = Codes {
+        closed: Code::EventsStoreFailed,
         corrupt: Code::EventsStoreCorrupt,
         locked: Code::EventsStoreLocked,
         failed: Code::EventsStoreFailed,

@@ -8,19 +8,31 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use maily_errors::{Code, Error};
+use parking_lot::{Mutex, RwLock};
 use redb::{Database, DatabaseError, ReadOnlyDatabase};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::config::RedbConfig;
 use crate::error::Failed;
 use crate::writer::{self, Change, Waiting};
 
-/// A redb file with the thread that writes it. Dropping it waits for the commit that is under way.
+/// A redb file with the thread that writes it.
+///
+/// Dropping it waits for the commit and the reads that are under way, so that the file can be opened again at once.
 #[derive(Debug)]
 pub(crate) struct File<C: Change> {
     database: Arc<Opened>,
-    queue: Option<mpsc::Sender<Waiting<C>>>,
-    thread: Option<JoinHandle<()>>,
+    /// None once it was told to end.
+    writer: Mutex<Option<Writer<C>>>,
+    /// Whether the file was closed.
+    ended: watch::Sender<bool>,
+}
+
+/// The thread that writes, and the way to it.
+#[derive(Debug)]
+struct Writer<C: Change> {
+    queue: mpsc::Sender<Waiting<C>>,
+    thread: JoinHandle<()>,
 }
 
 impl<C: Change> File<C> {
@@ -56,56 +68,92 @@ impl<C: Change> File<C> {
         read: impl FnOnce(&Database) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T, Error> {
         let database = Arc::clone(&self.database);
-        blocking::<C, _>("store_redb::read", move || read(database.get())).await
+        blocking::<C, _>("store_redb::read", move || database.with(read)).await
     }
 
     /// Hands a change to the writer before it returns, and waits until it is on the disk.
     pub(crate) fn change(&self, change: C) -> impl Future<Output = Result<C::Answer, Error>> + Send + use<C> {
         let (answer, done) = oneshot::channel();
-        if let Some(queue) = &self.queue {
+        let open = self.writer.lock().as_ref().map(|writer| {
             // If the writer has stopped, it drops the answer.
-            let _ = queue.send((change, answer));
-        }
-        async {
+            let _ = writer.queue.send((change, answer));
+        });
+        async move {
+            open.ok_or_else(|| closed::<C>("store_redb::change"))?;
             done.await.unwrap_or_else(|_| {
                 Err(Error::new(C::CODES.failed, "the writer has stopped")
                     .with_operation("store_redb::change"))
             })
         }
     }
+
+    /// Answers with an error once somebody has begun to close the file.
+    pub(crate) fn check(&self, operation: &'static str) -> Result<(), Error> {
+        if self.writer.lock().is_some() { Ok(()) } else { Err(closed::<C>(operation)) }
+    }
+
+    /// Waits for what is being written and read, and closes the file. Everything later is refused.
+    ///
+    /// Who calls it again waits too. It goes on when the future is dropped.
+    pub(crate) async fn close(&self) -> Result<(), Error> {
+        let writer = self.writer.lock().take();
+        let Some(writer) = writer else {
+            self.ended().await;
+            return Ok(());
+        };
+        let (database, ended) = (Arc::clone(&self.database), self.ended.clone());
+        let close = move || {
+            let closed = end(writer, &database);
+            ended.send_replace(true);
+            closed
+        };
+        blocking::<C, _>("store_redb::close", close).await
+    }
+
+    /// Waits until the file was closed, and everything that was written before was answered.
+    pub(crate) async fn ended(&self) {
+        // It cannot fail: the sender is here.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
 }
 
 impl<C: Change> Drop for File<C> {
     fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // It can only have failed by a panic, which was reported when it happened.
-            let _ = thread.join();
+        if let Some(writer) = self.writer.get_mut().take()
+            && end(writer, &self.database).is_err()
+        {
+            tracing::error!("the file was not closed in order: it is repaired when it is opened again");
         }
     }
 }
 
-/// A file that redb has open.
+/// Lets the writer finish what waits, then closes the file.
+fn end<C: Change>(writer: Writer<C>, database: &Opened) -> Result<(), Failed> {
+    drop(writer.queue);
+    // It can only have failed by a panic, which was reported when it happened.
+    let _ = writer.thread.join();
+    database.close()
+}
+
+/// A file that redb has open, until it is closed.
 #[derive(Debug)]
-struct Opened(Option<Database>);
+struct Opened(RwLock<Option<Database>>);
 
 impl Opened {
-    fn get(&self) -> &Database {
-        self.0.as_ref().expect("it is taken only when it is dropped")
+    fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T, Failed>) -> Result<T, Failed> {
+        run(self.0.read().as_ref().ok_or(Failed::Closed)?)
+    }
+
+    /// Waits for those who use it. What was acknowledged was on the disk before.
+    fn close(&self) -> Result<(), Failed> {
+        let database = self.0.write().take();
+        // A damaged file can panic in redb when it is closed.
+        database.map_or(Ok(()), |database| caught(|| Ok(database.close()?)))
     }
 }
 
-/// A damaged file can panic in redb when it is closed. What was acknowledged was on the disk before.
-impl Drop for Opened {
-    fn drop(&mut self) {
-        let closed = caught(|| {
-            drop(self.0.take());
-            Ok(())
-        });
-        if closed.is_err() {
-            tracing::error!("the file is damaged, as closing it shows");
-        }
-    }
+fn closed<C: Change>(operation: &'static str) -> Error {
+    C::CODES.error(Failed::Closed).with_operation(operation)
 }
 
 /// Runs it; a damaged file can panic in redb, and to the caller that is damage like any other.
@@ -113,7 +161,8 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Failed>) -> Result<T, Fa
     catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(Failed::Corrupt("the file cannot be read")))
 }
 
-async fn blocking<C: Change, T: Send + 'static>(
+/// Runs it where it may block.
+pub(crate) async fn blocking<C: Change, T: Send + 'static>(
     operation: &'static str,
     run: impl FnOnce() -> Result<T, Failed> + Send + 'static,
 ) -> Result<T, Error> {
@@ -131,13 +180,18 @@ fn open<C: Change>(config: &RedbConfig) -> Result<File<C>, Failed> {
     let txn = database.begin_write()?;
     C::make_tables(&txn)?;
     txn.commit()?;
-    let database = Arc::new(Opened(Some(database)));
+    let database = Arc::new(Opened(RwLock::new(Some(database))));
     let (queue, changes) = mpsc::channel();
     let written = Arc::clone(&database);
-    let thread = thread::Builder::new()
-        .name("store-redb".to_owned())
-        .spawn(move || writer::run(written.get(), &changes))?;
-    Ok(File { database, queue: Some(queue), thread: Some(thread) })
+    let thread = thread::Builder::new().name("store-redb".to_owned()).spawn(move || {
+        // It is open for as long as there is a writer.
+        let _ = written.with(|database| {
+            writer::run(database, &changes);
+            Ok(())
+        });
+    })?;
+    let writer = Mutex::new(Some(Writer { queue, thread }));
+    Ok(File { database, writer, ended: watch::Sender::new(false) })
 }
 
 /// Looks at the first bytes, so that a file that is something else is not even opened for writing. Returns whether

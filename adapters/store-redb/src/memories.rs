@@ -42,6 +42,7 @@ impl writer::Change for Change {
     type Answer = ();
 
     const CODES: Codes = Codes {
+        closed: Code::MemoryStoreFailed,
         corrupt: Code::MemoryStoreCorrupt,
         locked: Code::MemoryStoreLocked,
         failed: Code::MemoryStoreFailed,

@@ -6,8 +6,8 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -27,21 +27,6 @@ from maily.redis import (
     Lock,
     Store,
 )
-
-
-AnyStore = TypeVar("AnyStore", Store, AsyncStore)
-
-
-def opened_again(kind: type[AnyStore], path: Path | str) -> AnyStore:
-    """Opens a file once the last task that holds it has ended; a lock that was released may still have one."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return kind(path=path)
-        except MailyError as err:
-            if err.code != Code.REDIS_DISK_LOCKED or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 @pytest.fixture
@@ -65,7 +50,7 @@ def test_store_in_a_file_goes_on_where_it_was_closed(path: Path) -> None:
     assert (allowed, answer.replayed, left.id) == ([True] * 3, False, names[1])
     del store, jobs, guard
 
-    store = opened_again(Store, str(path))
+    store = Store(path=str(path))
     jobs = Jobs(store, "mails", idle=0.2)
     stats = jobs.stats()
     assert (stats.waiting, stats.pending, stats.delayed) == (1, 1, 1)
@@ -97,7 +82,7 @@ def test_async_store_in_a_file_does_the_same(path: Path) -> None:
         return name
 
     async def after(name: str) -> None:
-        store = opened_again(AsyncStore, path)
+        store = AsyncStore(path=path)
         jobs = AsyncJobs(store, "mails")
         (job,) = await jobs.claim(5)
         assert (job.id, job.payload) == (name, b"to ada")
@@ -108,6 +93,68 @@ def test_async_store_in_a_file_does_the_same(path: Path) -> None:
         assert await AsyncEfficiencyLock(store).try_acquire("warm-up", ttl=3600.0) is None
 
     asyncio.run(after(asyncio.run(before())))
+
+
+def test_file_opens_again_at_once_after_a_lock_was_released(path: Path) -> None:
+    for _ in range(20):
+        store = Store(path=path)
+        with Lock(store).acquire("nightly", ttl=10.0):
+            pass
+        del store
+
+
+def test_closed_store_refuses_every_call_and_leaves_its_file(path: Path) -> None:
+    with Store(path=path) as store:
+        store.set("draft", "by ada")
+        jobs, lock, news = Jobs(store, "mails"), Lock(store), Bus(store)
+        guard = lock.acquire("nightly", ttl=600.0)
+    store.close()
+
+    with Store(path=path) as again:
+        assert again.get("draft") == b"by ada"
+        calls: list[Callable[[], object]] = [
+            lambda: store.get("draft"),
+            lambda: store.set("draft", "by bob"),
+            lambda: jobs.append("to ada"),
+            lambda: jobs.claim(1, wait=60.0),
+            lambda: lock.acquire("weekly", ttl=10.0),
+            lambda: news.publish("news", "one"),
+            guard.release,
+        ]
+        for call in calls:
+            with pytest.raises(MailyError) as closed:
+                call()
+            assert closed.value.code == Code.REDIS_DISK_CLOSED
+        assert again.get("draft") == b"by ada"
+
+
+def test_block_that_raises_closes_the_store_and_raises_what_it_raised(path: Path) -> None:
+    with pytest.raises(KeyError), Store(path=path):
+        raise KeyError
+
+    Store(path=path).close()
+
+
+def test_async_store_is_closed_at_the_end_of_its_block(path: Path) -> None:
+    async def run() -> None:
+        async with AsyncStore(path=path) as store:
+            waiting = AsyncJobs(store, "mails").claim(1, wait=3600.0)
+            await store.set("draft", "by ada")
+        with pytest.raises(MailyError) as closed:
+            await waiting
+        assert closed.value.code == Code.REDIS_DISK_CLOSED
+        async with AsyncStore(path=path) as store:
+            assert await store.get("draft") == b"by ada"
+            await asyncio.gather(store.close(), store.close())
+
+    asyncio.run(run())
+
+
+def test_store_in_memory_has_nothing_to_close() -> None:
+    with Store() as store:
+        store.set("draft", "by ada")
+
+    assert store.get("draft") == b"by ada"
 
 
 def test_messages_in_a_file_are_for_whoever_listens_now(path: Path) -> None:
@@ -145,7 +192,8 @@ store = Store(path=sys.argv[1])
 jobs = Jobs(store, "mails")
 for number in range(20):
     jobs.append(str(number))
-print(Lock(store).acquire("nightly", ttl=600.0).token, flush=True)
+guard = Lock(store).acquire("nightly", ttl=600.0)
+print(guard.token, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     killed = subprocess.run([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True, check=False)

@@ -21,6 +21,7 @@ impl writer::Change for Change {
     type Answer = Result<Decision, Error>;
 
     const CODES: Codes = Codes {
+        closed: Code::RedisDiskClosed,
         corrupt: Code::RedisDiskCorrupt,
         locked: Code::RedisDiskLocked,
         failed: Code::RedisDiskFailed,

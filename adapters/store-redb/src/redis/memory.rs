@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use maily_errors::Result;
+use maily_errors::{Code, Error, Result};
 use maily_redis::bus::{Bus, Channel, Subscription};
 use maily_redis::jobs::{
     DeadLetter, DeadLetters, Failure, Fate, Job, JobId, Jobs, NewJob, Queue, Receipt, Stats, WorkerId,
@@ -14,10 +14,11 @@ use maily_redis::{Key, Leases, Limits};
 
 use super::RedbStore;
 
-/// Writes methods that ask the memory.
+/// Writes methods that ask the memory, until the file is closed.
 macro_rules! ask {
     ($(fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $out:ty;)*) => {
         $(async fn $name(&self $(, $arg: $type)*) -> Result<$out> {
+            self.file.check(concat!("store_redb::", stringify!($name)))?;
             self.memory.$name($($arg),*).await
         })*
     };
@@ -40,11 +41,21 @@ impl Limits for RedbStore {
 impl Jobs for RedbStore {
     ask! {
         fn append(&self, queue: &Queue, job: NewJob) -> JobId;
-        fn claim(&self, queue: &Queue, worker: &WorkerId, max: usize, wait: Duration) -> Vec<Job>;
         fn ack(&self, queue: &Queue, receipts: &[Receipt]) -> usize;
         fn extend(&self, queue: &Queue, worker: &WorkerId, receipts: &[Receipt]) -> Vec<Receipt>;
         fn fail(&self, queue: &Queue, worker: &WorkerId, receipt: &Receipt, failure: Failure) -> Fate;
         fn stats(&self, queue: &Queue) -> Stats;
+    }
+
+    async fn claim(&self, queue: &Queue, worker: &WorkerId, max: usize, wait: Duration) -> Result<Vec<Job>> {
+        let operation = "store_redb::claim";
+        self.file.check(operation)?;
+        tokio::select! {
+            biased;
+            // First: jobs whose claim was written before the file was closed are handed out.
+            jobs = self.memory.claim(queue, worker, max, wait) => jobs,
+            () = self.file.ended() => Err(Error::from(Code::RedisDiskClosed).with_operation(operation)),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use self::table::VALUES;
 use self::value::{Decision, ValueChange, What};
 use crate::config::RedbConfig;
 use crate::error::Failed;
-use crate::file::File;
+use crate::file::{File, blocking};
 
 /// A redis store in one redb file: values, jobs, locks and limits outlive the process. Clones share the file.
 ///
@@ -68,15 +68,64 @@ impl RedbStore {
         // Before the file is opened for writing: one that is damaged is refused as it is.
         let before = File::<Change>::peek(&config, Loaded::read).await?;
         let file = Arc::new(File::open(config).await?);
-        let journal = Arc::new(RowsJournal::new(Arc::clone(&file)));
-        let memory = file.read(move |database| {
-            let loaded = match before {
-                Some(loaded) if loaded.is_of(database)? => loaded,
-                _ => Loaded::read(database)?,
-            };
-            memory.restore(loaded.rows, journal).map_err(Failed::Unexpected)
+        let loaded = file.read(move |database| match before {
+            Some(loaded) if loaded.is_of(database)? => Ok(loaded),
+            _ => Loaded::read(database),
         });
-        Ok(Self { listeners: Arc::default(), limits, memory: memory.await?, file })
+        let (rows, journal) = (loaded.await?.rows, Arc::new(RowsJournal::new(Arc::clone(&file))));
+        // Not while the file is read: the journal may be the last to hold it, and closes it when it is dropped.
+        let restore = move || memory.restore(rows, journal).map_err(Failed::Unexpected);
+        let memory = blocking::<Change, _>("store_redb::open", restore).await?;
+        Ok(Self { listeners: Arc::default(), limits, memory, file })
+    }
+
+    /// Closes the file, so that it can be opened again at once, here or in another process.
+    ///
+    /// Waits for what is being written and read. All clones are closed with this one: every later call answers
+    /// [`Code::RedisDiskClosed`](maily_errors::Code::RedisDiskClosed), a [`claim`](maily_redis::jobs::Jobs::claim) that
+    /// waits does so now, a [`Worker`](maily_redis::jobs::Worker) ends as if it was told to, a
+    /// [`Guard`](maily_redis::lock::Guard) loses its lock within a third of its time to live, and what was kept near is
+    /// forgotten. In the file that lock stays taken until its lease is over: release guards first. Subscriptions of the bus hear nothing any more. Calling it again is harmless.
+    ///
+    /// Dropping the last clone closes the file too, on the thread that does it; a guard that was not released and a
+    /// worker that runs have clones.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::RedisDiskFailed`](maily_errors::Code::RedisDiskFailed) or
+    /// [`Code::RedisDiskCorrupt`](maily_errors::Code::RedisDiskCorrupt) when the file was not closed in order. It is
+    /// closed all the same, and what was acknowledged is there when it is opened again.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future does not stop it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use maily_errors::Code;
+    /// use maily_redis::{Key, Store};
+    /// use maily_store_redb::RedbConfig;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let config = RedbConfig::new(folder.path().join("redis.redb"));
+    /// let (store, clicks) = (config.clone().store().await?, Key::new("clicks")?);
+    /// let clone = store.clone();
+    /// store.increment(&clicks, 41, None).await?;
+    /// store.close().await?;
+    /// assert_eq!(clone.get(&clicks).await.unwrap_err().code(), Code::RedisDiskClosed);
+    ///
+    /// let store = config.store().await?;
+    /// assert_eq!(store.increment(&clicks, 1, None).await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn close(&self) -> Result<()> {
+        // Before anybody else can change what was read.
+        self.listeners.lost();
+        self.file.close().await
     }
 
     async fn change(&self, key: &Key, what: What) -> Result<Decision> {

@@ -143,6 +143,8 @@ class Code(str, Enum):
     """The store on disk is damaged."""
     REDIS_DISK_LOCKED = "redis-disk-locked"
     """Another process uses the store on disk."""
+    REDIS_DISK_CLOSED = "redis-disk-closed"
+    """The store on disk was closed."""
     PROMPT_INVALID = "prompt-invalid"
     """The prompt cannot be read."""
     PROMPT_TOO_LARGE = "prompt-too-large"
@@ -431,6 +433,7 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "redis-disk-failed": (125, "unavailable", 503, True, 14, "transient", "idempotent", 200, "redis", "The value could not be stored on the disk"),
     "redis-disk-corrupt": (126, "corrupt", 500, False, 15, "server", "never", 0, "redis", "The store on disk is damaged"),
     "redis-disk-locked": (127, "conflict", 409, False, 9, "server", "never", 0, "redis", "Another process uses the store on disk"),
+    "redis-disk-closed": (128, "unavailable", 503, False, 14, "server", "never", 0, "redis", "The store on disk was closed"),
     "prompt-invalid": (200, "invalid", 400, False, 3, "client", "never", 0, "mesh", "The prompt cannot be read"),
     "prompt-too-large": (201, "too_large", 413, False, 11, "client", "never", 0, "mesh", "The prompt is over its limit"),
     "model-not-found": (202, "not_found", 404, False, 5, "client", "never", 0, "mesh", "No node serves this model"),

@@ -9,6 +9,13 @@
     >>> store.get("draft")
     b'hello'
 
+A store in a file is open until it is closed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Store(path=f"{folder}/redis.redb") as kept:
+    ...     kept.increment("visits")
+    1
+
 Everything else is built on a store, and comes twice like it: `Name` blocks, `AsyncName` returns awaitables.
 
     >>> from maily.redis import Cache, Idempotency, Limiter, Lock

@@ -24,6 +24,16 @@ pub(super) enum AnyStore {
     Server(ServerStore<RedisTransport>),
 }
 
+impl AnyStore {
+    /// Closes the file, if the store is one.
+    pub(super) async fn close(&self) -> Result<()> {
+        match self {
+            Self::File(store) => store.close().await,
+            Self::Memory(_) | Self::Server(_) => Ok(()),
+        }
+    }
+}
+
 /// Writes methods that ask the store, whichever it is.
 macro_rules! ask {
     ($(fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $out:ty;)*) => {

@@ -14,7 +14,7 @@ use pyo3::types::PyTuple;
 
 use super::any::AnyStore;
 use super::store::Stores;
-use super::values::{Blob, duration};
+use super::values::{Blob, duration, failed};
 use crate::twins::twins;
 use crate::{errors, runtime};
 
@@ -124,11 +124,6 @@ twins! {
 
     /// Waits until the lock is lost or released. The loss is told within a third of the time to live.
     () fn lost() -> ();
-}
-
-/// Returns whether the block of a context manager raised.
-fn failed(raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
-    Ok(!raised.is_empty() && !raised.get_item(0)?.is_none())
 }
 
 /// A guard until it is released.

@@ -9,9 +9,10 @@ use maily_redis::{Key, MemoryStore, Store as _, Swap};
 use maily_store_redb::RedbConfig;
 use maily_store_redis::RedisConfig;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::any::AnyStore;
-use super::values::{Blob, duration, milliseconds};
+use super::values::{Blob, duration, failed, milliseconds};
 use crate::twins::twins;
 use crate::{errors, runtime};
 
@@ -28,12 +29,37 @@ twins! {
     /// Without `url` and `path` the values are in the memory of this object. With a URL, each call ends within `timeout`
     /// seconds, and the first one connects. With a path, the file is opened here, and made if there is none: values,
     /// jobs, locks and limits outlive the process, and a call ends when its change is on the disk. One process at a time
-    /// has it open. Keys and values are `bytes`, or `str` as UTF-8; what is read is `bytes`. A `ttl` is
+    /// has it open, until `close` or the end of a `with` block. Keys and values are `bytes`, or `str` as UTF-8; what is read is `bytes`. A `ttl` is
     /// in seconds, from 0.001; `None` is for ever.
-    sync Store {}
+    sync Store {
+        fn __enter__(slf: Py<Self>) -> Py<Self> {
+            slf
+        }
+
+        /// Closes the store.
+        #[pyo3(signature = (*raised))]
+        fn __exit__(&self, py: Python<'_>, raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
+            let closed = runtime::block_on(py, self.0.close());
+            if failed(raised)? { Ok(false) } else { closed.map(|()| false) }
+        }
+    }
 
     /// Values under keys, in memory, in a file, or on a Redis or Valkey server. Every method returns an awaitable.
-    async AsyncStore {}
+    async AsyncStore {
+        fn __aenter__(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+            runtime::drive(py, async move { Ok(slf) })
+        }
+
+        /// Closes the store.
+        #[pyo3(signature = (*raised))]
+        fn __aexit__<'py>(&self, py: Python<'py>, raised: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+            let (close, failed) = (self.0.close(), failed(raised)?);
+            runtime::drive(py, async move {
+                let closed = close.await;
+                if failed { Ok(false) } else { closed.map(|()| false) }
+            })
+        }
+    }
 
     both {
         #[new]
@@ -93,6 +119,12 @@ twins! {
 
     /// Removes the value; returns whether there was one.
     (key, /) fn remove(key: Blob) -> bool;
+
+    /// Closes the file when what is being written is in it, so that it can be opened again at once. Every later call, and
+    /// every one of what was built on the store, raises the code `redis-disk-closed`; closing it again is harmless.
+    ///
+    /// A store in memory or on a server has nothing to close, and goes on.
+    () fn close() -> ();
 }
 
 /// A store of either class: what is built on one shares its connections.
@@ -169,5 +201,10 @@ impl Values {
     fn remove(&self, key: Blob) -> impl Future<Output = Result<bool>> + Send + use<> {
         let store = Arc::clone(&self.0);
         async move { store.remove(&Key::new(key.0)?).await }
+    }
+
+    fn close(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let store = Arc::clone(&self.0);
+        async move { store.close().await }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use maily_errors::{Code, Error, Result};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::runtime::Callback;
 
@@ -58,4 +58,9 @@ pub(super) fn duration(seconds: f64) -> Result<Duration> {
 /// Reads a number of seconds in whole milliseconds.
 pub(super) fn milliseconds(seconds: f64) -> Result<u64> {
     Ok(u64::try_from(duration(seconds)?.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Returns whether the block of a context manager raised, by what its end is told.
+pub(super) fn failed(raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
+    Ok(!raised.is_empty() && !raised.get_item(0)?.is_none())
 }

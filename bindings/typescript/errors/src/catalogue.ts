@@ -44,6 +44,7 @@ export const ROWS = {
   "redis-disk-failed": [125, "unavailable", 503, 14, "transient", "idempotent", 200, "redis", "The value could not be stored on the disk"],
   "redis-disk-corrupt": [126, "corrupt", 500, 15, "server", "never", 0, "redis", "The store on disk is damaged"],
   "redis-disk-locked": [127, "conflict", 409, 9, "server", "never", 0, "redis", "Another process uses the store on disk"],
+  "redis-disk-closed": [128, "unavailable", 503, 14, "server", "never", 0, "redis", "The store on disk was closed"],
   "prompt-invalid": [200, "invalid", 400, 3, "client", "never", 0, "mesh", "The prompt cannot be read"],
   "prompt-too-large": [201, "too_large", 413, 11, "client", "never", 0, "mesh", "The prompt is over its limit"],
   "model-not-found": [202, "not_found", 404, 5, "client", "never", 0, "mesh", "No node serves this model"],

@@ -61,6 +61,13 @@ impl Listeners {
         self.any.store(!all.is_empty(), Ordering::SeqCst);
     }
 
+    /// Says that nothing is heard any more: what was read may change without a word.
+    pub fn lost(&self) {
+        for (_, listener) in &*self.all.read() {
+            listener(Event::Lost);
+        }
+    }
+
     /// Says that a value has changed: after the change is made, and before it is acknowledged. Costs one load while
     /// nobody listens.
     pub fn changed(&self, key: &Key) {

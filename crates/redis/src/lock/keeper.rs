@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use maily_errors::{Error, Result};
+use maily_errors::{Code, Error, Result};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -55,13 +55,12 @@ impl<S: Leases + 'static> Claim<S> {
                 Err(_) => Err(lease::lost()),
             };
             let again = result.as_ref().is_err_and(Error::is_temporary) && Instant::now() < until;
-            if let Some(answer) = heard.take() {
-                // Nobody listens when the future of the release was dropped.
-                let _ = answer.send(result);
-            }
             if !again {
-                return;
+                // First: who hears the answer may count on nobody else having the store, as to open its file again.
+                drop(claim);
+                return tell(heard, result);
             }
+            tell(heard.take(), result);
             sleep(lease::jittered(claim.retry_after())).await;
         }
     }
@@ -86,6 +85,13 @@ impl<S: Leases + 'static> Drop for Claim<S> {
         let (store, name, owner, ttl) = (self.store.clone(), self.name.clone(), self.owner, self.ttl);
         let claim = Self { store, name, owner, ttl, open: None };
         runtime.spawn(claim.release(until, None));
+    }
+}
+
+/// Answers a release. Nobody listens when its future was dropped, or the guard was.
+fn tell(heard: Option<Answer>, result: Result<()>) {
+    if let Some(answer) = heard {
+        let _ = answer.send(result);
     }
 }
 
@@ -130,6 +136,8 @@ async fn keep<S: Leases + 'static>(
                 next = sent + renew_after(claim.ttl);
             }
             Ok(Ok(false)) => break None,
+            // Nothing opens it again: the lease lasts, but nobody can keep it.
+            Ok(Err(err)) if err.code() == Code::RedisDiskClosed => break None,
             Ok(Err(_)) | Err(_) => next = Instant::now() + lease::jittered(claim.retry_after()),
         }
     };

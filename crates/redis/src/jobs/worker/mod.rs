@@ -135,7 +135,7 @@ impl<S: Jobs + 'static> Worker<S> {
     ///
     /// After `shutdown` it claims no more, lets the handlers finish within the drain time, hands back the rest, and
     /// says so to the server within two more seconds; what it could not say is done again by another worker after
-    /// [`Queue::idle`].
+    /// [`Queue::idle`]. A store on disk that was closed ends it too.
     ///
     /// # Cancellation
     ///

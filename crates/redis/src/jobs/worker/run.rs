@@ -148,6 +148,10 @@ where
                 self.pause = FIRST_PAUSE;
                 jobs.into_iter().for_each(|job| self.start(job));
             }
+            // Nothing opens it again: what runs is the last.
+            Err(err) if err.code() == Code::RedisDiskClosed => {
+                self.end.get_or_insert_with(|| Instant::now() + self.worker.drain);
+            }
             Err(err) => {
                 tracing::warn!(queue = self.worker.queue.name(), error = %err, "no jobs could be claimed");
                 self.resume = Some(Instant::now() + self.pause.mul_f64(rand::random_range(0.5..1.5)));
