@@ -17,7 +17,7 @@ async fn clients_of_the_others_see_nothing_of_an_instance_that_is_killed() {
     let network = Network::of(3).await;
     let act = Act::Words(WORDS, Duration::from_millis(5));
     let nodes = [Node::start(act.clone()).await, Node::start(act).await];
-    let mut all = three(&network, &[&nodes[0], &nodes[1]]).await;
+    let mut all = three(&network, &[&nodes[0], &nodes[1]], &[]).await;
 
     let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut clients = JoinSet::new();

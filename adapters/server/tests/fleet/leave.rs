@@ -12,7 +12,7 @@ const WORDS: usize = 40;
 async fn instance_that_stops_leaves_at_once_and_loses_no_stream() {
     let network = Network::of(3).await;
     let node = Node::start(Act::Words(WORDS, Duration::from_millis(50))).await;
-    let mut all = three(&network, &[&node]).await;
+    let mut all = three(&network, &[&node], &[]).await;
     let mut open = Vec::new();
     for _ in 0..10 {
         let mut stream = Stream::begin(&all[0].address).await.unwrap();

@@ -7,6 +7,7 @@
     reason = "a test that says what it measured"
 )]
 
+mod budget;
 mod idle;
 mod kill;
 mod large;

@@ -26,6 +26,7 @@ pub(crate) enum Act {
 pub(crate) struct Node {
     pub(crate) url: String,
     pub(crate) open: Arc<AtomicUsize>,
+    asked: Arc<AtomicUsize>,
     /// The body of the last request.
     pub(crate) seen: watch::Receiver<Bytes>,
     words: watch::Sender<u32>,
@@ -37,17 +38,19 @@ impl Node {
         // Many streams begin at once: the usual backlog would make some of them wait for a second attempt.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let (open, words, mut task) = (Arc::new(AtomicUsize::new(0)), watch::Sender::new(0), JoinSet::new());
+        let (open, asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (words, mut task) = (watch::Sender::new(0), JoinSet::new());
         let (sees, seen) = watch::channel(Bytes::new());
-        let (counting, hearing) = (open.clone(), words.clone());
+        let (counting, hearing) = ((open.clone(), asked.clone()), words.clone());
         task.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut socket, _)) = listener.accept().await {
-                let (act, open, mut words, sees) =
-                    (act.clone(), counting.clone(), hearing.subscribe(), sees.clone());
+                let ((open, asked), act, mut words, sees) =
+                    (counting.clone(), act.clone(), hearing.subscribe(), sees.clone());
                 connections.spawn(async move {
                     while let Some(body) = request(&mut socket).await {
                         sees.send_replace(body);
+                        asked.fetch_add(1, Relaxed);
                         open.fetch_add(1, Relaxed);
                         let answered = answer(&mut socket, &act, &mut words).await;
                         open.fetch_sub(1, Relaxed);
@@ -59,7 +62,12 @@ impl Node {
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { url, open, seen, words, _task: task }
+        Self { url, open, asked, seen, words, _task: task }
+    }
+
+    /// How many requests it has had.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Relaxed) as u64
     }
 
     /// How many requests it answers now.

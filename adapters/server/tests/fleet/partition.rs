@@ -26,7 +26,7 @@ async fn agree(all: &[Instance; 3], what: &str, wanted: [(usize, u64); 3]) -> Du
 async fn parted_processes_agree_again_on_each_other_and_on_their_nodes() {
     let network = Network::of(3).await;
     let nodes = [Node::start(Act::Hold).await, Node::start(Act::Hold).await];
-    let all = three(&network, &[&nodes[0], &nodes[1]]).await;
+    let all = three(&network, &[&nodes[0], &nodes[1]], &[]).await;
 
     let mut open = Vec::new();
     for _ in 0..12 {
@@ -56,7 +56,7 @@ async fn node_that_registers_at_one_process_answers_at_the_others() {
     let network = Network::of(3).await;
     let (fixed, late) =
         (Node::start(Act::Hold).await, Node::start(Act::Words(3, Duration::from_millis(1))).await);
-    let all = three(&network, &[&fixed]).await;
+    let all = three(&network, &[&fixed], &[]).await;
 
     let body = format!(r#"{{"name":"late","url":"{}","models":["late"],"ttl_ms":60000}}"#, late.url);
     let (status, answer) = all[2].send(Method::POST, "/v1/nodes", body).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -25,13 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A `maily serve mesh` process; it is killed when this is dropped.
 pub(crate) struct Instance {
     pub(crate) address: String,
+    /// What outlives it.
+    pub(crate) data: Arc<TempDir>,
     process: Child,
-    _data: TempDir,
 }
 
-/// Three instances that know each other, with the same nodes.
-pub(crate) async fn three(network: &Network, nodes: &[&Node]) -> [Instance; 3] {
-    let start = |place| Instance::start(Some((network, place)), nodes, &[]);
+/// What opens every route of an instance whose settings name it in `server.keys`; the others take no notice of it.
+pub(crate) const OPERATOR: &str = "key-of-the-operator";
+
+/// Three instances that know each other, with the same nodes and settings.
+pub(crate) async fn three(network: &Network, nodes: &[&Node], settings: &[(&str, &str)]) -> [Instance; 3] {
+    let start = |place| Instance::start(Some((network, place)), nodes, settings);
     let (east, west, north) = tokio::join!(start(0), start(1), start(2));
     let all = [east, west, north];
     let took = until("all know all", async || {
@@ -54,11 +59,20 @@ impl Instance {
         nodes: &[&Node],
         settings: &[(&str, &str)],
     ) -> Self {
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), at, nodes, settings).await
+    }
+
+    /// The same with the data that another one left.
+    pub(crate) async fn start_in(
+        data: Arc<TempDir>,
+        at: Option<(&Network, usize)>,
+        nodes: &[&Node],
+        settings: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_maily"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MAILY__")) {
             command.env_remove(name);
         }
-        let data = tempfile::tempdir().unwrap();
         command.args(["serve", "mesh", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
         for (number, node) in nodes.iter().enumerate() {
             command.args(["--node", &format!("n{number}={}", node.url)]);
@@ -77,7 +91,7 @@ impl Instance {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         while let Some(line) = lines.next_line().await.unwrap() {
             if let Some((_, address)) = line.split_once("http://") {
-                return Self { address: address.trim_end_matches('/').to_owned(), process, _data: data };
+                return Self { address: address.trim_end_matches('/').to_owned(), data, process };
             }
         }
         panic!("the process ended before it listened: {:?}", process.wait().await);
@@ -113,6 +127,7 @@ impl Instance {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         let request = request.header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {OPERATOR}"));
         let response = client.request(request.body(Full::new(body.into()))?).await?;
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))
@@ -144,6 +159,10 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) -> Duration
     start.elapsed()
 }
 
+/// What asks for a stream.
+pub(crate) const PROMPT: &str =
+    r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"Count"}]}"#;
+
 /// A streamed answer that is being read.
 pub(crate) struct Stream {
     socket: TcpStream,
@@ -152,15 +171,12 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) async fn begin(address: &str) -> std::io::Result<Self> {
-        let body =
-            json!({ "model": "m", "stream": true, "messages": [{ "role": "user", "content": "Count" }] });
-        let body = body.to_string();
         let mut socket = TcpStream::connect(address).await?;
         let head = format!(
             "POST /v1/chat/completions HTTP/1.0\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
+            PROMPT.len()
         );
-        socket.write_all((head + &body).as_bytes()).await?;
+        socket.write_all((head + PROMPT).as_bytes()).await?;
         Ok(Self { socket, bytes: Vec::new() })
     }
 
