@@ -1,7 +1,8 @@
 //! Token streams over WebSocket: `GET /v1/mesh/stream`.
 //!
 //! The client sends one body per message: chat completions, or the format that the address names, as in
-//! `/v1/mesh/stream?format=responses` (`chat`, `completions`, `messages`, `responses`). The server answers it with
+//! `/v1/mesh/stream?format=responses` (`chat`, `completions`, `messages`, `responses`; `tenant` names one of the caller's
+//! tenants). The server answers it with
 //! JSON text frames that are the same for every format, token by token whether or not the body says `"stream": true`:
 //!
 //! - `{"type":"token","text":".."}` for each piece of text,
@@ -21,7 +22,7 @@ use axum::routing::get;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, Result, TraceContext};
-use maily_mesh::{Answer, Delta, Format, KeyName, Mesh, Prompt};
+use maily_mesh::{Answer, Caller, Delta, Format, Mesh, Prompt, Tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::sockets::{Message, Socket, Sockets, Upgrade};
@@ -30,16 +31,17 @@ use crate::sockets::{Message, Socket, Sockets, Upgrade};
 pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
     let stream = async move |upgrade: Upgrade,
                              headers: HeaderMap,
-                             caller: Option<Extension<KeyName>>,
+                             caller: Option<Extension<Caller>>,
                              Query(options): Query<Options>| {
         let trace = TraceContext::current().or_else(|| TraceContext::from_headers(&headers));
-        let caller = Caller {
+        let opening = Opening {
             trace,
             trace_state: TraceContext::state_from_headers(&headers),
-            key: caller.map(|Extension(key)| key),
+            caller: caller.map(|Extension(caller)| caller),
+            options,
         };
         let mesh = mesh.clone();
-        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, caller, options.format))
+        sockets.serve(upgrade, "mesh", move |socket| serve(socket, mesh, opening))
     };
     Router::new().route("/v1/mesh/stream", get(stream))
 }
@@ -49,30 +51,35 @@ pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
 struct Options {
     #[serde(default)]
     format: Format,
+    tenant: Option<Tenant>,
 }
 
 /// What the opening of a socket says of every prompt on it.
-struct Caller {
+struct Opening {
     trace: Option<TraceContext>,
     trace_state: Option<HeaderValue>,
-    key: Option<KeyName>,
+    caller: Option<Caller>,
+    options: Options,
 }
 
-impl Caller {
-    fn sign(&self, prompt: Prompt) -> Prompt {
+impl Opening {
+    fn sign(&self, prompt: Prompt) -> Result<Prompt> {
         let prompt = self.trace.into_iter().fold(prompt, Prompt::with_trace);
         let prompt = self.trace_state.iter().cloned().fold(prompt, Prompt::with_trace_state);
-        self.key.iter().cloned().fold(prompt, Prompt::with_key)
+        prompt.with_caller(self.caller.as_ref(), self.options.tenant.clone())
     }
 }
 
-async fn serve(mut socket: Socket, mesh: Mesh, caller: Caller, format: Format) {
+async fn serve(mut socket: Socket, mesh: Mesh, opening: Opening) {
+    let format = opening.options.format;
     while let Some(message) = socket.recv().await {
-        let answered = match message.and_then(|message| read(&message, format)) {
+        let prompt = message.and_then(|message| read(&message, format));
+        let signed = prompt.and_then(|prompt| prompt.map(|prompt| opening.sign(prompt)).transpose());
+        let answered = match signed {
             // A cancel that came too late: there is nothing to stop any more.
             Ok(None) => Ok(()),
             Ok(Some(_)) if socket.draining().is_cancelled() => socket.send_error(&draining()).await,
-            Ok(Some(prompt)) => answer(&mut socket, &mesh, caller.sign(prompt), format).await,
+            Ok(Some(prompt)) => answer(&mut socket, &mesh, prompt, format).await,
             Err(err) => socket.send_error(&err).await,
         };
         if answered.is_err() {

@@ -4,11 +4,12 @@ use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::Extension;
 use futures_util::{SinkExt, StreamExt, stream};
 use maily_errors::Error;
 use maily_mesh::balance::Node;
 use maily_mesh::memory::{Scripted, Step};
-use maily_mesh::{Delta, FinishReason, Mesh, MeshConfig, Prompt, wire};
+use maily_mesh::{Caller, Delta, FinishReason, Mesh, MeshConfig, Prompt, wire};
 use maily_serve_ws::Sockets;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,7 +28,10 @@ async fn connect_to(mesh: Mesh, sockets: Sockets) -> Client {
 }
 
 async fn connect_as(query: &str, mesh: Mesh, sockets: Sockets) -> Client {
-    let router = maily_serve_ws::mesh::router(mesh, sockets);
+    connect_to_routes(query, maily_serve_ws::mesh::router(mesh, sockets)).await
+}
+
+async fn connect_to_routes(query: &str, router: axum::Router) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address: SocketAddr = listener.local_addr().expect("a bound socket has an address");
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -141,6 +145,31 @@ async fn prompt_of_another_format_is_answered_with_the_same_frames() {
     assert_eq!(next(&mut client).await, json!({ "type": "token", "text": "Hello" }));
     assert_eq!(next(&mut client).await["finish"], "stop");
     assert_eq!(node.seen()[0].read().unwrap().messages[0].content, "Be brief.");
+}
+
+#[tokio::test]
+async fn socket_is_of_its_callers_tenant_or_refuses_each_prompt() {
+    let (mesh, node) = scripted([Step::Answer("Hi".into())]);
+    let connect = async |query| {
+        let routes = maily_serve_ws::mesh::router(mesh.clone(), Sockets::default());
+        connect_to_routes(query, routes.layer(Extension(Caller::new("acme")))).await
+    };
+
+    for (query, tenant) in [("", "acme"), ("?tenant=acme/ann", "acme/ann")] {
+        let mut client = connect(query).await;
+        send(&mut client, prompt()).await;
+        assert_eq!(next(&mut client).await["type"], "token");
+        assert_eq!(node.seen().last().unwrap().head.tenant.as_str(), tenant);
+    }
+    let mut client = connect("?tenant=other").await;
+    for _ in 0..2 {
+        send(&mut client, prompt()).await;
+        let refused = next(&mut client).await;
+        assert_eq!(
+            (&refused["type"], &refused["problem"]["code"]),
+            (&json!("error"), &json!("tenant-not-allowed"))
+        );
+    }
 }
 
 #[tokio::test]

@@ -5,18 +5,20 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use maily_errors::{Code, Error, Public, Result};
-use maily_mesh::{Caching, Format, KeyName, ModelName, Priority, Prompt};
+use maily_mesh::{Caching, Caller, Format, ModelName, Priority, Prompt, Tenant};
 
 use super::answer::pass;
 use super::{MeshState, protocol};
 
 /// Who goes first when there is more to do than can be done: `interactive` unless it says `standard` or `batch`.
 const PRIORITY: &str = "x-maily-priority";
+/// Whose memories may be recalled, and among whose prompts an answer is looked up: the caller's own tenant, or one below.
+const TENANT: &str = "x-maily-tenant";
 
 /// Answers a prompt of any format, in that format.
 pub(super) async fn ask(
     state: &MeshState,
-    caller: Option<Extension<KeyName>>,
+    caller: Option<Extension<Caller>>,
     headers: &HeaderMap,
     format: Format,
     body: Bytes,
@@ -30,23 +32,45 @@ pub(super) async fn ask(
         })?;
         prompt = prompt.with_priority(known);
     }
-    if let Some(Extension(key)) = caller {
-        prompt = prompt.with_key(key);
-    }
+    let tenant =
+        headers.get(TENANT).map(|name| name.to_str().map(Tenant::from)).transpose().map_err(|_| {
+            Error::new(Code::Invalid, "`x-maily-tenant` is plain text").with_operation("serve_http::ask")
+        })?;
+    let prompt = prompt.with_caller(caller.as_deref(), tenant)?;
     Ok(pass(state.parts.mesh.complete(prompt).await?))
 }
 
-/// Estimates how many tokens a prompt has, for a model that some node serves.
-pub(super) fn count(state: &MeshState, format: Format, body: Bytes) -> Result<u32> {
+/// Counts a request of a caller that takes no tokens, and returns the headers that say what its key has left.
+pub(super) async fn charge(
+    state: &MeshState,
+    caller: Option<&Caller>,
+    format: Format,
+    model: Option<&ModelName>,
+) -> Result<HeaderMap> {
+    let key = caller.and_then(|caller| caller.key.as_ref());
+    let mut headers = HeaderMap::new();
+    state.parts.mesh.keys().charge(key, format, model, 0).await?.write_headers(&mut headers);
+    Ok(headers)
+}
+
+/// Estimates how many tokens a prompt has, for a model that some node serves. To the key of the caller it is a request
+/// without tokens: nothing is asked of a node.
+pub(super) async fn count(
+    state: &MeshState,
+    caller: Option<Extension<Caller>>,
+    format: Format,
+    body: Bytes,
+) -> Result<(HeaderMap, u32)> {
     let prompt = Prompt::parse_as(format, body)?;
     let model = &prompt.head.model;
+    let headers = charge(state, caller.as_deref(), format, Some(model)).await?;
     let default = |name: &ModelName| name.as_str() == ModelName::DEFAULT;
     let served = state.parts.mesh.nodes().models();
     // A node that serves any model stands in the list under `default`.
     if served.iter().any(|status| status.id == *model || default(&status.id))
         || (default(model) && !served.is_empty())
     {
-        return Ok(prompt.estimate_tokens());
+        return Ok((headers, prompt.estimate_tokens()));
     }
     Err(Error::new(Code::ModelNotFound, "no node serves this model")
         .with_operation("serve_http::count")

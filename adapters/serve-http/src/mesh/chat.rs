@@ -3,7 +3,7 @@
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::{Format, KeyName};
+use maily_mesh::{Caller, Format};
 
 use super::MeshState;
 use super::answer::OpenAiProblem;
@@ -31,7 +31,7 @@ use crate::body::Raw;
 )]
 pub(super) async fn complete(
     State(state): State<MeshState>,
-    caller: Option<Extension<KeyName>>,
+    caller: Option<Extension<Caller>>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, OpenAiProblem> {

@@ -1,9 +1,10 @@
 //! `POST /v1/embeddings`.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use maily_mesh::{Embedding, Texts, Usage};
+use http::HeaderMap;
+use maily_mesh::{Caller, Embedding, Format, ModelName, Texts, Usage};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 use utoipa::ToSchema;
@@ -16,7 +17,7 @@ use crate::body::Json;
 pub(super) struct EmbeddingsRequest {
     /// One text or up to 2048, each of at most 65 536 bytes.
     input: EmbeddingsInput,
-    /// The model; the server has one.
+    /// The model; the server has one, whatever this says.
     #[serde(default)]
     model: String,
     /// How the values are written.
@@ -52,7 +53,7 @@ pub(super) struct Embeddings {
     data: Vec<EmbeddingItem>,
     /// The model that was asked for.
     model: String,
-    /// Always zero: the embedder does not count.
+    /// An estimate, by bytes: so many tokens count for the key.
     #[schema(value_type = serde_json::Value)]
     usage: Usage,
 }
@@ -87,20 +88,37 @@ enum EmbeddingValues {
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
+    caller: Option<Extension<Caller>>,
     Json(request): Json<EmbeddingsRequest>,
-) -> Result<axum::Json<Embeddings>, OpenAiProblem> {
+) -> Result<(HeaderMap, axum::Json<Embeddings>), OpenAiProblem> {
     let texts = match request.input {
         EmbeddingsInput::One(text) => vec![text],
         EmbeddingsInput::Many(texts) => texts,
     };
-    let vectors = state.embedder()?.clone().oneshot(Texts::new(texts)?).await?;
+    let (texts, embedder) = (Texts::new(texts)?, state.embedder()?.clone());
+    let tokens = texts.estimate_tokens();
+    // By the model that works, not by a name that the client is free to choose: it says what this costs.
+    let named = || ModelName::new(request.model.as_str());
+    let model = state.parts.embedding_model.clone().unwrap_or_else(named);
+    let key = caller.as_ref().and_then(|caller| caller.key.as_ref());
+    let charge = state.parts.mesh.keys().charge(key, Format::Chat, Some(&model), tokens.into()).await?;
+    let vectors = match embedder.oneshot(texts).await {
+        Ok(vectors) => vectors,
+        Err(err) => {
+            charge.cancel();
+            return Err(err.into());
+        }
+    };
+    let mut headers = HeaderMap::new();
+    charge.write_headers(&mut headers);
     let item = |(index, vector)| EmbeddingItem {
         object: "embedding",
         index,
         embedding: write(vector, request.encoding_format),
     };
     let data = vectors.iter().enumerate().map(item).collect();
-    Ok(axum::Json(Embeddings { object: "list", data, model: request.model, usage: Usage::default() }))
+    let usage = Usage::new(tokens, 0);
+    Ok((headers, axum::Json(Embeddings { object: "list", data, model: request.model, usage })))
 }
 
 fn write(vector: &Embedding, encoding: EmbeddingEncoding) -> EmbeddingValues {

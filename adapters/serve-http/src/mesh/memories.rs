@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use http::StatusCode;
+use axum::extract::{Extension, Path, Query, State};
+use http::{HeaderMap, StatusCode};
 use maily_errors::{Code, Error};
-use maily_mesh::{Memory, MemoryId, MemoryPage, MemoryQuery, Recalled, Remembered, Tenant};
+use maily_mesh::{Caller, Format, Memory, MemoryId, MemoryPage, MemoryQuery, Recalled, Remembered, Tenant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::MeshState;
+use super::ask::charge;
 use crate::body::Json;
 use crate::reply::{Problem, Reply};
 
@@ -20,7 +21,7 @@ use crate::reply::{Problem, Reply};
 pub(super) struct NewMemory {
     /// The text, 1 to 65 536 bytes.
     text: String,
-    /// Whose memory it is, at most 256 bytes; `default` if absent.
+    /// Whose memory it is, at most 256 bytes: the caller's own or one below it; the own one if absent.
     tenant: Option<String>,
     /// After how many seconds it is forgotten by itself, 1 to 3 162 240 000; never if absent.
     ttl_s: Option<u64>,
@@ -39,7 +40,7 @@ pub(super) struct StoredMemory {
 pub(super) struct MemorySearch {
     /// What to look for.
     query: String,
-    /// Whose memories to search; `default` if absent.
+    /// Whose memories to search; the caller's own one if absent.
     tenant: Option<String>,
     /// The most answers, 1 to 100; 5 if absent.
     limit: Option<usize>,
@@ -71,7 +72,7 @@ struct FoundMemory {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MemoryList {
-    /// Whose memories to list; `default` if absent.
+    /// Whose memories to list; the caller's own one if absent.
     tenant: Option<String>,
     /// The `next` of the page before; none for the first page.
     after: Option<String>,
@@ -107,7 +108,7 @@ struct ListedMemory {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MemoryOwner {
-    /// Whose memory it is; `default` if absent.
+    /// Whose memory it is; the caller's own one if absent.
     tenant: Option<String>,
 }
 
@@ -140,7 +141,7 @@ impl From<Remembered> for ListedMemory {
     }
 }
 
-/// Remembers a text.
+/// Remembers a text; to a key it is a request.
 #[utoipa::path(
     post,
     path = "/v1/memories",
@@ -151,15 +152,18 @@ impl From<Remembered> for ListedMemory {
 )]
 pub(super) async fn store(
     State(state): State<MeshState>,
+    caller: Option<Extension<Caller>>,
     Json(new): Json<NewMemory>,
-) -> Reply<(StatusCode, axum::Json<StoredMemory>)> {
-    let memory = Memory::new(new.text).with_tenant(tenant(new.tenant));
+) -> Reply<(StatusCode, HeaderMap, axum::Json<StoredMemory>)> {
+    let memory = Memory::new(new.text).with_tenant(tenant(caller.as_deref(), new.tenant)?);
     let memory = new.ttl_s.map(Duration::from_secs).into_iter().fold(memory, Memory::with_ttl);
-    let id = state.recall()?.store(memory).await?;
-    Ok((StatusCode::CREATED, axum::Json(StoredMemory { id: id.to_string() })))
+    let recall = state.recall()?;
+    let headers = charge(&state, caller.as_deref(), Format::Chat, None).await?;
+    let id = recall.store(memory).await?;
+    Ok((StatusCode::CREATED, headers, axum::Json(StoredMemory { id: id.to_string() })))
 }
 
-/// Finds the memories that fit a text best.
+/// Finds the memories that fit a text best; to a key it is a request.
 #[utoipa::path(
     post,
     path = "/v1/memories/search",
@@ -170,12 +174,15 @@ pub(super) async fn store(
 )]
 pub(super) async fn search(
     State(state): State<MeshState>,
+    caller: Option<Extension<Caller>>,
     Json(search): Json<MemorySearch>,
-) -> Reply<axum::Json<FoundMemories>> {
-    let query = MemoryQuery::new(search.query).with_tenant(tenant(search.tenant));
+) -> Reply<(HeaderMap, axum::Json<FoundMemories>)> {
+    let query = MemoryQuery::new(search.query).with_tenant(tenant(caller.as_deref(), search.tenant)?);
     let query = search.limit.into_iter().fold(query, MemoryQuery::with_limit);
-    let found = state.recall()?.search(query).await?;
-    Ok(axum::Json(FoundMemories { memories: found.into_iter().map(Into::into).collect() }))
+    let recall = state.recall()?;
+    let headers = charge(&state, caller.as_deref(), Format::Chat, None).await?;
+    let found = recall.search(query).await?;
+    Ok((headers, axum::Json(FoundMemories { memories: found.into_iter().map(Into::into).collect() })))
 }
 
 /// Lists what a tenant has stored, page by page.
@@ -185,7 +192,7 @@ pub(super) async fn search(
     tag = "mesh",
     operation_id = "mesh_memories",
     params(
-        ("tenant" = Option<String>, Query, description = "Whose memories to list; `default` if absent"),
+        ("tenant" = Option<String>, Query, description = "Whose memories to list; the caller's own one if absent"),
         ("after" = Option<String>, Query, description = "The `next` of the page before"),
         ("limit" = Option<usize>, Query, description = "The most memories of a page, 1 to 100; 20 if absent"),
     ),
@@ -193,10 +200,11 @@ pub(super) async fn search(
 )]
 pub(super) async fn list(
     State(state): State<MeshState>,
+    caller: Option<Extension<Caller>>,
     list: Result<Query<MemoryList>, QueryRejection>,
 ) -> Reply<axum::Json<StoredMemories>> {
     let Query(list) = list.map_err(wrong_query)?;
-    let page = MemoryPage::new(tenant(list.tenant));
+    let page = MemoryPage::new(tenant(caller.as_deref(), list.tenant)?);
     let page = list.limit.into_iter().fold(page, MemoryPage::with_limit);
     let page = list.after.map(MemoryId::from).into_iter().fold(page, MemoryPage::with_after);
     let limit = page.limit;
@@ -213,17 +221,18 @@ pub(super) async fn list(
     operation_id = "mesh_forget",
     params(
         ("id" = String, Path, description = "The name of the memory"),
-        ("tenant" = Option<String>, Query, description = "Whose memory it is; `default` if absent"),
+        ("tenant" = Option<String>, Query, description = "Whose memory it is; the caller's own one if absent"),
     ),
     responses((status = 204, description = "It is forgotten"), Problem),
 )]
 pub(super) async fn forget(
     State(state): State<MeshState>,
+    caller: Option<Extension<Caller>>,
     Path(id): Path<String>,
     owner: Result<Query<MemoryOwner>, QueryRejection>,
 ) -> Reply<StatusCode> {
     let Query(owner) = owner.map_err(wrong_query)?;
-    if state.recall()?.forget(&tenant(owner.tenant), &MemoryId::new(id)).await? {
+    if state.recall()?.forget(&tenant(caller.as_deref(), owner.tenant)?, &MemoryId::new(id)).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Error::new(Code::NotFound, "there is no such memory").with_operation("serve_http::memories").into())
@@ -240,15 +249,16 @@ pub(super) async fn forget(
 )]
 pub(super) async fn forget_tenant(
     State(state): State<MeshState>,
+    caller: Option<Extension<Caller>>,
     owner: Result<Query<ForgottenTenant>, QueryRejection>,
 ) -> Reply<axum::Json<ForgottenMemories>> {
-    let Query(ForgottenTenant { tenant }) = owner.map_err(wrong_query)?;
-    let forgotten = state.recall()?.forget_all(&Tenant::from(tenant)).await?;
+    let Query(owner) = owner.map_err(wrong_query)?;
+    let forgotten = state.recall()?.forget_all(&tenant(caller.as_deref(), Some(owner.tenant))?).await?;
     Ok(axum::Json(ForgottenMemories { forgotten }))
 }
 
-fn tenant(name: Option<String>) -> Tenant {
-    name.map_or_else(Tenant::default, Tenant::from)
+fn tenant(caller: Option<&Caller>, named: Option<String>) -> Result<Tenant, Error> {
+    Tenant::of(caller, named.map(Tenant::from))
 }
 
 fn wrong_query(err: QueryRejection) -> Error {

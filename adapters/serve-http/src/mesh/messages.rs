@@ -3,7 +3,7 @@
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::{Format, KeyName};
+use maily_mesh::{Caller, Format};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,14 +39,14 @@ pub(super) struct MessageTokens {
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
-    caller: Option<Extension<KeyName>>,
+    caller: Option<Extension<Caller>>,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, AnthropicProblem> {
     Ok(ask(&state, caller, &headers, Format::Messages, body).await?)
 }
 
-/// Estimates how many tokens a prompt has.
+/// Estimates how many tokens a prompt has; to a key it is a request.
 #[utoipa::path(
     post,
     path = "/v1/messages/count_tokens",
@@ -57,7 +57,9 @@ pub(super) async fn create(
 )]
 pub(super) async fn count_tokens(
     State(state): State<MeshState>,
+    caller: Option<Extension<Caller>>,
     Body(body): Body,
-) -> Result<axum::Json<MessageTokens>, AnthropicProblem> {
-    Ok(axum::Json(MessageTokens { input_tokens: count(&state, Format::Messages, body)? }))
+) -> Result<(HeaderMap, axum::Json<MessageTokens>), AnthropicProblem> {
+    let (headers, input_tokens) = count(&state, caller, Format::Messages, body).await?;
+    Ok((headers, axum::Json(MessageTokens { input_tokens })))
 }

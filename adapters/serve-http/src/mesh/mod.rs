@@ -24,7 +24,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use maily_errors::{Code, Error};
 use maily_mesh::source::Leases;
-use maily_mesh::{AnyEmbed, Gossip, Mesh, Prompt, Recall};
+use maily_mesh::{AnyEmbed, Gossip, Mesh, ModelName, Prompt, Recall};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -43,6 +43,7 @@ struct Parts {
     mesh: Mesh,
     recall: Option<Arc<dyn Recall>>,
     embedder: Option<AnyEmbed>,
+    embedding_model: Option<ModelName>,
     leases: Option<Leases>,
     gossip: Option<Arc<dyn Gossip>>,
 }
@@ -51,7 +52,8 @@ impl MeshState {
     /// Creates a state of a mesh alone: the routes for embeddings and memories say that they are missing.
     #[must_use]
     pub fn new(mesh: Mesh) -> Self {
-        Self { parts: Arc::new(Parts { mesh, recall: None, embedder: None, leases: None, gossip: None }) }
+        let (recall, embedder, embedding_model, leases, gossip) = (None, None, None, None, None);
+        Self { parts: Arc::new(Parts { mesh, recall, embedder, embedding_model, leases, gossip }) }
     }
 
     /// Adds the memories.
@@ -65,6 +67,14 @@ impl MeshState {
     #[must_use]
     pub fn with_embedder(mut self, embedder: AnyEmbed) -> Self {
         Arc::make_mut(&mut self.parts).embedder = Some(embedder);
+        self
+    }
+
+    /// Says which model the embedder is: whose price a key pays, and which one it must be allowed. Without it that is
+    /// what the request names.
+    #[must_use]
+    pub fn with_embedding_model(mut self, model: impl Into<ModelName>) -> Self {
+        Arc::make_mut(&mut self.parts).embedding_model = Some(model.into());
         self
     }
 
@@ -99,8 +109,9 @@ impl fmt::Debug for MeshState {
 
 /// Creates the routes of the mesh; a body may have 32 MiB.
 ///
-/// Whoever lets callers in says whose key it was by a [`KeyName`](maily_mesh::KeyName) in the extensions of the request:
-/// then its limits hold, and `/v1/usage` shows it nothing but its own.
+/// Whoever lets callers in says who it was by a [`Caller`](maily_mesh::Caller) in the extensions of the request: then the
+/// limits of its key hold, `/v1/usage` shows it nothing but its own, and it has the memories and kept answers of its tenant
+/// only. A request without one is trusted, and may name any tenant.
 ///
 /// # Examples
 ///

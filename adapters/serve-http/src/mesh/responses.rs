@@ -3,7 +3,7 @@
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::{Format, KeyName};
+use maily_mesh::{Caller, Format};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,14 +41,14 @@ pub(super) struct InputTokens {
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
-    caller: Option<Extension<KeyName>>,
+    caller: Option<Extension<Caller>>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, OpenAiProblem> {
     Ok(ask(&state, caller, &headers, Format::Responses, body).await?)
 }
 
-/// Estimates how many tokens a prompt has.
+/// Estimates how many tokens a prompt has; to a key it is a request.
 #[utoipa::path(
     post,
     path = "/v1/responses/input_tokens",
@@ -59,8 +59,9 @@ pub(super) async fn create(
 )]
 pub(super) async fn input_tokens(
     State(state): State<MeshState>,
+    caller: Option<Extension<Caller>>,
     Raw(body): Raw,
-) -> Result<axum::Json<InputTokens>, OpenAiProblem> {
-    let input_tokens = count(&state, Format::Responses, body)?;
-    Ok(axum::Json(InputTokens { object: "response.input_tokens", input_tokens }))
+) -> Result<(HeaderMap, axum::Json<InputTokens>), OpenAiProblem> {
+    let (headers, input_tokens) = count(&state, caller, Format::Responses, body).await?;
+    Ok((headers, axum::Json(InputTokens { object: "response.input_tokens", input_tokens })))
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/usage`.
 
 use axum::extract::{Extension, State};
-use maily_mesh::KeyName;
+use maily_mesh::Caller;
 use maily_mesh::layer::limit::{self, KeyUsage as Standing};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -95,11 +95,11 @@ impl From<limit::LimitUsage> for LimitUsage {
 )]
 pub(super) async fn list(
     State(state): State<MeshState>,
-    caller: Option<Extension<KeyName>>,
+    caller: Option<Extension<Caller>>,
 ) -> axum::Json<Usage> {
     let keys = state.parts.mesh.keys();
-    let usage = match caller {
-        Some(Extension(key)) => keys.usage_of(key.as_str()).into_iter().collect(),
+    let usage = match caller.and_then(|Extension(caller)| caller.key) {
+        Some(key) => keys.usage_of(key.as_str()).into_iter().collect(),
         None => keys.usage(),
     };
     axum::Json(Usage { keys: usage.into_iter().map(KeyUsage::from).collect() })

@@ -6,7 +6,7 @@ use std::path::Path;
 use maily_errors::{Code, Error, Public};
 use toml::{Table, Value};
 
-use super::{Config, schema};
+use super::{Config, Key, schema};
 
 /// Environment variables are `MAILY__SECTION__KEY`, so that `MAILY_CACHE` and the like are not keys.
 const PREFIX: &str = "MAILY__";
@@ -85,8 +85,8 @@ fn check_values(config: &Config) -> Result<(), Error> {
             .with_operation("server::config")
             .with_context("key", Public(key)))
     };
-    if config.server.keys.iter().any(|key| key.expose().len() < 16) {
-        return refuse("server.keys", "a key has 16 characters or more");
+    if let Some(fault) = config.server.keys.iter().find_map(Key::fault) {
+        return refuse("server.keys", fault);
     }
     if config.nodes.keys.iter().any(|key| key.expose().len() < 16) {
         return refuse("nodes.keys", "a key has 16 characters or more");
@@ -238,10 +238,38 @@ mod tests {
     }
 
     #[test]
-    fn short_key_is_refused() {
-        let err = load_text("[server]\nkeys = [\"short\"]\n").unwrap_err();
+    fn wrong_key_is_refused() {
+        for key in [
+            "\"short\"".to_owned(),
+            "{ secret = \"short\" }".to_owned(),
+            "{ secret = \"0123456789abcdef\", tenant = \"\" }".to_owned(),
+            format!("{{ secret = \"0123456789abcdef\", tenant = \"{}\" }}", "t".repeat(257)),
+        ] {
+            let err = load_text(&format!("[server]\nkeys = [{key}]\n")).unwrap_err();
 
-        assert!(err.public_context().any(|(key, value)| key == "key" && *value == "server.keys"));
+            assert!(
+                err.public_context().any(|(key, value)| key == "key" && *value == "server.keys"),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn key_says_whose_it_is_or_is_the_default_tenants() {
+        let secret = "0123456789abcdef";
+        let text = format!(
+            "keys = [\"{secret}\", {{ secret = \"{secret}\" }}, {{ secret = \"{secret}\", tenant = \"acme\" }}]"
+        );
+
+        let config = load_text(&format!("[server]\n{text}\n")).unwrap();
+
+        let tenants: Vec<_> = config.server.keys.iter().map(|key| key.tenant.as_str()).collect();
+        assert_eq!(tenants, ["default", "default", "acme"]);
+        assert!(config.server.keys.iter().all(|key| key.secret.expose() == secret));
+        let err = load_text("[server]\nkeys = [{ secret = \"0123456789abcdef\", tennant = \"acme\" }]\n")
+            .unwrap_err();
+        let hint = |(key, value): (_, &_)| key == "did_you_mean" && *value == "server.keys.tenant";
+        assert!(err.public_context().any(hint), "{err:?}");
     }
 
     #[test]

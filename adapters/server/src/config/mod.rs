@@ -1,5 +1,6 @@
 //! The settings: one TOML file, and environment variables above it.
 
+mod key;
 mod load;
 mod schema;
 
@@ -14,6 +15,7 @@ use maily_nodes_kubernetes::KubernetesNodesConfig;
 use maily_serve_ws::SocketsConfig;
 use serde::{Deserialize, Serialize};
 
+pub use self::key::Key;
 pub use self::load::load;
 pub use self::schema::SPARSE;
 
@@ -53,9 +55,9 @@ pub struct Server {
     pub data: PathBuf,
     /// The folder with the local models.
     pub cache: PathBuf,
-    /// Bearer keys, 16 characters or more each. With none, only loopback may listen.
+    /// Bearer keys, 16 characters or more each, and the tenant of each. With none, only loopback may listen.
     #[serde(skip_serializing)]
-    pub keys: Vec<Secret<String>>,
+    pub keys: Vec<Key>,
     /// How long a shutdown waits for what was begun, in seconds.
     pub drain_s: u64,
     /// The largest body, in bytes. A message of 25 MiB must fit.

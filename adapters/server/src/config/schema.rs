@@ -6,14 +6,14 @@ use toml::{Table, Value};
 /// The keys that have no default, or are secret: what the settings print leaves out.
 pub const SPARSE: &str = r#"
 [server]
-keys = [""]
+keys = [{ secret = "", tenant = "default" }]
 [mesh]
 nodes = [{ name = "", url = "", models = [""], rename = {}, native = [""], key = "", connect_ms = 0, weight = 1.0, canary_pct = 0.0, capacity = 0, price = 0.0, zone = "" }]
 [mesh.balance]
 zone = ""
 [mesh.limit]
 owners = [""]
-keys = [{ name = "", secret = "", sha256 = "", requests_per_minute = 0, tokens_per_minute = 0, concurrent = 0, budget_micros = 0, per = "total", models = [""], priority = "interactive", answer_tokens = 1024 }]
+keys = [{ name = "", secret = "", sha256 = "", tenant = "", requests_per_minute = 0, tokens_per_minute = 0, concurrent = 0, budget_micros = 0, per = "total", models = [""], priority = "interactive", answer_tokens = 1024 }]
 prices = [{ model = "", input = 0.0, output = 0.0 }]
 [mesh.gossip]
 key = ""

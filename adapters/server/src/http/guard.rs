@@ -12,12 +12,15 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE, WWW_AUTHENTICATE};
 use maily_errors::{Code, Error, Public, Secret};
+use maily_mesh::Caller;
 use maily_mesh::layer::limit::Keys;
 use maily_serve_http::reply::Problem;
 use pin_project_lite::pin_project;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
+
+use crate::config::Key;
 
 /// Checks every request before a route sees it.
 ///
@@ -27,7 +30,9 @@ use tower::{Layer, Service};
 /// - A browser's request must come from the page that this server served: `Origin` equals `Host`.
 /// - With keys, everything below `/v1`, `/metrics` and `/openapi.json` needs one: `Authorization: Bearer KEY`, `x-api-key: KEY`,
 ///   or `?key=KEY` on a WebSocket, where a browser cannot set a header. Webhooks carry their own signature.
-/// - A key of the mesh opens the routes of prompts only, and its name goes along with the request.
+/// - Whose tenant a key is goes along with the request, as its [`Caller`]; without keys, and with a key of any tenant, the
+///   request itself says that.
+/// - A key of the mesh opens the routes of prompts and memories only, and its name goes along too.
 /// - Once there is any key, only an operator's changes the nodes (`POST`, `DELETE` below `/v1/nodes`): whoever does sends
 ///   prompts of all to where it likes. Elsewhere it is no key.
 #[derive(Clone, Debug)]
@@ -62,7 +67,7 @@ pin_project! {
 
 #[derive(Clone, Debug)]
 struct Rules {
-    keys: Vec<Secret<String>>,
+    keys: Vec<Key>,
     callers: Keys,
     operators: Vec<Secret<String>>,
     draining: CancellationToken,
@@ -71,12 +76,12 @@ struct Rules {
 impl Guard {
     /// Creates a guard that knows these keys, and turns away what comes once `draining` is canceled.
     #[must_use]
-    pub fn new(keys: Vec<Secret<String>>, draining: CancellationToken) -> Self {
+    pub fn new(keys: Vec<Key>, draining: CancellationToken) -> Self {
         let (callers, operators) = (Keys::default(), Vec::new());
         Self { rules: Arc::new(Rules { keys, callers, operators, draining }) }
     }
 
-    /// Lets in who has a key of the mesh, for prompts.
+    /// Lets in who has a key of the mesh, for prompts and memories.
     #[must_use]
     pub fn with_callers(mut self, callers: Keys) -> Self {
         Arc::make_mut(&mut self.rules).callers = callers;
@@ -171,19 +176,22 @@ impl Rules {
             return Ok(());
         }
         let presented = presented(request);
-        if of_nodes && knows(&self.operators, &presented) {
+        if of_nodes && find(&self.operators, |key| key, &presented).is_some() {
             return Ok(());
         }
-        if knows(&self.keys, &presented) {
-            return match changes_nodes {
-                false => Ok(()),
-                true => Err(refused("only a key of `nodes.keys` changes the nodes")),
-            };
+        if let Some(key) = find(&self.keys, |key| &key.secret, &presented) {
+            if changes_nodes {
+                return Err(refused("only a key of `nodes.keys` changes the nodes"));
+            }
+            if key.tenant.as_str() != Key::ANY {
+                request.extensions_mut().insert(Caller::new(key.tenant.clone()));
+            }
+            return Ok(());
         }
-        let caller = self.callers.find(&presented);
+        let caller = self.callers.caller(&presented);
         let caller = caller.ok_or_else(|| Error::from(Code::Unauthorized).with_operation("server::guard"))?;
         if !is_for_callers(path) {
-            return Err(refused("the key is for prompts only"));
+            return Err(refused("the key is for prompts and memories only"));
         }
         request.extensions_mut().insert(caller);
         Ok(())
@@ -191,9 +199,10 @@ impl Rules {
 }
 
 /// Compares with every key, in time that does not depend on where they differ.
-fn knows(keys: &[Secret<String>], presented: &str) -> bool {
-    let compare = |known: &Secret<String>| known.expose().as_bytes().ct_eq(presented.as_bytes());
-    keys.iter().map(compare).fold(Choice::from(0), |any, same| any | same).into()
+fn find<'a, K>(keys: &'a [K], secret: impl Fn(&K) -> &Secret<String>, presented: &str) -> Option<&'a K> {
+    let found = keys.iter().map(|key| (key, secret(key).expose().as_bytes().ct_eq(presented.as_bytes())));
+    // None is passed over: each is looked at to its end.
+    found.fold(None, |found, (key, same)| if bool::from(same) { Some(key) } else { found })
 }
 
 fn refused(message: &'static str) -> Error {
@@ -205,12 +214,13 @@ fn needs_key(path: &str) -> bool {
     guarded && !path.starts_with("/v1/analytics/webhooks/")
 }
 
-/// What a caller of the mesh may do: ask, and see what there is to ask and what it has left.
+/// What a caller of the mesh may do: ask, remember, and see what there is to ask and what it has left.
 fn is_for_callers(path: &str) -> bool {
-    const EXACT: [&str; 9] = [
+    const EXACT: [&str; 10] = [
         "/v1/chat/completions",
         "/v1/completions",
         "/v1/embeddings",
+        "/v1/memories",
         "/v1/mesh/stream",
         "/v1/messages",
         "/v1/messages/count_tokens",
@@ -218,7 +228,10 @@ fn is_for_callers(path: &str) -> bool {
         "/v1/responses/input_tokens",
         "/v1/usage",
     ];
-    EXACT.contains(&path) || path == "/v1/models" || path.starts_with("/v1/models/")
+    EXACT.contains(&path)
+        || path == "/v1/models"
+        || path.starts_with("/v1/models/")
+        || path.starts_with("/v1/memories/")
 }
 
 fn presented(request: &Request) -> Cow<'_, str> {
@@ -256,7 +269,7 @@ mod tests {
     const KEY: &str = "0123456789abcdef";
 
     fn admit(keys: &[&str], uri: &str, headers: &[(&str, &str)]) -> Result<(), Code> {
-        let keys = keys.iter().map(|key| Secret::new((*key).to_owned())).collect();
+        let keys = keys.iter().copied().map(Key::new).collect();
         let guard = Guard::new(keys, CancellationToken::new());
         let request = headers
             .iter()
@@ -305,8 +318,8 @@ mod tests {
             let request = request.header("authorization", format!("Bearer {key}"));
             guard.rules.admit(&mut request.body(axum::body::Body::empty()).unwrap()).map_err(|err| err.code())
         };
-        let both = |method, uri, key| admit(secret(KEY), secret(OPERATOR), method, uri, key);
-        let none = || Vec::new();
+        let (keys, none) = (|| vec![Key::new(KEY)], Vec::new);
+        let both = |method, uri, key| admit(keys(), secret(OPERATOR), method, uri, key);
 
         for (method, uri) in
             [("POST", "/v1/nodes"), ("DELETE", "/v1/nodes/gpu-1"), ("POST", "/v1/nodes/gpu-1/drain")]
@@ -314,8 +327,8 @@ mod tests {
             assert_eq!(both(method, uri, OPERATOR), Ok(()));
             assert_eq!(both(method, uri, KEY), Err(Code::Forbidden));
             assert_eq!(both(method, uri, "wrong"), Err(Code::Unauthorized));
-            assert_eq!(admit(secret(KEY), none(), method, uri, KEY), Err(Code::Forbidden));
-            assert_eq!(admit(none(), none(), method, uri, ""), Ok(()), "whoever is on this machine");
+            assert_eq!(admit(keys(), Vec::new(), method, uri, KEY), Err(Code::Forbidden));
+            assert_eq!(admit(none(), Vec::new(), method, uri, ""), Ok(()), "whoever is on this machine");
             assert_eq!(admit(none(), secret(OPERATOR), method, uri, ""), Err(Code::Unauthorized));
             assert_eq!(admit(none(), secret(OPERATOR), method, uri, OPERATOR), Ok(()));
         }
@@ -336,7 +349,23 @@ mod tests {
     }
 
     #[test]
-    fn key_of_the_mesh_opens_prompts_only_and_says_whose_it_is() {
+    fn tenant_of_a_key_goes_along_and_without_keys_the_request_names_one() {
+        let admitted = |keys: Vec<Key>| {
+            let guard = Guard::new(keys, CancellationToken::new());
+            let request = Request::post("/v1/memories").header("host", "localhost").header("x-api-key", KEY);
+            let mut request = request.body(axum::body::Body::empty()).unwrap();
+            guard.rules.admit(&mut request).unwrap();
+            request.extensions().get::<Caller>().map(|caller| caller.tenant.to_string())
+        };
+
+        assert_eq!(admitted(vec![Key::new(KEY)]).as_deref(), Some("default"));
+        assert_eq!(admitted(vec![Key::new(KEY).with_tenant("acme")]).as_deref(), Some("acme"));
+        assert_eq!(admitted(vec![Key::new(KEY).with_tenant(Key::ANY)]), None);
+        assert_eq!(admitted(Vec::new()), None);
+    }
+
+    #[test]
+    fn key_of_the_mesh_opens_prompts_and_memories_only_and_says_whose_it_is() {
         let callers = Keys::default();
         callers.insert(maily_mesh::KeyConfig::new("team-a").with_secret("sk-of-team-a-000")).unwrap();
         let guard = Guard::new(Vec::new(), CancellationToken::new()).with_callers(callers);
@@ -344,13 +373,15 @@ mod tests {
             let request = Request::post(path).header("host", "maily.example").header("x-api-key", key);
             let mut request = request.body(axum::body::Body::empty()).unwrap();
             let admitted = guard.rules.admit(&mut request).map_err(|err| err.code());
-            admitted.map(|()| request.extensions().get::<maily_mesh::KeyName>().unwrap().to_string())
+            admitted.map(|()| request.extensions().get::<Caller>().unwrap().clone())
         };
 
         assert!(guard.knows_keys());
-        assert_eq!(ask("/v1/messages", "sk-of-team-a-000"), Ok("team-a".to_owned()));
-        assert_eq!(ask("/v1/usage", "sk-of-team-a-000"), Ok("team-a".to_owned()));
-        for closed in ["/v1/nodes", "/v1/store/a", "/metrics", "/v1/memories"] {
+        let caller = Caller::new("team-a").with_key("team-a");
+        for open in ["/v1/messages", "/v1/usage", "/v1/memories", "/v1/memories/search", "/v1/memories/m1"] {
+            assert_eq!(ask(open, "sk-of-team-a-000"), Ok(caller.clone()), "{open}");
+        }
+        for closed in ["/v1/nodes", "/v1/store/a", "/metrics", "/v1/memoriesx"] {
             assert_eq!(ask(closed, "sk-of-team-a-000"), Err(Code::Forbidden), "{closed}");
         }
         assert_eq!(ask("/v1/messages", "sk-of-team-a-001"), Err(Code::Unauthorized));

@@ -32,7 +32,7 @@ use crate::terminal::say;
 /// The first error of a stage. What the stages before it made is kept.
 pub async fn run(config: &Config, address: SocketAddr, live: &Live, out: &Path) -> Result<(), Error> {
     let begun = std::time::Instant::now();
-    let client = Client::new(address, config.server.keys.first().cloned());
+    let client = Client::new(address, config.server.keys.first().map(|key| key.secret.clone()));
 
     let title = "Two people edit one canvas";
     let editors =

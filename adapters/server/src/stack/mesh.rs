@@ -10,7 +10,7 @@ use maily_llm_candle::LlmCandleConfig;
 use maily_mesh::membership::share_load;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::source::{Leases, share_nodes};
-use maily_mesh::{AnyEmbed, Gossip, LimitConfig, Mesh, NodeConfig, Recall, Registry};
+use maily_mesh::{AnyEmbed, Gossip, LimitConfig, Mesh, ModelName, NodeConfig, Recall, Registry};
 use tokio::task::JoinSet;
 
 use super::embed::Late;
@@ -26,6 +26,8 @@ pub struct Parts {
     pub recall: Arc<dyn Recall>,
     /// What turns text into vectors.
     pub embed: AnyEmbed,
+    /// What it is called, if it is a model.
+    pub embedding_model: Option<ModelName>,
     /// What builds a node that comes later.
     pub registry: Registry,
     /// What this mesh does without, in words for a person.
@@ -56,11 +58,13 @@ pub async fn build(config: &Config) -> Result<Parts, Error> {
     let cache = &config.server.cache;
     let mut without = Vec::new();
 
-    let embed = match Late::of(EmbedOrtConfig::from_folder(cache))? {
-        Some(embed) => AnyEmbed::new(embed),
+    let files = EmbedOrtConfig::from_folder(cache);
+    let model = ModelName::new(files.name.as_str());
+    let (embed, embedding_model) = match Late::of(files)? {
+        Some(embed) => (AnyEmbed::new(embed), Some(model)),
         None => {
             without.push("without the embedding model: memories are found by words, not by meaning");
-            AnyEmbed::new(HashEmbedder)
+            (AnyEmbed::new(HashEmbedder), None)
         }
     };
 
@@ -94,7 +98,7 @@ pub async fn build(config: &Config) -> Result<Parts, Error> {
     maily_llm_candle::register(&mut registry, cache);
     let mesh = Mesh::with_memory(&settings, recall.clone(), embed.clone());
     mesh.connect(&settings, &registry)?;
-    Ok(Parts { mesh, recall, embed, registry, without })
+    Ok(Parts { mesh, recall, embed, embedding_model, registry, without })
 }
 
 /// The gossip with other instances, and the tasks that tell them of the nodes.

@@ -80,6 +80,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
             sharing.share_nodes(leases.clone());
         }
         let state = MeshState::new(parts.mesh.clone()).with_recall(parts.recall).with_embedder(parts.embed);
+        let state = parts.embedding_model.into_iter().fold(state, MeshState::with_embedding_model);
         let state = config.nodes.register.then_some(leases).into_iter().fold(state, MeshState::with_leases);
         let state = gossip.clone().into_iter().fold(state, MeshState::with_gossip);
         api = api.merge(maily_serve_http::mesh::router(state));

@@ -10,5 +10,6 @@ mod memories;
 mod metrics;
 mod register;
 mod support;
+mod tenants;
 mod values;
 mod wrong_input;

@@ -225,6 +225,8 @@ class Code(str, Enum):
     """The source does not let us see the nodes."""
     NODES_MALFORMED = "nodes-malformed"
     """The source of the nodes says what it should not."""
+    TENANT_NOT_ALLOWED = "tenant-not-allowed"
+    """The tenant is another one's."""
     DOCUMENT_NAME = "document-name"
     """The document name is not allowed."""
     DOCUMENT_NOT_FOUND = "document-not-found"
@@ -474,6 +476,7 @@ _ROWS: dict[str, tuple[int, str, int, bool, int, str, str, int, str, str]] = {
     "nodes-unreachable": (260, "unavailable", 503, True, 14, "transient", "always", 1000, "mesh", "The source of the nodes cannot be asked"),
     "nodes-refused": (261, "unavailable", 503, False, 7, "server", "never", 0, "mesh", "The source does not let us see the nodes"),
     "nodes-malformed": (262, "corrupt", 502, False, 13, "server", "never", 0, "mesh", "The source of the nodes says what it should not"),
+    "tenant-not-allowed": (263, "forbidden", 403, False, 7, "client", "never", 0, "mesh", "The tenant is another one's"),
     "document-name": (300, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The document name is not allowed"),
     "document-not-found": (301, "not_found", 404, False, 5, "client", "never", 0, "canvas", "There is no such document"),
     "frame-malformed": (302, "invalid", 400, False, 3, "client", "never", 0, "canvas", "The frame cannot be read"),

@@ -84,6 +84,7 @@ export const ADVICE: Readonly<Record<Code, readonly [cause: string, fix: string]
   "nodes-unreachable": ["The API server of the cluster does not answer, breaks off, or says that it cannot. The nodes stay as they are.", "Look at the API server, and at the network between it and this pod; the source asks again by itself."],
   "nodes-refused": ["The API server answered 401 or 403, or this pod has no token. The nodes stay as they are.", "Bind a role with `get`, `list` and `watch` on `endpointslices.discovery.k8s.io` to the service account of this pod."],
   "nodes-malformed": ["An answer of the API server is none of its kind, or over a limit. The nodes stay as they are.", "Check that the URL is that of a Kubernetes API server 1.21 or newer."],
+  "tenant-not-allowed": ["The request names a tenant that is neither that of its key nor below it.", "Leave the tenant out, or name `TENANT/..` below the one of the key, which the context has as `own`."],
   "document-name": ["Names have 1 to 128 letters, digits, `-`, `_` or `.`.", "Choose another name."],
   "document-not-found": ["No document of this name was stored.", "Check the name, or create the document by connecting to it."],
   "frame-malformed": ["A frame is not a y-protocols message, or it is cut.", "Use a y-protocols client; the connection stays open."],

@@ -85,6 +85,7 @@ export const ROWS = {
   "nodes-unreachable": [260, "unavailable", 503, 14, "transient", "always", 1000, "mesh", "The source of the nodes cannot be asked"],
   "nodes-refused": [261, "unavailable", 503, 7, "server", "never", 0, "mesh", "The source does not let us see the nodes"],
   "nodes-malformed": [262, "corrupt", 502, 13, "server", "never", 0, "mesh", "The source of the nodes says what it should not"],
+  "tenant-not-allowed": [263, "forbidden", 403, 7, "client", "never", 0, "mesh", "The tenant is another one's"],
   "document-name": [300, "invalid", 400, 3, "client", "never", 0, "canvas", "The document name is not allowed"],
   "document-not-found": [301, "not_found", 404, 5, "client", "never", 0, "canvas", "There is no such document"],
   "frame-malformed": [302, "invalid", 400, 3, "client", "never", 0, "canvas", "The frame cannot be read"],

@@ -4,7 +4,7 @@ use maily_errors::{Code, Error, Public, Result, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Per, Pot, Unit};
-use crate::model::{InstanceName, KeyName, ModelName, Priority};
+use crate::model::{Caller, InstanceName, KeyName, ModelName, Priority, Tenant};
 
 /// Who may spend how much: `[mesh.limit]`.
 ///
@@ -73,6 +73,9 @@ pub struct KeyConfig {
     /// The SHA-256 of the secret instead, as 64 hexadecimal digits. It is read and never written.
     #[serde(default, skip_serializing)]
     pub sha256: Option<Secret<String>>,
+    /// Whose memories and kept answers it has, 1 to 256 bytes; by default a tenant of the key's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
     /// The most prompts a minute, 1 or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u64>,
@@ -106,6 +109,7 @@ impl KeyConfig {
             name: name.into(),
             secret: None,
             sha256: None,
+            tenant: None,
             requests_per_minute: None,
             tokens_per_minute: None,
             concurrent: None,
@@ -121,6 +125,13 @@ impl KeyConfig {
     #[must_use]
     pub fn with_secret(mut self, secret: impl Into<String>) -> Self {
         self.secret = Some(Secret::new(secret.into()));
+        self
+    }
+
+    /// Sets whose memories and kept answers it has.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<Tenant>) -> Self {
+        self.tenant = Some(tenant.into());
         self
     }
 
@@ -166,6 +177,12 @@ impl KeyConfig {
         self
     }
 
+    /// Returns who a request is from that has it.
+    pub(crate) fn caller(&self) -> Caller {
+        let tenant = self.tenant.clone().unwrap_or_else(|| self.name.as_str().into());
+        Caller::new(tenant).with_key(self.name.clone())
+    }
+
     /// Returns its limits: of what, how much, in which time.
     pub(crate) fn limits(&self) -> impl Iterator<Item = (Unit, u64, Per)> {
         let all = [
@@ -186,11 +203,13 @@ impl KeyConfig {
         let digits = |text: &Secret<String>| {
             text.expose().len() == 64 && text.expose().bytes().all(|digit| digit.is_ascii_hexdigit())
         };
+        let tenant = |name: &Tenant| (1..=Tenant::MAX_BYTES).contains(&name.as_str().len());
         let right = [
             ("name", (1..=64).contains(&self.name.as_str().len()), "1 to 64 bytes"),
             ("secret", self.secret.as_ref().is_none_or(|it| it.expose().len() >= 16), "16 bytes or more"),
             ("sha256", self.sha256.as_ref().is_none_or(digits), "64 hexadecimal digits"),
             ("sha256", self.sha256.is_none() || self.secret.is_none(), "not together with secret"),
+            ("tenant", self.tenant.as_ref().is_none_or(tenant), "1 to 256 bytes"),
             ("requests_per_minute", limit(self.requests_per_minute), "1 to 10^15"),
             ("tokens_per_minute", limit(self.tokens_per_minute), "1 to 10^15"),
             ("budget_micros", limit(self.budget_micros), "1 to 10^15"),

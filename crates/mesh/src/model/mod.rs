@@ -2,6 +2,7 @@
 
 mod answer;
 mod caching;
+mod caller;
 mod course;
 mod endpoint;
 mod event_id;
@@ -15,6 +16,7 @@ mod vector;
 
 pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, Thought, ToolCall, Usage};
 pub use self::caching::{CacheStatus, Cached, Caching};
+pub use self::caller::Caller;
 pub use self::endpoint::Endpoint;
 pub use self::event_id::EventId;
 pub use self::format::{Format, Formats};

@@ -38,6 +38,13 @@ impl Texts {
         Ok(Self(texts))
     }
 
+    /// Returns about how many tokens they have: a quarter of the bytes of each, and one more.
+    #[must_use]
+    pub fn estimate_tokens(&self) -> u32 {
+        // 2048 texts of 64 KiB are 2^25 tokens at most.
+        self.0.iter().map(|text| text.len() as u32 / 4 + 1).sum()
+    }
+
     /// Returns the texts, in order.
     #[must_use]
     pub fn as_slice(&self) -> &[String] {

@@ -153,11 +153,11 @@ impl<E: Embed + Sync> Memories<E> {
     async fn keep(&self, memory: Memory) -> Result<MemoryId> {
         let Memory { tenant, text, ttl_ms } = memory;
         check_text(&text)?;
-        if tenant.as_str().len() > MAX_TENANT_BYTES {
+        if tenant.as_str().len() > Tenant::MAX_BYTES {
             return Err(invalid(
                 "the name of the tenant is too long",
                 "limit_bytes",
-                MAX_TENANT_BYTES as u64,
+                Tenant::MAX_BYTES as u64,
             ));
         }
         if ttl_ms.is_some_and(|ttl_ms| !(1..=Memory::MAX_TTL_MS).contains(&ttl_ms)) {
@@ -323,8 +323,6 @@ fn invalid(message: &'static str, name: &'static str, limit: u64) -> Error {
     Error::new(Code::Invalid, message).with_operation("mesh::recall").with_context(name, Public(limit))
 }
 
-/// The longest name of a tenant, in bytes.
-const MAX_TENANT_BYTES: usize = 256;
 /// How many memories whose time is over a store removes at most.
 const SWEPT_BY_A_STORE: usize = 64;
 /// Up to so many values are compared where the call is. More go to a thread that may block.

@@ -15,7 +15,7 @@ use crate::balance::Nodes;
 use crate::clock::Clock;
 use crate::config::{KeyConfig, LimitConfig, PriceConfig};
 use crate::memory::LocalAccounts;
-use crate::model::{KeyName, ModelName};
+use crate::model::{Caller, Format, KeyName, ModelName};
 use crate::port::Accounts;
 
 /// The keys of a mesh: who a caller is, what it may, and what it has spent. Clones are the same.
@@ -50,7 +50,7 @@ struct Shared {
 struct Known {
     purses: HashMap<KeyName, Arc<Purse>, RandomState>,
     /// Whose secret has this hash, by its first bytes.
-    secrets: HashMap<[u8; 8], Vec<([u8; 32], KeyName)>>,
+    secrets: HashMap<[u8; 8], Vec<([u8; 32], Caller)>>,
 }
 
 impl Default for Keys {
@@ -114,14 +114,15 @@ impl Keys {
         let name = config.name.clone();
         let accounts = self.shared.accounts.read().clone();
         let mut known = self.shared.known.write();
-        if digest.is_some_and(|digest| known.owner(&digest).is_some_and(|owner| owner != name)) {
+        let of_another = |owner: &Caller| owner.key.as_ref() != Some(&name);
+        if digest.and_then(|digest| known.owner(&digest)).is_some_and(of_another) {
             return Err(Error::new(Code::ConfigInvalid, "two keys have one secret")
                 .with_operation("mesh::key")
                 .with_context("key", Public(name.as_str())));
         }
         known.forget(name.as_str());
         if let Some(digest) = digest {
-            known.secrets.entry(prefix(&digest)).or_default().push((digest, name.clone()));
+            known.secrets.entry(prefix(&digest)).or_default().push((digest, config.caller()));
         }
         // Nobody needs the secret any more.
         let config = KeyConfig { secret: None, sha256: None, ..config };
@@ -142,13 +143,19 @@ impl Keys {
     }
 
     /// Returns whose secret this is.
+    #[must_use]
+    pub fn find(&self, secret: &str) -> Option<KeyName> {
+        self.caller(secret)?.key
+    }
+
+    /// Returns who a request is from that has this secret: the key, and whose memories and kept answers it has.
     ///
     /// The time that it takes says nothing of the secrets: they are found by their hash, which is then compared as a
     /// whole.
     #[must_use]
-    pub fn find(&self, secret: &str) -> Option<KeyName> {
+    pub fn caller(&self, secret: &str) -> Option<Caller> {
         let known = self.shared.known.read();
-        known.owner(&Sha256::digest(secret.as_bytes()).into())
+        known.owner(&Sha256::digest(secret.as_bytes()).into()).cloned()
     }
 
     /// Returns what each key has spent and has left, by name.
@@ -180,8 +187,27 @@ impl Keys {
         failed
     }
 
-    pub(super) fn purse(&self, name: &KeyName) -> Option<Arc<Purse>> {
-        self.shared.known.read().purses.get(name).cloned()
+    /// Finds a key that may ask for a model.
+    pub(super) fn admit(
+        &self,
+        name: &KeyName,
+        model: Option<&ModelName>,
+        format: Format,
+    ) -> Result<Arc<Purse>> {
+        let purse = self.shared.known.read().purses.get(name).cloned();
+        let purse = purse.ok_or_else(|| {
+            // It was removed after the caller came in.
+            Error::new(Code::Unauthorized, "there is no such key").with_operation("mesh::limit")
+        })?;
+        let models = &purse.config.models;
+        match model.filter(|model| !models.is_empty() && !models.contains(model)) {
+            None => Ok(purse),
+            Some(model) => {
+                let err = Error::new(Code::ModelNotAllowed, "the key may not ask for this model")
+                    .with_context("model", Public(model.as_str()));
+                Err(purse.refuse(err, format))
+            }
+        }
     }
 
     pub(super) fn price_of(&self, model: &ModelName) -> Price {
@@ -190,14 +216,14 @@ impl Keys {
 }
 
 impl Known {
-    fn owner(&self, digest: &[u8; 32]) -> Option<KeyName> {
+    fn owner(&self, digest: &[u8; 32]) -> Option<&Caller> {
         let alike = self.secrets.get(&prefix(digest))?;
-        alike.iter().find(|(known, _)| bool::from(known.ct_eq(digest))).map(|(_, name)| name.clone())
+        alike.iter().find(|(known, _)| bool::from(known.ct_eq(digest))).map(|(_, owner)| owner)
     }
 
     fn forget(&mut self, name: &str) -> bool {
         self.secrets.retain(|_, alike| {
-            alike.retain(|(_, owner)| owner.as_str() != name);
+            alike.retain(|(_, owner)| owner.key.as_ref().map(KeyName::as_str) != Some(name));
             !alike.is_empty()
         });
         self.purses.remove(name).is_some()

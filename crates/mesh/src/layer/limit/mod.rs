@@ -22,6 +22,8 @@
 //! An answer that is longer than expected goes on: it holds more and more while it runs. What it holds above the limit is
 //! a debt of this instance, which is paid before anybody else gets something.
 //!
+//! What is no prompt takes a [`Charge`]: texts that become vectors their tokens, anything else a request.
+//!
 //! # Leases
 //!
 //! Limits are shared through [`Accounts`](crate::Accounts). An instance draws a sixteenth of what is left, or what a prompt
@@ -71,6 +73,7 @@
 //! [`Code::PromptOverLimit`]: maily_errors::Code::PromptOverLimit
 
 mod bill;
+mod charge;
 mod count;
 mod future;
 mod headers;
@@ -82,6 +85,7 @@ mod service;
 mod tab;
 mod usage;
 
+pub use self::charge::Charge;
 pub use self::future::ResponseFuture;
 pub use self::keys::Keys;
 pub use self::layer::LimitLayer;

@@ -2,13 +2,13 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::{Error, Result};
 use tower_service::Service;
 
 use super::bill::{Bill, Estimate};
 use super::purse::{Outcome, Purse};
 use super::{Keys, ResponseFuture};
-use crate::model::{Completion, ModelName, Prompt};
+use crate::model::{Completion, Prompt};
 
 /// Lets each key spend what it may, and no more.
 #[derive(Clone, Debug)]
@@ -25,17 +25,8 @@ impl<S> Limit<S> {
     /// Finds whose the prompt is, puts it into its class, and estimates what it takes.
     fn admit(&self, prompt: &mut Prompt) -> Result<Option<(Arc<Purse>, Estimate)>> {
         let Some(key) = &prompt.head.key else { return Ok(None) };
-        let purse = self.keys.purse(key).ok_or_else(|| {
-            // It was removed after the caller came in.
-            Error::new(Code::Unauthorized, "there is no such key").with_operation("mesh::limit")
-        })?;
         let head = &prompt.head;
-        let is_allowed = |models: &[ModelName]| models.is_empty() || models.contains(&head.model);
-        if !is_allowed(&purse.config.models) {
-            let err = Error::new(Code::ModelNotAllowed, "the key may not ask for this model")
-                .with_context("model", Public(head.model.as_str()));
-            return Err(purse.refuse(err, head.format));
-        }
+        let purse = self.keys.admit(key, Some(&head.model), head.format)?;
         let bytes = prompt.body().len();
         let estimate = Estimate::new(head, bytes, self.keys.price_of(&head.model), &purse);
         // Bytes of pictures are no text: what is that large is looked at.
