@@ -1,6 +1,6 @@
 //! How a token looks back at those before it.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use crate::memory::{Head, Memory};
@@ -34,21 +34,50 @@ pub(crate) fn attend(rows: &[Row<'_>], first_head: usize, key_heads: usize, widt
         let head = row.memory.head(first_head + key_head);
         let queries = row.queries[key_head * group..][..group].chunks_exact(width);
         for (query, mixed) in queries.zip(mixed.chunks_exact_mut(width)) {
-            arch.dispatch(
-                #[inline(always)]
-                || mix(head, query, row.position + 1, scores, mixed),
-            );
+            arch.dispatch(Mix { head, query, count: row.position + 1, scores, mixed });
         }
     });
     mixed
 }
 
-/// Mixes the values of the first `count` tokens, each the more the better its key fits the query.
+/// The values of the first `count` tokens, each the more the better its key fits the query.
+struct Mix<'a> {
+    head: &'a Head,
+    query: &'a [f32],
+    count: usize,
+    scores: &'a mut Vec<Lanes>,
+    mixed: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Mix<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { head, query, count, scores, mixed } = self;
+        score(head, query, count, scores);
+        let share = 1.0 / weigh(scores, count, query.len());
+        let pieces = query.len() / LANES;
+        for (piece, mixed) in mixed.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            let mut sums = [0.0; LANES];
+            let values = head.values.iter().skip(piece).step_by(pieces);
+            for (values, weight) in values.zip(&scores.as_flattened()[..count]) {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = weight.mul_add(*value, *sum);
+                }
+            }
+            for (mixed, sum) in mixed.iter_mut().zip(sums) {
+                *mixed = sum * share;
+            }
+        }
+    }
+}
+
+/// Multiplies the query with each of the first `count` keys, and with a few more.
 #[inline(always)]
-fn mix(head: &Head, query: &[f32], count: usize, scores: &mut Vec<Lanes>, mixed: &mut [f32]) {
-    let width = query.len();
+fn score(head: &Head, query: &[f32], count: usize, scores: &mut Vec<Lanes>) {
     scores.clear();
-    for keys in head.keys.chunks_exact(width).take(count.div_ceil(LANES)) {
+    for keys in head.keys.chunks_exact(query.len()).take(count.div_ceil(LANES)) {
         let mut sums = [0.0; LANES];
         for (keys, query) in keys.iter().zip(query) {
             for (sum, key) in sums.iter_mut().zip(keys) {
@@ -57,9 +86,14 @@ fn mix(head: &Head, query: &[f32], count: usize, scores: &mut Vec<Lanes>, mixed:
         }
         scores.push(sums);
     }
+}
+
+/// Turns the first `count` scores into weights, the others into nothing; returns the sum of all.
+#[inline(always)]
+fn weigh(scores: &mut [Lanes], count: usize, width: usize) -> f32 {
     scores.as_flattened_mut()[count..].fill(f32::NEG_INFINITY);
     let mut tops = [f32::NEG_INFINITY; LANES];
-    for scores in scores.iter() {
+    for scores in &*scores {
         for (top, score) in tops.iter_mut().zip(scores) {
             *top = top.max(*score);
         }
@@ -71,22 +105,12 @@ fn mix(head: &Head, query: &[f32], count: usize, scores: &mut Vec<Lanes>, mixed:
     }
     scores.as_flattened_mut()[count..].fill(0.0);
     let mut totals = [0.0; LANES];
-    for scores in scores.iter() {
-        for (total, score) in totals.iter_mut().zip(scores) {
-            *total += score;
+    for weights in &*scores {
+        for (total, weight) in totals.iter_mut().zip(weights) {
+            *total += weight;
         }
     }
-    let share = 1.0 / sum(totals);
-    for (piece, mixed) in mixed.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        let mut sums = [0.0; LANES];
-        let values = head.values.iter().skip(piece).step_by(width / LANES);
-        for (values, score) in values.zip(&scores.as_flattened()[..count]) {
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum = score.mul_add(*value, *sum);
-            }
-        }
-        *mixed = sums.map(|sum| sum * share);
-    }
+    sum(totals)
 }
 
 /// Positions that one thread looks at before it is worth another's while: some 20 microseconds.

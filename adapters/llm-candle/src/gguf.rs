@@ -5,8 +5,8 @@ use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
 use maily_errors::Error;
 
 use crate::error;
@@ -83,16 +83,24 @@ impl Gguf {
 
     /// Reads matrices of so many columns and stacks their rows into one matrix.
     pub(crate) fn matrix(&mut self, names: &[String], columns: usize) -> Result<Matrix, Error> {
-        let mut weights = Vec::new();
+        let mut parts = Vec::new();
         for name in names {
             let tensor = self.read(name)?;
             let shape = tensor.shape().dims2().map_err(|source| self.broken(source))?;
             if shape.1 != columns {
                 return Err(self.broken(format!("`{name}` is not as wide as what it multiplies")));
             }
-            weights.append(&mut self.floats(&tensor)?);
+            parts.push(tensor);
         }
-        Matrix::new(&weights, columns).ok_or_else(|| self.broken("a matrix is not made of blocks of 32"))
+        // Four bits stay what they are, all else becomes eight.
+        let matrix = if parts.iter().all(|part| part.dtype() == GgmlDType::Q4_1) {
+            let bytes: Result<Vec<_>, _> = parts.iter().map(QTensor::data).collect();
+            Matrix::from_nibbles(&bytes.map_err(|source| self.broken(source))?.concat(), columns)
+        } else {
+            let weights: Result<Vec<_>, _> = parts.iter().map(|part| self.floats(part)).collect();
+            Matrix::new(&weights?.concat(), columns)
+        };
+        matrix.ok_or_else(|| self.broken("a matrix is not made of blocks of 32"))
     }
 
     /// Says whether the file has this matrix.

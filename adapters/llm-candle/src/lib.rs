@@ -16,6 +16,7 @@ mod sample;
 mod service;
 mod shelf;
 mod text;
+mod tile;
 mod vector;
 mod vocabulary;
 mod writing;

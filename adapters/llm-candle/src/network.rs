@@ -6,9 +6,10 @@ use maily_errors::Error;
 
 use crate::attention::{Row, attend};
 use crate::gguf::Gguf;
-use crate::matrix::{Block, Matrix};
+use crate::matrix::Matrix;
 use crate::memory::Memory;
-use crate::vector::{LANES, blocks, gate, norm, rotate};
+use crate::tile::Block;
+use crate::vector::{Gated, LANES, Normed, Plain, blocks, rotate};
 
 /// A decoder of the llama family. What it has read is in the [`Memory`] of each conversation.
 ///
@@ -103,28 +104,21 @@ impl Network {
     /// When a token is not in the vocabulary, or a conversation is longer than the context.
     pub(crate) fn forward(&self, parts: &mut [Part<'_>]) -> Vec<Vec<f32>> {
         let columns = self.shape.heads * self.shape.width;
-        let mut x: Vec<f32> =
-            parts.iter().flat_map(|part| part.tokens).flat_map(|token| self.embed(*token)).collect();
+        let mut x: Vec<f32> = parts
+            .iter()
+            .flat_map(|part| part.tokens)
+            .flat_map(|token| self.embedding.row(*token as usize))
+            .collect();
         let rows = x.len() / columns;
         for (index, layer) in self.layers.iter().enumerate() {
             let inputs = self.normed(&x, &layer.attention_norm);
             let mixed = self.mix(index, &mut layer.query_key_value.multiply(&inputs), parts);
-            let inputs = blocks(
-                rows,
-                columns,
-                #[inline(always)]
-                |row, input| input.copy_from_slice(&mixed[row * columns..][..columns]),
-            );
+            let inputs = blocks(rows, &Plain { numbers: &mixed, columns });
             add(&mut x, &layer.attention_output.multiply(&inputs));
 
             let inputs = self.normed(&x, &layer.feed_norm);
-            let (joined, both) = (layer.gate_up.multiply(&inputs), layer.gate_up.rows());
-            let inputs = blocks(
-                rows,
-                both / 2,
-                #[inline(always)]
-                |row, input| gate(&joined[row * both..][..both], input),
-            );
+            let joined = layer.gate_up.multiply(&inputs);
+            let inputs = blocks(rows, &Gated { numbers: &joined, columns: layer.gate_up.rows() / 2 });
             add(&mut x, &layer.down.multiply(&inputs));
         }
         let mut last = Vec::new();
@@ -141,19 +135,10 @@ impl Network {
         scores.chunks_exact(self.output.rows()).map(<[f32]>::to_vec).collect()
     }
 
-    fn embed(&self, token: u32) -> impl Iterator<Item = f32> + '_ {
-        self.embedding.row(token as usize)
-    }
-
     /// Normalizes rows, and rounds them for a product.
-    fn normed(&self, x: &[f32], weights: &[f32]) -> Vec<Block> {
-        let columns = weights.len();
-        blocks(
-            x.len() / columns,
-            columns,
-            #[inline(always)]
-            |row, input| norm(&x[row * columns..][..columns], weights, self.shape.epsilon, input),
-        )
+    fn normed(&self, numbers: &[f32], weights: &[f32]) -> Vec<Block> {
+        let rows = Normed { numbers, weights, epsilon: self.shape.epsilon };
+        blocks(numbers.len() / weights.len(), &rows)
     }
 
     /// Remembers the keys and values of all rows, then mixes for each row what it may look back at.

@@ -1,4 +1,5 @@
-use super::{BLOCK, Block, Matrix};
+use super::Matrix;
+use crate::tile::{BLOCK, Block, Nibbles};
 
 /// Numbers in -1.0..1.0 that look like chance.
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -72,7 +73,7 @@ fn row_comes_back_up_to_rounding() {
     let weights = numbers(3 * BLOCK, 5);
     let matrix = Matrix::new(&weights, BLOCK).unwrap();
 
-    let row: Vec<f32> = matrix.row(1).collect();
+    let row = matrix.row(1);
 
     assert!(row.iter().zip(&weights[BLOCK..]).all(|(row, weight)| (row - weight).abs() <= 1.0 / 254.0));
 }
@@ -82,4 +83,38 @@ fn rows_that_are_no_whole_blocks_are_refused() {
     assert!(Matrix::new(&[0.0; 33], 33).is_none());
     assert!(Matrix::new(&[0.0; 33], 32).is_none());
     assert!(Matrix::new(&[], 0).is_none());
+}
+
+#[test]
+fn nibbles_of_a_file_are_the_numbers_that_they_stand_for() {
+    // Scale 0.5, minimum -4.0; each byte has one weight of the first half and one of the second.
+    let mut block = [0; Nibbles::FILE_BYTES];
+    block[..4].copy_from_slice(&[0x00, 0x38, 0x00, 0xc4]);
+    for (index, byte) in block[4..].iter_mut().enumerate() {
+        *byte = (15 - index as u8) << 4 | index as u8;
+    }
+    let exact: Vec<f32> = (0..16).chain((0..16).rev()).map(|weight| weight as f32 * 0.5 - 4.0).collect();
+
+    let matrix = Matrix::from_nibbles(&block.repeat(9), BLOCK).unwrap();
+
+    assert_eq!((matrix.rows(), matrix.row(0), matrix.row(8)), (9, exact.clone(), exact.clone()));
+    let inputs: Vec<f32> = (0..2 * BLOCK as i32).map(|at| (at - 30) as f32).collect();
+    for (results, input) in multiply(&matrix, &inputs).chunks(9).zip(inputs.chunks(BLOCK)) {
+        let sum: f32 = exact.iter().zip(input).map(|(weight, input)| weight * input).sum();
+        assert!(results.iter().all(|result| (result - sum).abs() < 8.0), "{results:?} instead of {sum}");
+    }
+    assert!(Matrix::from_nibbles(&block[1..], BLOCK).is_none());
+    assert!(Matrix::from_nibbles(&block.repeat(3), 2 * BLOCK).is_none());
+}
+
+#[test]
+fn largest_products_of_nibbles_do_not_overflow() {
+    let mut block = [0xff; Nibbles::FILE_BYTES];
+    block[..4].copy_from_slice(&[0x00, 0x3c, 0x00, 0x00]);
+    let matrix = Matrix::from_nibbles(&block.repeat(16), 2 * BLOCK).unwrap();
+
+    for sign in [1.0, -1.0] {
+        let results = multiply(&matrix, &[127.0 * sign; 2 * BLOCK]);
+        assert_eq!(results, [sign * 64.0 * 15.0 * 127.0; 8]);
+    }
 }
