@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use maily_errors::{Error, Problem, Respond};
 use maily_mesh::wire;
 use serde_json::json;
 use utoipa::openapi::{RefOr, Response as Described};
-
-use crate::body;
 
 /// An error in the envelope of messages: `{"type":"error","error":{"type":..,"message":..}}`.
 ///
@@ -52,18 +48,5 @@ impl IntoResponse for AnthropicProblem {
 impl utoipa::IntoResponses for AnthropicProblem {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
         crate::reply::Problem::responses()
-    }
-}
-
-/// A raw body of at most the router's limit, refused in the envelope of messages.
-#[derive(Clone, Debug)]
-pub(super) struct Body(pub(super) Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for Body {
-    type Rejection = AnthropicProblem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, AnthropicProblem> {
-        let read = Bytes::from_request(request, state).await;
-        read.map(Self).map_err(|rejection| AnthropicProblem(body::unread(&rejection)))
     }
 }

@@ -1,6 +1,8 @@
 //! What the routes of all formats share.
 
-use axum::extract::Extension;
+use std::mem;
+
+use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,22 +11,34 @@ use maily_mesh::{Caching, Caller, Format, ModelName, Priority, Prompt, Tenant};
 
 use super::answer::pass;
 use super::{MeshState, protocol};
+use crate::body::unread;
 
 /// Who goes first when there is more to do than can be done: `interactive` unless it says `standard` or `batch`.
 const PRIORITY: &str = "x-maily-priority";
 /// Whose memories may be recalled, and among whose prompts an answer is looked up: the caller's own tenant, or one below.
 const TENANT: &str = "x-maily-tenant";
 
-/// Answers a prompt of any format, in that format.
-pub(super) async fn ask(
-    state: &MeshState,
-    caller: Option<Extension<Caller>>,
-    headers: &HeaderMap,
-    format: Format,
+/// A request as the routes of prompts take it; nothing of it is copied.
+struct Asked {
+    caller: Option<Caller>,
+    headers: HeaderMap,
     body: Bytes,
-) -> Result<Response> {
-    let mut prompt =
-        protocol::read(Prompt::parse_as(format, body)?, headers)?.with_caching(Caching::of(headers));
+}
+
+impl Asked {
+    async fn read(mut request: Request) -> Result<Self> {
+        let headers = mem::take(request.headers_mut());
+        let caller = request.extensions_mut().remove();
+        let body = Bytes::from_request(request, &()).await.map_err(|rejection| unread(&rejection))?;
+        Ok(Self { caller, headers, body })
+    }
+}
+
+/// Answers a prompt of any format, in that format.
+pub(super) async fn ask(state: &MeshState, format: Format, request: Request) -> Result<Response> {
+    let Asked { caller, headers, body } = Asked::read(request).await?;
+    let prompt = Prompt::parse_as(format, body)?;
+    let mut prompt = protocol::read(prompt, &headers)?.with_caching(Caching::of(&headers));
     if let Some(priority) = headers.get(PRIORITY) {
         let known = priority.to_str().ok().and_then(Priority::of).ok_or_else(|| {
             Error::new(Code::Invalid, "`x-maily-priority` is `interactive`, `standard` or `batch`")
@@ -36,7 +50,7 @@ pub(super) async fn ask(
         headers.get(TENANT).map(|name| name.to_str().map(Tenant::from)).transpose().map_err(|_| {
             Error::new(Code::Invalid, "`x-maily-tenant` is plain text").with_operation("serve_http::ask")
         })?;
-    let prompt = prompt.with_caller(caller.as_deref(), tenant)?;
+    let prompt = prompt.with_caller(caller.as_ref(), tenant)?;
     Ok(pass(state.parts.mesh.complete(prompt).await?))
 }
 
@@ -55,15 +69,11 @@ pub(super) async fn charge(
 
 /// Estimates how many tokens a prompt has, for a model that some node serves. To the key of the caller it is a request
 /// without tokens: nothing is asked of a node.
-pub(super) async fn count(
-    state: &MeshState,
-    caller: Option<Extension<Caller>>,
-    format: Format,
-    body: Bytes,
-) -> Result<(HeaderMap, u32)> {
+pub(super) async fn count(state: &MeshState, format: Format, request: Request) -> Result<(HeaderMap, u32)> {
+    let Asked { caller, body, .. } = Asked::read(request).await?;
     let prompt = Prompt::parse_as(format, body)?;
     let model = &prompt.head.model;
-    let headers = charge(state, caller.as_deref(), format, Some(model)).await?;
+    let headers = charge(state, caller.as_ref(), format, Some(model)).await?;
     let default = |name: &ModelName| name.as_str() == ModelName::DEFAULT;
     let served = state.parts.mesh.nodes().models();
     // A node that serves any model stands in the list under `default`.

@@ -1,14 +1,12 @@
 //! `POST /v1/chat/completions`.
 
-use axum::extract::{Extension, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
-use http::HeaderMap;
-use maily_mesh::{Caller, Format};
+use maily_mesh::Format;
 
 use super::MeshState;
 use super::answer::OpenAiProblem;
 use super::ask::ask;
-use crate::body::Raw;
 
 /// Answers a conversation, as one JSON object or as server-sent events.
 #[utoipa::path(
@@ -31,9 +29,7 @@ use crate::body::Raw;
 )]
 pub(super) async fn complete(
     State(state): State<MeshState>,
-    caller: Option<Extension<Caller>>,
-    headers: HeaderMap,
-    Raw(body): Raw,
+    request: Request,
 ) -> Result<Response, OpenAiProblem> {
-    Ok(ask(&state, caller, &headers, Format::Chat, body).await?)
+    Ok(ask(&state, Format::Chat, request).await?)
 }

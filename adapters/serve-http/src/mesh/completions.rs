@@ -1,13 +1,11 @@
 //! `POST /v1/completions`.
 
-use axum::extract::{Extension, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
-use http::HeaderMap;
-use maily_mesh::{Caller, Format};
+use maily_mesh::Format;
 
 use super::ask::ask;
 use super::{MeshState, OpenAiProblem};
-use crate::body::Raw;
 
 /// Goes on with a text, as one JSON object or as server-sent events.
 #[utoipa::path(
@@ -30,9 +28,7 @@ use crate::body::Raw;
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
-    caller: Option<Extension<Caller>>,
-    headers: HeaderMap,
-    Raw(body): Raw,
+    request: Request,
 ) -> Result<Response, OpenAiProblem> {
-    Ok(ask(&state, caller, &headers, Format::Completions, body).await?)
+    Ok(ask(&state, Format::Completions, request).await?)
 }

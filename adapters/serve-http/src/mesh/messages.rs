@@ -1,14 +1,14 @@
 //! `POST /v1/messages` and its count of tokens.
 
-use axum::extract::{Extension, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::{Caller, Format};
+use maily_mesh::Format;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::MeshState;
-use super::anthropic::{AnthropicProblem, Body};
+use super::anthropic::AnthropicProblem;
 use super::ask::{ask, count};
 
 /// How many tokens a prompt has.
@@ -39,11 +39,9 @@ pub(super) struct MessageTokens {
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
-    caller: Option<Extension<Caller>>,
-    headers: HeaderMap,
-    Body(body): Body,
+    request: Request,
 ) -> Result<Response, AnthropicProblem> {
-    Ok(ask(&state, caller, &headers, Format::Messages, body).await?)
+    Ok(ask(&state, Format::Messages, request).await?)
 }
 
 /// Estimates how many tokens a prompt has; to a key it is a request.
@@ -57,9 +55,8 @@ pub(super) async fn create(
 )]
 pub(super) async fn count_tokens(
     State(state): State<MeshState>,
-    caller: Option<Extension<Caller>>,
-    Body(body): Body,
+    request: Request,
 ) -> Result<(HeaderMap, axum::Json<MessageTokens>), AnthropicProblem> {
-    let (headers, input_tokens) = count(&state, caller, Format::Messages, body).await?;
+    let (headers, input_tokens) = count(&state, Format::Messages, request).await?;
     Ok((headers, axum::Json(MessageTokens { input_tokens })))
 }

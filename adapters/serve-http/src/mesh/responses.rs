@@ -1,15 +1,14 @@
 //! `POST /v1/responses` and its count of tokens.
 
-use axum::extract::{Extension, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderMap;
-use maily_mesh::{Caller, Format};
+use maily_mesh::Format;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ask::{ask, count};
 use super::{MeshState, OpenAiProblem};
-use crate::body::Raw;
 
 /// How many tokens a prompt has.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,11 +40,9 @@ pub(super) struct InputTokens {
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
-    caller: Option<Extension<Caller>>,
-    headers: HeaderMap,
-    Raw(body): Raw,
+    request: Request,
 ) -> Result<Response, OpenAiProblem> {
-    Ok(ask(&state, caller, &headers, Format::Responses, body).await?)
+    Ok(ask(&state, Format::Responses, request).await?)
 }
 
 /// Estimates how many tokens a prompt has; to a key it is a request.
@@ -59,9 +56,8 @@ pub(super) async fn create(
 )]
 pub(super) async fn input_tokens(
     State(state): State<MeshState>,
-    caller: Option<Extension<Caller>>,
-    Raw(body): Raw,
+    request: Request,
 ) -> Result<(HeaderMap, axum::Json<InputTokens>), OpenAiProblem> {
-    let (headers, input_tokens) = count(&state, caller, Format::Responses, body).await?;
+    let (headers, input_tokens) = count(&state, Format::Responses, request).await?;
     Ok((headers, axum::Json(InputTokens { object: "response.input_tokens", input_tokens })))
 }
