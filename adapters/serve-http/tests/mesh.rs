@@ -1,6 +1,7 @@
 //! The routes of the mesh, over real sockets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use maily_errors::TraceContext;
 use maily_llm_echo::EchoConfig;
@@ -120,6 +121,21 @@ async fn failed_call_is_a_problem_that_openai_clients_read() {
     assert_eq!(problem["error"]["message"], "no node serves this model");
     assert_eq!(nonsense.status(), 400);
     assert_eq!(nonsense.json()["error"]["param"], "/model");
+}
+
+#[tokio::test]
+async fn client_is_asked_to_come_back_when_the_nodes_said_when() {
+    for (path, more) in [(CHAT, ""), ("/v1/messages", r#""max_tokens":9,"#)] {
+        let (mesh, _) = scripted(Step::Throttle(Duration::from_secs(7)));
+        let address = serve(MeshState::new(mesh)).await;
+        let body = format!(r#"{{"model":"m",{more}"messages":[{{"role":"user","content":"Hi"}}]}}"#);
+
+        let answer = send(&address, "POST", path, "", &body).await;
+
+        assert_eq!(answer.status(), 429, "{}", answer.body);
+        assert!(answer.head.contains("retry-after: 7"), "{}", answer.head);
+        assert!(answer.head.contains("x-should-retry: true"), "{}", answer.head);
+    }
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ fn browser(project: &Project, tools: &Tools, log: &Log) -> Result<Counts, String
     Ok(counts)
 }
 
-/// The official `openai` and `anthropic` clients against the mesh.
+/// The official clients of OpenAI and Anthropic, of pip and of npm, against the mesh.
 fn openai(project: &Project, tools: &Tools, log: &Log) -> Result<Counts, String> {
     let python = tools.python("python").ok_or("the Python environment is missing")?;
     let server = serve(project, tools, "openai", &["mesh", "--node", "local"])?;
@@ -154,7 +154,12 @@ fn openai(project: &Project, tools: &Tools, log: &Log) -> Result<Counts, String>
     command.env("MAILY_URL", server.url()).env("MAILY_SERVER", binary(project));
     tools.apply(&mut command);
     let ran = log.run("pytest", &mut command)?;
-    Ok(counts::pytest(&ran.text).with_status(ran.ok))
+    let mut counts = counts::pytest(&ran.text).with_status(ran.ok);
+    for package in tools.packages.iter().filter(|package| package.has("clients")) {
+        let ran = npm(project, tools, log, &package.folder, "clients", Some(&server))?;
+        counts += counts::javascript(&ran.text).with_status(ran.ok);
+    }
+    Ok(counts)
 }
 
 fn npm(

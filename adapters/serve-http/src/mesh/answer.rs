@@ -10,7 +10,7 @@ use futures_util::Stream;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use maily_errors::{Error, Problem, Respond};
+use maily_errors::{Code, Error, Problem, Respond};
 use maily_mesh::{Body, Completion, Format, PassedOn, wire};
 use serde_json::json;
 use utoipa::openapi::{RefOr, Response as Described};
@@ -18,7 +18,7 @@ use utoipa::openapi::{RefOr, Response as Described};
 /// An error as a problem document with an `error` member: `message`, `type`, `code`, `param`.
 ///
 /// An official client picks its exception by the status and takes the message from that member.
-/// `x-should-retry: false` keeps it from repeating what the mesh has repeated already.
+/// `x-should-retry: false` keeps it from repeating what the mesh has repeated already, unless the nodes said when to come back.
 #[derive(Debug)]
 pub struct OpenAiProblem(Error);
 
@@ -40,8 +40,7 @@ impl IntoResponse for OpenAiProblem {
             json!({ "message": message, "type": code.kind().as_str(), "code": code.name(), "param": param });
         problem.extensions.insert("error".to_owned(), error);
         let mut response = Respond.respond_with(&problem).map(axum::body::Body::new);
-        let again = HeaderValue::from_static(if err.is_temporary() { "true" } else { "false" });
-        response.headers_mut().insert("x-should-retry", again);
+        response.headers_mut().insert("x-should-retry", again(&err));
         pass_on(&err, response.headers_mut());
         response
     }
@@ -51,6 +50,15 @@ impl utoipa::IntoResponses for OpenAiProblem {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
         crate::reply::Problem::responses()
     }
+}
+
+/// Whether an official client shall ask again, after the delay that it is told.
+///
+/// A node that asks for a delay is left alone for as long as it says, so whoever waits costs nothing. That of a spent budget
+/// may last a month.
+pub(super) fn again(err: &Error) -> HeaderValue {
+    let told_when = err.code() == Code::NodeThrottled && err.retry_after().is_some();
+    HeaderValue::from_static(if err.is_temporary() || told_when { "true" } else { "false" })
 }
 
 /// Passes on what an error has for the client: a delay, and the rate limits of its key or of the node.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use maily_errors::{Error, Problem, Respond};
 use maily_mesh::wire;
 use serde_json::json;
@@ -12,7 +12,7 @@ use utoipa::openapi::{RefOr, Response as Described};
 /// An error in the envelope of messages: `{"type":"error","error":{"type":..,"message":..}}`.
 ///
 /// An official client picks its exception by the status and takes the message from `error`; `code` is ours.
-/// `x-should-retry: false` keeps it from repeating what the mesh has repeated already.
+/// `x-should-retry: false` keeps it from repeating what the mesh has repeated already, unless the nodes said when to come back.
 #[derive(Debug)]
 pub struct AnthropicProblem(Error);
 
@@ -39,8 +39,7 @@ impl IntoResponse for AnthropicProblem {
             StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Respond.write_head(&err, response.headers_mut());
         super::answer::pass_on(&err, response.headers_mut());
-        let again = HeaderValue::from_static(if err.is_temporary() { "true" } else { "false" });
-        response.headers_mut().insert("x-should-retry", again);
+        response.headers_mut().insert("x-should-retry", super::answer::again(&err));
         response
     }
 }

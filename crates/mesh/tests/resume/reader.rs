@@ -39,7 +39,7 @@ pub(crate) fn read(format: Format, raw: &str) -> Read {
         })
         .collect();
     let mut read = match format {
-        Format::Chat | Format::Completions => chat(&values),
+        Format::Chat | Format::Completions => chat(&values, format == Format::Chat),
         Format::Messages => messages(&values),
         Format::Responses => responses(&values),
     };
@@ -53,13 +53,17 @@ pub(crate) fn read(format: Format, raw: &str) -> Read {
     read
 }
 
-fn chat(events: &[Value]) -> Read {
+fn chat(events: &[Value], with_role: bool) -> Read {
     let mut read = Read::default();
     let (last, events) = events.split_last().expect("as the format says");
     assert_eq!(last, "[DONE]");
     let ids: Vec<_> = events.iter().map(|event| (&event["id"], &event["created"], &event["model"])).collect();
     assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
     read.id = ids[0].0.as_str().expect("as the format says").to_owned();
+    // Clients that gather the chunks want to know at the beginning who speaks.
+    let roles: Vec<_> = events.iter().map(|event| &event["choices"][0]["delta"]["role"]).collect();
+    assert_eq!(roles[0] == "assistant", with_role);
+    assert!(roles[1..].iter().all(|role| role.is_null()));
     let mut finished = 0;
     for event in events {
         let choice = &event["choices"][0];

@@ -193,7 +193,8 @@ impl Joint {
         let ends = choice.is_none_or(|choice| choice.finish_reason.is_some());
         let others = said.is_some_and(|said| said.calls() || said.reasons());
         let passed = text.as_ref().map(|text| self.rest.push(text)).unwrap_or_default();
-        if passed.is_empty() && !ends && !others {
+        let role = text.is_none() && self.identity.is_none();
+        if passed.is_empty() && !ends && !others && !role {
             // A role that the reader has, or a repetition.
             return Ok(());
         }
