@@ -7,11 +7,13 @@ use maily_embed_ort::EmbedOrtConfig;
 use maily_errors::Error;
 use maily_gossip_udp::GossipUdp;
 use maily_llm_candle::LlmCandleConfig;
+use maily_mesh::layer::embeddings::EmbeddingsLayer;
 use maily_mesh::membership::share_load;
 use maily_mesh::memory::HashEmbedder;
 use maily_mesh::source::{Leases, share_nodes};
 use maily_mesh::{AnyEmbed, Gossip, LimitConfig, Mesh, ModelName, NodeConfig, Recall, Registry};
 use tokio::task::JoinSet;
+use tower::Layer;
 
 use super::embed::Late;
 use super::memories;
@@ -60,8 +62,9 @@ pub async fn build(config: &Config) -> Result<Parts, Error> {
 
     let files = EmbedOrtConfig::from_folder(cache);
     let model = ModelName::new(files.name.as_str());
+    let seen = EmbeddingsLayer::new("onnxruntime", model.clone());
     let (embed, embedding_model) = match Late::of(files)? {
-        Some(embed) => (AnyEmbed::new(embed), Some(model)),
+        Some(embed) => (AnyEmbed::new(seen.layer(embed)), Some(model)),
         None => {
             without.push("without the embedding model: memories are found by words, not by meaning");
             (AnyEmbed::new(HashEmbedder), None)

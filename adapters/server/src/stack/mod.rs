@@ -61,7 +61,7 @@ pub struct Started {
 pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Started, Error> {
     let draining = CancellationToken::new();
     let sockets = Sockets::new(config.sockets.clone());
-    let rendered = metrics::record(&draining)?;
+    let rendered = metrics::record()?;
 
     let mut api = OpenApiRouter::with_openapi(OpenApiBuilder::new().info(info()).build());
     let mut streams = Router::new();

@@ -1,6 +1,6 @@
 //! One trace from the caller over the server to the node, on real sockets.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a test that says what it saw")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod node;
 mod server;

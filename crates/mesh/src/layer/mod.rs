@@ -3,6 +3,7 @@
 pub mod breaker;
 pub mod cache;
 pub mod deadline;
+pub mod embeddings;
 pub mod hedge;
 pub mod limit;
 pub mod memory;

@@ -25,7 +25,7 @@ pub struct HistogramInfo {
 /// Every histogram of this layer, with the buckets that the conventions advise.
 pub const HISTOGRAMS: [HistogramInfo; 6] = [DURATION, FIRST_CHUNK, BETWEEN, TOKENS, FIRST_TOKEN, PER_TOKEN];
 
-pub(super) const DURATION: HistogramInfo = HistogramInfo {
+pub(in crate::layer) const DURATION: HistogramInfo = HistogramInfo {
     name: "gen_ai_client_operation_duration_seconds",
     about: "Time from a prompt to the end of its answer.",
     buckets: &SECONDS,

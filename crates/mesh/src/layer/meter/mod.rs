@@ -50,6 +50,7 @@ mod layer;
 mod service;
 
 pub use self::future::ResponseFuture;
+pub(super) use self::histogram::DURATION;
 pub use self::histogram::{HISTOGRAMS, HistogramInfo};
 pub use self::layer::MeterLayer;
 pub use self::service::Meter;
