@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Uri};
 use maily_errors::{Code, Error, Public};
@@ -23,11 +24,13 @@ pub fn pages(api: OpenApi, metrics: PrometheusHandle, draining: CancellationToke
         metrics.run_upkeep();
         ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
     };
+    // Written once: the tree it is made of would stay in memory, and be copied for each request.
+    let api = Bytes::from(serde_json::to_vec(&api).expect("a description is plain data"));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(render))
-        .route("/openapi.json", get(async move || axum::Json(api)))
+        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], api)))
 }
 
 /// Puts what was measured into its buckets every second, until `draining`.
