@@ -40,7 +40,7 @@ impl LlmCandleConfig {
     /// Loads the model and starts its thread.
     ///
     /// Takes about half a second and blocks meanwhile: call it before the runtime has work, or inside
-    /// `spawn_blocking`. Memory: 250 MB for SmolLM2-135M, and up to 94 MB for 2048 tokens of context.
+    /// `spawn_blocking`. Memory: 124 MB for SmolLM2-135M, and up to 94 MB for 2048 tokens of context in each place.
     ///
     /// # Errors
     ///

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         match area.as_str() {
             "errors" => areas::errors::run(),
             "failover" => areas::failover::run(),
+            "local" => areas::local::run(),
             "mesh" => areas::mesh::run(),
             "recall" => areas::recall::run(),
             "redis" => areas::redis::run(),

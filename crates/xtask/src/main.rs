@@ -12,6 +12,7 @@ mod figures;
 mod gateways;
 mod generate;
 mod install;
+mod llama;
 mod nearest;
 mod npm;
 mod peers;

