@@ -13,10 +13,9 @@ use maily_serve_http::reply::Problem;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
-use utoipa::openapi::OpenApi;
 
-/// Health, readiness, metrics and the OpenAPI description.
-pub fn pages(api: OpenApi, metrics: PrometheusHandle, draining: CancellationToken) -> Router {
+/// Health, readiness, metrics and the OpenAPI description, which is JSON.
+pub fn pages(api: Bytes, metrics: PrometheusHandle, draining: CancellationToken) -> Router {
     let ready = move || async move {
         if draining.is_cancelled() { Err(Problem::from(Error::from(Code::Draining))) } else { Ok("ready\n") }
     };
@@ -24,8 +23,6 @@ pub fn pages(api: OpenApi, metrics: PrometheusHandle, draining: CancellationToke
         metrics.run_upkeep();
         ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
     };
-    // Written once: the tree it is made of would stay in memory, and be copied for each request.
-    let api = Bytes::from(serde_json::to_vec(&api).expect("a description is plain data"));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))

@@ -115,6 +115,12 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         .with_callers(callers)
         .with_operators(config.nodes.keys.clone());
     let (routes, description) = api.split_for_parts();
+    // Written once: the tree it is made of would stay in memory, and be copied for each request.
+    let description = serde_json::to_vec(&description).map(Bytes::from).map_err(|err| {
+        Error::new(Code::Unexpected, "the description cannot be written")
+            .with_operation("server::stack")
+            .with_source(err)
+    })?;
     let app = routes
         .merge(streams)
         .merge(pages(description, rendered, draining.clone()))
