@@ -163,9 +163,8 @@ async fn answer(
             send(HEAD.to_owned()).await;
             for word in &WORDS[begun..(begun + words).min(WORDS.len())] {
                 send(chunk(&speech.word(word))).await;
-                // So that the words arrive before what goes wrong.
-                sleep(Duration::from_millis(5)).await;
             }
+            heard().await;
             match then {
                 Then::Cut => {
                     let half = speech.word("lost");
@@ -190,6 +189,15 @@ async fn answer(
             }
             false
         }
+    }
+}
+
+/// Waits until what was sent has passed the mesh and reached the client, which run on this thread: each turn asks all
+/// sockets once, and everybody who has something to read reads it.
+async fn heard() {
+    sleep(Duration::from_millis(5)).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
     }
 }
 

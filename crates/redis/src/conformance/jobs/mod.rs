@@ -28,8 +28,12 @@ fn queue(name: &str) -> Queue {
 
 /// A queue whose jobs are left after 400 ms, and die with the third delivery.
 fn hasty(name: &str) -> Queue {
+    left_after(name, 400, 3)
+}
+
+fn left_after(name: &str, idle_ms: u64, max_deliveries: u32) -> Queue {
     let name = name.to_owned();
-    QueueConfig { name, idle_ms: 400, max_deliveries: 3, ..QueueConfig::default() }.build().unwrap()
+    QueueConfig { name, idle_ms, max_deliveries, ..QueueConfig::default() }.build().unwrap()
 }
 
 fn worker() -> WorkerId {
