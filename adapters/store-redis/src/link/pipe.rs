@@ -84,7 +84,7 @@ impl<'a> Pipe<'a> {
             // After the write, which may have set it: only a timer that was polled rings.
             if self.alarm.at.is_none() || self.alarm.sleep.as_mut().poll(cx).is_pending() {
                 if !self.flights.is_empty() && self.turn.is_none() {
-                    self.vigil.keep(cx);
+                    self.vigil.keep(cx, self.flights.len());
                 }
                 return Poll::Pending;
             }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::task::Context;
+use std::thread;
 // Not tokio's clock, which stands still in a test while a task stays awake.
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,10 @@ use tokio::task::yield_now;
 /// nearby answers in that time, so client and server would spend it waking each other. While the last bytes
 /// came within the limit, the task asks the system again and again, in turn with every other task that is ready; when
 /// they take longer it sleeps, so a server that is far away, or slow, costs one limit at most and then nothing.
+///
+/// What it waits for may wait for its core: a server on this machine that was woken behind it runs only when it ends.
+/// So after a reply's usual time it gives the core away in each turn, which costs nothing when nobody wants it. Beside
+/// many commands it does not: then it is this program's other threads that want the core, and for a whole time slice.
 ///
 /// Source: the idea of the Linux governor `haltpoll`, which looks at the last wait to choose for the next.
 pub(super) struct Vigil {
@@ -47,12 +52,28 @@ impl Vigil {
     }
 
     /// Has the task polled again behind every other one that is ready, if it is not time to sleep; returns whether.
+    /// So many commands wait for replies.
     #[inline]
-    pub(super) fn keep(&self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn keep(&self, cx: &mut Context<'_>, waiting: usize) -> bool {
+        if !self.soon {
+            return false;
+        }
+        let waited = self.since.elapsed();
+        if waited >= self.limit {
+            return false;
+        }
+        if waited >= USUAL && waiting <= MANY {
+            thread::yield_now();
+        }
         // Polled once, it asks the runtime for the next turn, which comes after a look at the sockets.
-        self.soon && self.since.elapsed() < self.limit && pin!(yield_now()).poll(cx).is_pending()
+        pin!(yield_now()).poll(cx).is_pending()
     }
 }
+
+/// A server that has a core to itself has mostly answered by then.
+const USUAL: Duration = Duration::from_micros(20);
+/// Commands that keep a server busy longer than its core is missed.
+const MANY: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -62,7 +83,7 @@ mod tests {
 
     /// Asks as a task does, and returns whether it stayed awake.
     async fn keeps(vigil: &Vigil) -> bool {
-        std::future::poll_fn(|cx| std::task::Poll::Ready(vigil.keep(cx))).await
+        std::future::poll_fn(|cx| std::task::Poll::Ready(vigil.keep(cx, 1))).await
     }
 
     #[tokio::test]
