@@ -1,7 +1,5 @@
 //! Prompts: what goes in.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use http::HeaderValue;
 use maily_errors::{Result, TraceContext};
@@ -10,7 +8,7 @@ use tokio::time::Instant;
 
 use super::course::Course;
 use super::{Caching, EventId, Format, KeyName, ModelName, Priority, Tenant};
-use crate::wire;
+use crate::wire::{self, Spans};
 
 /// A prompt: what routing needs to know, and the raw body that nobody re-serializes.
 ///
@@ -52,7 +50,7 @@ pub struct PromptHead {
     pub include_usage: bool,
     /// The most tokens that the answer may have.
     pub max_tokens: Option<u32>,
-    /// The length of what is said in tokens, at four bytes each.
+    /// The length of tools, rules and what is said in tokens, at four bytes each.
     pub estimated_tokens: u32,
     /// A hash of the first 1024 bytes of the rules and messages: equal for prompts that may share a cache.
     pub prefix: u64,
@@ -76,10 +74,8 @@ pub struct PromptHead {
     pub last_event: Option<EventId>,
     /// What the layers note on the prompt while they try nodes.
     pub(crate) course: Course,
-    /// Where the value of `model` stands in the body, quotes included.
-    pub(crate) model_span: Range<usize>,
-    /// Where the value of `messages`, `input` or `prompt` stands in the body; empty if it is absent.
-    pub(crate) messages_span: Range<usize>,
+    /// Where its parts stand in the body.
+    pub(crate) spans: Spans,
 }
 
 impl Prompt {
@@ -153,7 +149,7 @@ impl Prompt {
     /// Returns the last text that the person says, if there is any, in any format.
     #[must_use]
     pub fn last_user_text(&self) -> Option<String> {
-        wire::last_user_text(&self.body[self.head.messages_span.clone()])
+        wire::last_user_text(&self.body[self.head.spans.said.clone()])
     }
 
     /// Estimates the tokens of everything that is said, rules and tools included.

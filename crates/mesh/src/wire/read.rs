@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::spans::Spans;
 use crate::model::{
     Caching, Chat, Course, Format, Message, ModelName, Priority, Prompt, PromptHead, Role, Tenant,
 };
@@ -27,6 +28,8 @@ struct RawHead<'a> {
     system: Option<&'a RawValue>,
     #[serde(borrow)]
     instructions: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tools: Option<&'a RawValue>,
     stream: Option<bool>,
     #[serde(borrow)]
     stream_options: Option<&'a RawValue>,
@@ -61,8 +64,10 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
             .map_err(|_| missing("/stream_options", "must be an object or absent"))?,
         None => RawStreamOptions::default(),
     };
-    let rules = raw.system.or(raw.instructions).map_or("", RawValue::get);
-    let tokens = said.len() / 4 + 1;
+    let [tools, rules] =
+        [raw.tools, raw.system.or(raw.instructions)].map(|part| part.map_or("", RawValue::get));
+    let tokens = (tools.len() + rules.len() + said.len()) / 4 + 1;
+    let place = |part: &str| if part.is_empty() { 0..0 } else { span(body, part) };
     Ok(PromptHead {
         format,
         model: ModelName::new(name),
@@ -84,8 +89,12 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
         resumable: false,
         last_event: None,
         course: Course::default(),
-        model_span: span(body, model.get()),
-        messages_span: if said.is_empty() { 0..0 } else { span(body, said) },
+        spans: Spans {
+            model: span(body, model.get()),
+            tools: place(tools),
+            rules: place(rules),
+            said: place(said),
+        },
     })
 }
 

@@ -14,13 +14,8 @@ use crate::model::{Format, ModelName, PromptHead};
 /// Replaces the value of `model`; the head keeps track of what moved.
 pub(crate) fn splice_model(body: &Bytes, head: &mut PromptHead, model: ModelName) -> Bytes {
     let value = json_text(model.as_str());
-    let span = head.model_span.clone();
-    let spliced = replace(body, span.clone(), value.as_bytes());
-    if head.messages_span.start >= span.end {
-        head.messages_span = head.messages_span.start - span.len() + value.len()
-            ..head.messages_span.end - span.len() + value.len();
-    }
-    head.model_span = span.start..span.start + value.len();
+    let spliced = replace(body, head.spans.model.clone(), value.as_bytes());
+    head.spans.model_is(value.len());
     head.model = model;
     spliced
 }
@@ -32,7 +27,7 @@ pub(crate) fn splice_system(body: &Bytes, head: &PromptHead, text: &str) -> Byte
     match head.format {
         Format::Chat => splice_system_message(body, head, text),
         Format::Completions => {
-            let at = head.messages_span.start + 1;
+            let at = head.spans.said.start + 1;
             // A list of texts or tokens has no place for a rule.
             if body[at - 1] != b'"' {
                 return body.clone();
@@ -68,14 +63,14 @@ fn splice_rules(body: &Bytes, field: &str, text: &str) -> Bytes {
 ///
 /// Behind the first answer, many chat templates refuse it.
 fn splice_system_message(body: &Bytes, head: &PromptHead, text: &str) -> Bytes {
-    let messages = &body[head.messages_span.clone()];
+    let messages = &body[head.spans.said.clone()];
     let message = format!("{{\"role\":\"system\",\"content\":{}}}", json_text(text));
     let (offset, insert) = match end_of_system(messages) {
         Some(end) => (end, format!(",{message}")),
         // Behind the bracket; a prompt has at least one message, so a comma follows.
         None => (1, format!("{message},")),
     };
-    let at = head.messages_span.start + offset;
+    let at = head.spans.said.start + offset;
     replace(body, at..at, insert.as_bytes())
 }
 

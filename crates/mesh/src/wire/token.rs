@@ -19,6 +19,14 @@ pub(crate) fn says_something(piece: &[u8]) -> bool {
         || memmem::find(piece, b"\"error\"").is_some()
 }
 
+/// Returns whether a piece of a stream keeps the connection alive, and nothing else: a comment, or the ping of messages.
+pub(crate) fn only_keeps_alive(piece: &[u8]) -> bool {
+    let beats =
+        piece.starts_with(b":") || piece.starts_with(b"event: ping") || piece.starts_with(b"event:ping");
+    // What the model says may stand behind it in one piece.
+    beats && !says_something(piece)
+}
+
 /// The fields that hold what is said, in chat, completions, responses and messages; then why it ended.
 const SPOKEN: [&[u8]; 10] = [
     b"\"content\"",
@@ -41,10 +49,21 @@ fn has_text(rest: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::says_something;
+    use super::{only_keeps_alive, says_something};
 
     fn event(data: &[u8]) -> Vec<u8> {
         [data, b"\n\n"].concat()
+    }
+
+    #[test]
+    fn word_behind_a_ping_is_more_than_a_ping() {
+        const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+        const WORD: &[u8] = b"event: content_block_delta\ndata: {\"delta\":{\"text\":\"H\"}}\n\n";
+
+        assert!(only_keeps_alive(PING));
+        assert!(only_keeps_alive(b": keep-alive\n\n"));
+        assert!(!only_keeps_alive(WORD));
+        assert!(!only_keeps_alive(&[PING, WORD].concat()));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Key {
         if head.caching == Caching::Off || head.last_event.is_some() || body.len() > MAX_PROMPT_BYTES {
             return None;
         }
-        let mut fields = fields(body, &head.messages_span)?;
+        let mut fields = fields(body, &head.spans.said)?;
         fields.sort_by_key(|field| field.name);
         // Which of two counts is up to the node.
         if fields.windows(2).any(|pair| pair[0].name == pair[1].name)

@@ -45,8 +45,7 @@ impl Stream for Watched {
         if let Poll::Ready(item) = Pin::new(body).poll_next(cx) {
             if let (Some(Ok(chunk)), Some(_)) = (&item, *this.between) {
                 *this.begun = *this.begun || wire::says_something(chunk);
-                // A comment keeps a connection alive, not an answer.
-                let counts = *this.begun && !chunk.starts_with(b":");
+                let counts = *this.begun && !wire::only_keeps_alive(chunk);
                 *this.armed = *this.armed && !counts;
             }
             return Poll::Ready(item);

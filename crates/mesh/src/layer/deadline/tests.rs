@@ -88,6 +88,19 @@ async fn node_that_falls_silent_is_left_at_the_limit_between_tokens() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pings_of_messages_do_not_keep_a_silent_node() {
+    const WORD: &str = "event: content_block_delta\ndata: {\"delta\":{\"text\":\"a\"}}\n\n";
+    const PING: &str = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
+    let mut body = watch(vec![(0, WORD), (1, PING), (1, PING), (2, PING)]).await;
+    let start = Instant::now();
+
+    let items: Vec<_> = body.by_ref().collect().await;
+
+    assert_eq!(phase(items.last().unwrap().as_ref().unwrap_err()), &Value::from("between tokens"));
+    assert_eq!(start.elapsed(), LIMITS.between);
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_reader_is_not_the_fault_of_the_node() {
     let mut body = watch(vec![(0, TOKEN), (0, TOKEN), (1, TOKEN)]).await;
 

@@ -74,7 +74,7 @@ impl Store {
 
     /// Reads what a prompt asks, if another answer may stand for its own.
     pub(super) fn asked(&self, prompt: &Prompt) -> Option<Asked> {
-        let said = prompt.head.messages_span.clone();
+        let said = prompt.head.spans.said.clone();
         let (place, text) = wire::last_text(&prompt.body()[said.clone()])?;
         if text.trim().is_empty() || text.len() > self.rules.max_text_bytes {
             return None;
