@@ -13,6 +13,8 @@ enum Kind {
     Facade,
     /// `adapters/<port>-<technology>` and the console.
     Adapter,
+    /// `adapters/client-<protocol>`: what adapters of one protocol share, below them.
+    Client,
     /// `adapters/serve-*`: cores to the outside.
     Serve,
     /// `adapters/server` and the bindings: where everything meets.
@@ -41,7 +43,8 @@ fn allowed(from: Kind, to: Kind) -> bool {
     match from {
         Kind::Errors | Kind::Runner => false,
         Kind::Core => to == Kind::Errors,
-        Kind::Facade | Kind::Adapter | Kind::Serve => matches!(to, Kind::Errors | Kind::Core),
+        Kind::Facade | Kind::Client | Kind::Serve => matches!(to, Kind::Errors | Kind::Core),
+        Kind::Adapter => matches!(to, Kind::Errors | Kind::Core | Kind::Client),
         Kind::Top => to != Kind::Runner,
     }
 }
@@ -64,6 +67,7 @@ fn kind(tree: &Tree, name: &str) -> Kind {
         "xtask" => Kind::Runner,
         "server" => Kind::Top,
         _ if name.starts_with("serve-") => Kind::Serve,
+        _ if name.starts_with("client-") => Kind::Client,
         _ if tree.cores().contains(name) => Kind::Core,
         _ => Kind::Adapter,
     }
@@ -97,5 +101,26 @@ fn adapter_that_sees_an_adapter_is_found() {
     assert_eq!(
         violations(&tree),
         ["adapters/llm-twice/Cargo.toml: maily-llm-twice must not depend on maily-llm-echo"],
+    );
+}
+
+#[test]
+fn client_is_below_the_adapters_and_sees_none_of_them() {
+    let tree = Tree::of([
+        ("crates/mesh/Cargo.toml", "[dependencies]\nmaily-client-http1 = '1'"),
+        ("adapters/client-http1/Cargo.toml", "[dependencies]\nmaily-mesh = '1'\nmaily-llm-echo = '1'"),
+        ("adapters/client-http2/Cargo.toml", "[dependencies]\nmaily-client-http1 = '1'"),
+        ("adapters/llm-echo/Cargo.toml", "[dependencies]\nmaily-client-http1 = '1'"),
+        ("adapters/serve-http/Cargo.toml", "[dependencies]\nmaily-client-http1 = '1'"),
+    ]);
+
+    assert_eq!(
+        violations(&tree),
+        [
+            "crates/mesh/Cargo.toml: maily-mesh must not depend on maily-client-http1",
+            "adapters/client-http1/Cargo.toml: maily-client-http1 must not depend on maily-llm-echo",
+            "adapters/client-http2/Cargo.toml: maily-client-http2 must not depend on maily-client-http1",
+            "adapters/serve-http/Cargo.toml: maily-serve-http must not depend on maily-client-http1",
+        ],
     );
 }

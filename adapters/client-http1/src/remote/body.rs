@@ -1,5 +1,6 @@
 //! The answer's bytes: passed through, and checked for an end.
 
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,14 +9,15 @@ use futures_core::Stream;
 use maily_errors::{Error, Result};
 use maily_mesh::wire::Ending;
 
-use crate::error;
-use crate::http1::Incoming;
+use super::{Dialect, error};
+use crate::incoming::Incoming;
 
 /// A body as it arrives. No task and no channel: polling it polls the connection.
-pub(crate) struct Upstream {
+pub(super) struct Upstream<D> {
     body: Incoming,
     ending: Ending,
     state: State,
+    dialect: PhantomData<fn() -> D>,
 }
 
 enum State {
@@ -25,13 +27,13 @@ enum State {
     Ended,
 }
 
-impl Upstream {
-    pub(crate) const fn new(body: Incoming, ending: Ending) -> Self {
-        Self { body, ending, state: State::Passing }
+impl<D> Upstream<D> {
+    pub(super) const fn new(body: Incoming, ending: Ending) -> Self {
+        Self { body, ending, state: State::Passing, dialect: PhantomData }
     }
 }
 
-impl Stream for Upstream {
+impl<D: Dialect> Stream for Upstream<D> {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -47,7 +49,7 @@ impl Stream for Upstream {
         Poll::Ready(match piece {
             Some(Ok(piece)) if self.body.is_whole() => {
                 if !self.ending.is_whole_with(&piece) {
-                    self.state = State::Failed(error::without_end());
+                    self.state = State::Failed(error::without_end::<D>());
                 }
                 Some(Ok(piece))
             }
@@ -57,8 +59,8 @@ impl Stream for Upstream {
                 Some(Ok(piece))
             }
             None if self.ending.is_whole() => None,
-            None => Some(Err(error::without_end())),
-            Some(Err(failure)) => Some(Err(error::of(failure))),
+            None => Some(Err(error::without_end::<D>())),
+            Some(Err(failure)) => Some(Err(error::of::<D>(failure))),
         })
     }
 }

@@ -3,8 +3,8 @@ use std::io::Write as _;
 use proptest::prelude::*;
 
 use super::Seen;
-use crate::http1::decode::Decoder;
-use crate::http1::head::{self, Framing};
+use crate::decode::Decoder;
+use crate::head::{self, Framing};
 
 /// Decodes a body that comes in reads of these lengths; the bytes after its end are counted.
 fn decode(framing: Framing, bytes: &[u8], cuts: &[usize]) -> Result<(Vec<u8>, bool, usize), &'static str> {

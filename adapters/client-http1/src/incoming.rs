@@ -5,14 +5,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-use super::connection::Connection;
-use super::decode::Decoder;
-use super::{Client, Failure};
+use crate::client::{Failure, Shared};
+use crate::connection::Connection;
+use crate::decode::Decoder;
 
-/// A body without its framing. It holds the connection until it is whole.
+/// A body without its framing. It holds the connection until it is whole; dropping it before hangs up.
 #[derive(Debug)]
-pub(crate) struct Incoming {
-    client: Arc<Client>,
+pub struct Incoming {
+    client: Arc<Shared>,
     connection: Option<Box<Connection>>,
     decoder: Decoder,
     first: Bytes,
@@ -21,8 +21,8 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(
-        client: Arc<Client>,
+    pub(crate) fn new(
+        client: Arc<Shared>,
         connection: Box<Connection>,
         decoder: Decoder,
         first: Bytes,
@@ -34,13 +34,19 @@ impl Incoming {
         body
     }
 
-    /// Whether all of the body has come; then it is in the next piece.
-    pub(crate) fn is_whole(&self) -> bool {
+    /// Whether all of the body has come; what was not given out yet is the next piece.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
         self.decoder.is_done()
     }
 
-    /// Waits for the next piece: everything that came in one read. After an error there is nothing more.
-    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+    /// Waits for the next piece, which is never empty: everything that came in one read, 32 KiB at most. After the end
+    /// of the body there is `None`, and after an error too.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Cut`], [`Failure::Framing`] and [`Failure::Silent`].
+    pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
         if !self.first.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
@@ -56,7 +62,7 @@ impl Incoming {
             let Poll::Ready(read) = read else {
                 if !self.waiting {
                     // From when the reader begins to wait: that it was slow is not the server's fault.
-                    connection.wait(self.client.patience.between);
+                    connection.wait(self.client.patience.between());
                     self.waiting = true;
                 }
                 ready!(connection.poll_overdue(cx));

@@ -1,7 +1,8 @@
 //! A call, from the request to the head of the answer.
 
+use std::fmt;
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,15 +11,16 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
 
-use super::connection::Connection;
-use super::decode::Decoder;
-use super::head::{self, Head, Headers};
-use super::incoming::Incoming;
-use super::{Client, Failure, Request};
+use crate::client::{Failure, Shared};
+use crate::connection::Connection;
+use crate::decode::Decoder;
+use crate::head::{self, Head, Headers};
+use crate::incoming::Incoming;
+use crate::request::Request;
 
-/// The future of a call: the head of the answer, and its body.
-pub(crate) struct Sending<H> {
-    client: Arc<Client>,
+/// The future of a call: the head of the answer, and its body. Dropping it hangs up.
+pub struct Sending<H> {
+    client: Arc<Shared>,
     request: Request,
     state: State,
     headers: PhantomData<fn() -> H>,
@@ -46,7 +48,7 @@ struct Asking {
 }
 
 impl<H: Headers> Sending<H> {
-    pub(super) fn new(client: Arc<Client>, request: Request) -> Self {
+    pub(crate) fn new(client: Arc<Shared>, request: Request) -> Self {
         let state = match client.pool.take() {
             Some(connection) => State::Asking(Asking::new(connection, true, &client)),
             None => State::connecting(&client),
@@ -56,9 +58,9 @@ impl<H: Headers> Sending<H> {
 }
 
 impl State {
-    fn connecting(client: &Arc<Client>) -> Self {
+    fn connecting(client: &Arc<Shared>) -> Self {
         let client = client.clone();
-        Self::Connecting(Box::pin(async move { client.target.connect(client.patience.connect).await }))
+        Self::Connecting(Box::pin(async move { client.target.connect(client.patience.connect()).await }))
     }
 }
 
@@ -110,14 +112,20 @@ impl<H: Headers> Future for Sending<H> {
     }
 }
 
+impl<H> fmt::Debug for Sending<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").field("request", &self.request).finish_non_exhaustive()
+    }
+}
+
 impl Asking {
     /// Whether no byte of an answer came.
     const fn is_unheard(&self) -> bool {
         self.begun.is_empty() && self.interim == 0
     }
 
-    fn new(mut connection: Box<Connection>, used: bool, client: &Client) -> Self {
-        connection.wait(client.patience.headers);
+    fn new(mut connection: Box<Connection>, used: bool, client: &Shared) -> Self {
+        connection.wait(client.patience.headers());
         Self { connection, used, sent: 0, flushed: false, begun: Vec::new(), interim: 0 }
     }
 
@@ -211,26 +219,6 @@ fn take<H: Headers>(
     }
     *begun = rest;
     Ok(None)
-}
-
-impl Request {
-    const fn len(&self) -> usize {
-        self.fixed.len() + self.own.len() + self.body.len()
-    }
-
-    /// What is left to write, in at most three pieces.
-    fn from(&self, sent: usize) -> ([IoSlice<'_>; 3], usize) {
-        let (mut pieces, mut count, mut skip) = ([IoSlice::new(&[]); 3], 0, sent);
-        for piece in [&*self.fixed, &*self.own, &*self.body] {
-            let rest = &piece[skip.min(piece.len())..];
-            skip -= piece.len() - rest.len();
-            if !rest.is_empty() {
-                pieces[count] = IoSlice::new(rest);
-                count += 1;
-            }
-        }
-        (pieces, count)
-    }
 }
 
 const TOO_LONG: &str = "the head is over 64 KiB";

@@ -7,36 +7,58 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use http::Uri;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::connection::{Connection, Io};
+use crate::connection::{Connection, Io};
 
 /// How long an address may take before the next one is tried beside it: RFC 8305, section 5.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
-/// A server, by name and port.
-pub(crate) struct Target {
+/// A server, by name and port, and how it proves its name.
+///
+/// # Examples
+///
+/// ```
+/// use maily_client_http1::Target;
+///
+/// assert!(Target::of(&"https://api.openai.com/v1".parse().unwrap()).is_some());
+/// assert!(Target::of(&"ftp://somewhere".parse().unwrap()).is_none());
+/// ```
+pub struct Target {
     host: Box<str>,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 impl Target {
+    /// Returns the server of a URL, at port 80 or 443 unless it says another; `None` for one that is not of `http` or
+    /// `https`, or names no server.
+    ///
+    /// With `https` the server proves its name by a certificate of a public authority (webpki-roots).
+    #[must_use]
+    pub fn of(url: &Uri) -> Option<Self> {
+        // An address of version 6 has brackets in a URL, and nowhere else.
+        let host = url.host()?.trim_start_matches('[').trim_end_matches(']');
+        match url.scheme_str()? {
+            "http" => Some(Self::plain(host, url.port_u16().unwrap_or(80))),
+            "https" => {
+                let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+                Self::trusting(host, url.port_u16().unwrap_or(443), roots)
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn plain(host: &str, port: u16) -> Self {
         Self { host: host.into(), port, tls: None }
     }
 
-    /// A server that proves its name by a certificate of a public authority; `None` for a name that none can have.
-    pub(crate) fn tls(host: &str, port: u16) -> Option<Self> {
-        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Self::trusting(host, port, roots)
-    }
-
-    pub(super) fn trusting(host: &str, port: u16, roots: RootCertStore) -> Option<Self> {
+    pub(crate) fn trusting(host: &str, port: u16, roots: RootCertStore) -> Option<Self> {
         let name = ServerName::try_from(host.to_owned()).ok()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -49,7 +71,7 @@ impl Target {
     }
 
     /// Connects, in all within `limit`.
-    pub(super) async fn connect(&self, limit: Duration) -> io::Result<Connection> {
+    pub(crate) async fn connect(&self, limit: Duration) -> io::Result<Connection> {
         let io = timeout(limit, async {
             let socket = self.socket().await?;
             // A request leaves in one write: there is nothing to wait for.

@@ -1,38 +1,39 @@
-//! Wire errors to ours: the only place that maps.
+//! What went wrong at a server, as our errors: the only place that maps.
 
 use std::io;
 
 use http::StatusCode;
 use maily_errors::{Code, Error, Public};
-use maily_mesh::PassedOn;
+use maily_mesh::{Format, PassedOn};
 
-use crate::codec::{self, Fields};
-use crate::http1::Failure;
+use super::fields::Fields;
+use super::{Dialect, reason};
+use crate::client::Failure;
 
 /// There is no answer, or no more of it.
-pub(crate) fn of(failure: Failure) -> Error {
+pub(super) fn of<D: Dialect>(failure: Failure) -> Error {
     match failure {
         Failure::Unreachable(err) => Error::new(Code::NodeUnreachable, "the node cannot be reached")
-            .with_operation(CALL)
+            .with_operation(D::CALL)
             .with_source(err),
         Failure::HungUp(err) => {
             let hung_up = Error::new(Code::NodeFailed, "the node hung up before it answered");
-            because(hung_up.with_operation(CALL), err)
+            because(hung_up.with_operation(D::CALL), err)
         }
-        Failure::Cut(err) => because(cut(), err),
+        Failure::Cut(err) => because(cut::<D>(), err),
         Failure::Head(why) => Error::new(Code::NodeFailed, "the node does not speak http as it should")
-            .with_operation(CALL)
+            .with_operation(D::CALL)
             .with_context("why", Public(why)),
         // To the reader it is the same: from here on there is nothing to trust.
-        Failure::Framing(why) => cut().with_context("why", Public(why)),
+        Failure::Framing(why) => cut::<D>().with_context("why", Public(why)),
         Failure::Silent(phase) => Error::new(Code::Timeout, "the node was silent for too long")
-            .with_operation(CALL)
+            .with_operation(D::CALL)
             .with_context("phase", Public(phase)),
     }
 }
 
-fn cut() -> Error {
-    Error::new(Code::StreamCut, "the connection broke in the middle of the answer").with_operation(BODY)
+fn cut<D: Dialect>() -> Error {
+    Error::new(Code::StreamCut, "the connection broke in the middle of the answer").with_operation(D::BODY)
 }
 
 fn because(err: Error, source: Option<io::Error>) -> Error {
@@ -43,7 +44,7 @@ fn because(err: Error, source: Option<io::Error>) -> Error {
 }
 
 /// The node answered with an error status.
-pub(crate) fn refused(status: StatusCode, fields: &Fields, body: &[u8]) -> Error {
+pub(super) fn refused<D: Dialect>(status: StatusCode, fields: &Fields<D>, body: &[u8]) -> Error {
     let status = status.as_u16();
     let (code, message) = match status {
         401 | 403 => (Code::NodeKeyRefused, "the node refused our key"),
@@ -55,14 +56,15 @@ pub(crate) fn refused(status: StatusCode, fields: &Fields, body: &[u8]) -> Error
         // A redirect is not followed: it would take the key to another place.
         _ => (Code::NodeFailed, "the node answered with an error"),
     };
-    let mut err = Error::new(code, message).with_operation(CALL).with_context("node_status", Public(status));
+    let mut err =
+        Error::new(code, message).with_operation(D::CALL).with_context("node_status", Public(status));
     if let Some(delay) = fields.retry_after() {
         err = err.with_retry_after(delay);
     }
     if !fields.passed_on.is_empty() {
         err = err.with_source(PassedOn::new(fields.passed_on.clone()));
     }
-    match codec::reason(body) {
+    match reason::read(body) {
         // About the prompt, so for the one who wrote it. Other reasons may hold parts of the key.
         Some(reason) if matches!(code, Code::NodeRejected | Code::PromptTooLarge) => {
             err.with_context("reason", Public(reason))
@@ -72,17 +74,22 @@ pub(crate) fn refused(status: StatusCode, fields: &Fields, body: &[u8]) -> Error
     }
 }
 
+/// The prompt is in a format that the server does not take, and nobody translated it.
+pub(super) fn not_taken<D: Dialect>(format: Format) -> Error {
+    Error::new(Code::PromptUntranslatable, "the node does not take prompts of this format")
+        .with_operation(D::CALL)
+        .with_context("format", Public(format.as_str()))
+}
+
 /// The answer is neither events nor JSON: the URL is probably not that of an API.
-pub(crate) fn not_an_answer(content_type: &str) -> Error {
-    Error::new(Code::StreamMalformed, "the node answers in a format that is not openai's")
-        .with_operation(CALL)
+pub(super) fn not_an_answer<D: Dialect>(content_type: &str) -> Error {
+    Error::new(Code::StreamMalformed, "the node answers with neither events nor json")
+        .with_operation(D::CALL)
         .with_context("content_type", content_type)
 }
 
 /// The answer ended cleanly, and is not whole.
-pub(crate) fn without_end() -> Error {
-    Error::new(Code::AnswerIncomplete, "the answer ended without saying that it is done").with_operation(BODY)
+pub(super) fn without_end<D: Dialect>() -> Error {
+    Error::new(Code::AnswerIncomplete, "the answer ended without saying that it is done")
+        .with_operation(D::BODY)
 }
-
-const CALL: &str = "openai::call";
-const BODY: &str = "openai::body";

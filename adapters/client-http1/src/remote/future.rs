@@ -3,77 +3,55 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use maily_errors::{Error, Result};
 use maily_mesh::wire::Ending;
-use maily_mesh::{Body, Completion, Format, Prompt};
+use maily_mesh::{Body, Completion, Format};
 use tokio::time::{Sleep, sleep};
-use tower_service::Service;
 
-use crate::body::Upstream;
-use crate::codec::{self, Fields, Heads};
-use crate::config::Settings;
-use crate::error;
-use crate::http1::{Client, Head, Incoming, Sending};
+use super::body::Upstream;
+use super::fields::Fields;
+use super::{Dialect, error, reason};
+use crate::head::Head;
+use crate::incoming::Incoming;
+use crate::sending::Sending;
 
-/// An OpenAI-compatible server as a node. Clones share the connections.
-#[derive(Clone)]
-pub struct OpenAi {
-    client: Arc<Client>,
-    heads: Arc<Heads>,
-}
-
-impl OpenAi {
-    pub(crate) fn new(settings: Settings) -> Self {
-        let Settings { target, patience, heads } = settings;
-        Self { client: Client::new(target, patience), heads: Arc::new(heads) }
-    }
-}
-
-impl Service<Prompt> for OpenAi {
-    type Response = Completion;
-    type Error = Error;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, prompt: Prompt) -> Self::Future {
-        let request = codec::request(&self.heads, &prompt);
-        ResponseFuture { format: prompt.head.format, state: State::Sent(self.client.send(request)) }
-    }
-}
-
-impl fmt::Debug for OpenAi {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the heads: the key is in them.
-        f.debug_struct("OpenAi").field("client", &self.client).finish_non_exhaustive()
-    }
-}
-
-/// The future of [`OpenAi`]. Dropping it closes the connection, which aborts the call.
-pub struct ResponseFuture {
+/// The future of [`Remote`](super::Remote). Dropping it closes the connection, which aborts the call.
+pub struct ResponseFuture<D> {
     format: Format,
-    state: State,
+    state: State<D>,
 }
 
-enum State {
-    Sent(Sending<Fields>),
+enum State<D> {
+    // Nothing was sent.
+    Failed(Option<Error>),
+    Sent(Sending<Fields<D>>),
     // The node refused: what it says why is read, up to a limit.
-    Refused { head: Head<Fields>, body: Box<Incoming>, reason: Vec<u8>, patience: Pin<Box<Sleep>> },
+    Refused { head: Head<Fields<D>>, body: Box<Incoming>, reason: Vec<u8>, patience: Pin<Box<Sleep>> },
 }
 
-impl Future for ResponseFuture {
+impl<D> ResponseFuture<D> {
+    pub(super) const fn sent(format: Format, sending: Sending<Fields<D>>) -> Self {
+        Self { format, state: State::Sent(sending) }
+    }
+
+    pub(super) const fn failed(format: Format, err: Error) -> Self {
+        Self { format, state: State::Failed(Some(err)) }
+    }
+}
+
+impl<D: Dialect> Future for ResponseFuture<D> {
     type Output = Result<Completion>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         loop {
             match &mut this.state {
+                State::Failed(err) => {
+                    return Poll::Ready(Err(err.take().expect("polled after it was ready")));
+                }
                 State::Sent(sending) => match ready!(Pin::new(sending).poll(cx)) {
                     Ok((head, body)) if head.status.is_success() => {
                         return Poll::Ready(pass(this.format, head, body, cx));
@@ -82,13 +60,13 @@ impl Future for ResponseFuture {
                         let (reason, patience) = (Vec::new(), Box::pin(sleep(REASON_TIME)));
                         this.state = State::Refused { head, body: Box::new(body), reason, patience };
                     }
-                    Err(failure) => return Poll::Ready(Err(error::of(failure))),
+                    Err(failure) => return Poll::Ready(Err(error::of::<D>(failure))),
                 },
                 State::Refused { head, body, reason, patience } => {
                     match body.poll_piece(cx) {
                         Poll::Ready(Some(Ok(piece))) => {
                             reason.extend_from_slice(&piece);
-                            if reason.len() < codec::MAX_REASON_BYTES {
+                            if reason.len() < reason::MAX_BYTES {
                                 continue;
                             }
                         }
@@ -102,7 +80,12 @@ impl Future for ResponseFuture {
     }
 }
 
-fn pass(format: Format, head: Head<Fields>, mut body: Incoming, cx: &mut Context<'_>) -> Result<Completion> {
+fn pass<D: Dialect>(
+    format: Format,
+    head: Head<Fields<D>>,
+    mut body: Incoming,
+    cx: &mut Context<'_>,
+) -> Result<Completion> {
     let fields = head.headers;
     let streamed = fields.is_stream()?;
     let mut ending = Ending::new(format, streamed);
@@ -111,18 +94,18 @@ fn pass(format: Format, head: Head<Fields>, mut body: Incoming, cx: &mut Context
     {
         // All of it came with its head: no more polls.
         if !ending.is_whole_with(&piece) {
-            return Err(error::without_end());
+            return Err(error::without_end::<D>());
         }
         Body::full(piece)
     } else {
-        Body::stream(Upstream::new(body, ending))
+        Body::stream(Upstream::<D>::new(body, ending))
     };
     let mut completion = Completion::new(streamed, body).with_format(format);
     completion.head.headers = fields.passed_on;
     Ok(completion)
 }
 
-impl fmt::Debug for ResponseFuture {
+impl<D> fmt::Debug for ResponseFuture<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

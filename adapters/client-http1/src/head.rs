@@ -5,31 +5,33 @@ use std::mem::MaybeUninit;
 use http::StatusCode;
 
 /// The most bytes of a head, together with the interim heads before it.
-pub(super) const MAX_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
 /// The most fields of a head.
 const MAX_FIELDS: usize = 100;
 
 /// What an answer says before its body.
 #[derive(Debug)]
-pub(crate) struct Head<H> {
-    /// How the server judged the request.
-    pub(crate) status: StatusCode,
+#[non_exhaustive]
+pub struct Head<H> {
+    /// How the server judged the request; never one of 1xx.
+    pub status: StatusCode,
     /// What the caller took from the fields.
-    pub(crate) headers: H,
-    pub(super) framing: Framing,
+    pub headers: H,
+    pub(crate) framing: Framing,
     /// Whether another request may follow on this connection.
-    pub(super) persistent: bool,
+    pub(crate) persistent: bool,
 }
 
-/// Sees every field of a head and takes what it needs.
-pub(crate) trait Headers: Default {
-    /// Sees a field. The name is as the server wrote it.
+/// Sees the fields of a head and takes what it needs: what nobody wants is not copied.
+pub trait Headers: Default {
+    /// Sees a field, in the order in which they came. The name is as the server wrote it, the value without the space
+    /// around it. What frames the body (`content-length`, `transfer-encoding`, `connection`) is not shown.
     fn see(&mut self, name: &str, value: &[u8]);
 }
 
 /// Where the body ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     Chunked,
     /// With the connection.
     Close,
@@ -37,16 +39,14 @@ pub(super) enum Framing {
 }
 
 /// Returns where a head ends, its empty line included; the bytes before `from` were looked at already.
-pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
-    let from = from.saturating_sub(3);
-    let mut after_line = false;
-    for (index, byte) in bytes.iter().enumerate().skip(from) {
-        match byte {
-            b'\n' if after_line => return Some(index + 1),
-            b'\n' => after_line = true,
-            // Of a bare line feed too: that it is one is for `read` to say.
-            b'\r' if after_line => {}
-            _ => after_line = false,
+pub(crate) fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut line = from.saturating_sub(3);
+    while let Some(length) = memchr::memchr(b'\n', &bytes[line..]) {
+        line += length + 1;
+        // Of a bare line feed too: that it is one is for `read` to say.
+        let returns = bytes[line..].iter().take_while(|byte| **byte == b'\r').count();
+        if bytes.get(line + returns) == Some(&b'\n') {
+            return Some(line + returns + 1);
         }
     }
     None
@@ -55,10 +55,10 @@ pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
 /// Reads a whole head, from its status line to its empty line.
 ///
 /// Source: RFC 9112, sections 2.2 (line ends), 4 and 5 (lines), 6.3 (which length counts), 9.3 (persistence).
-pub(super) fn read<H: Headers>(bytes: &[u8]) -> Result<Head<H>, &'static str> {
+pub(crate) fn read<H: Headers>(bytes: &[u8]) -> Result<Head<H>, &'static str> {
     // The parser below takes a bare line feed for the end of a line, and others do not.
-    let bare = |(index, byte): (usize, &u8)| *byte == b'\n' && (index == 0 || bytes[index - 1] != b'\r');
-    if bytes.iter().enumerate().any(bare) {
+    let bare = |index: usize| index == 0 || bytes[index - 1] != b'\r';
+    if memchr::memchr_iter(b'\n', bytes).any(bare) {
         return Err("a line of the head ends without a carriage return");
     }
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];

@@ -22,7 +22,7 @@ const READ_BYTES: usize = 32 * 1024;
 
 /// A connection to the server.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     io: Io,
     runtime: Id,
     // Set to the time that was right once. When it fires too early it is set again, so that an answer that comes
@@ -32,33 +32,33 @@ pub(super) struct Connection {
 }
 
 #[derive(Debug)]
-pub(super) enum Io {
+pub(crate) enum Io {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Connection {
     /// Wraps a socket of the runtime that this is called in.
-    pub(super) fn new(io: Io) -> Self {
+    pub(crate) fn new(io: Io) -> Self {
         let until = Instant::now();
         Self { io, runtime: Handle::current().id(), clock: Box::pin(sleep_until(until + FAR)), until }
     }
 
     /// The runtime whose driver watches the socket.
-    pub(super) const fn runtime(&self) -> Id {
+    pub(crate) const fn runtime(&self) -> Id {
         self.runtime
     }
 
     /// Whether the server neither hung up nor said anything since its last answer. Asks the system only if something
     /// happened to the socket.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    pub(crate) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let mut cx = Context::from_waker(Waker::noop());
         self.io.poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
     }
 
     /// Reads, and shows what came; nothing is the end of the connection.
-    pub(super) fn poll_read<T>(
+    pub(crate) fn poll_read<T>(
         &mut self,
         cx: &mut Context<'_>,
         see: impl FnOnce(&mut [u8]) -> T,
@@ -71,7 +71,7 @@ impl Connection {
     }
 
     /// Writes some of these pieces.
-    pub(super) fn poll_write(
+    pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
@@ -83,7 +83,7 @@ impl Connection {
     }
 
     /// Sends what TLS still holds.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.io {
             Io::Plain(_) => Poll::Ready(Ok(())),
             Io::Tls(socket) => Pin::new(socket).poll_flush(cx),
@@ -91,7 +91,7 @@ impl Connection {
     }
 
     /// Begins to wait for something that may take so long.
-    pub(super) fn wait(&mut self, limit: Duration) {
+    pub(crate) fn wait(&mut self, limit: Duration) {
         self.until = Instant::now() + limit;
         if self.until < self.clock.deadline() {
             self.clock.as_mut().reset(self.until);
@@ -99,7 +99,7 @@ impl Connection {
     }
 
     /// Is ready when the wait is over.
-    pub(super) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.clock.as_mut().poll(cx));
             if self.until <= Instant::now() {

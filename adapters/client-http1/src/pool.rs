@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::runtime::{Handle, Id};
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use crate::connection::Connection;
 
 /// The most idle connections; one more closes the one that waits longest.
 const MAX_IDLE: usize = 512;
@@ -19,7 +19,7 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// They are kept by the runtime whose driver watches their sockets: a thread that serves requests on a runtime of
 /// its own is never woken through that of another thread.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     idle: Mutex<Vec<(Id, VecDeque<Idle>)>>,
 }
 
@@ -31,7 +31,7 @@ struct Idle {
 
 impl Pool {
     /// Takes the connection of this runtime that was used last and is still open.
-    pub(super) fn take(&self) -> Option<Box<Connection>> {
+    pub(crate) fn take(&self) -> Option<Box<Connection>> {
         let here = Handle::try_current().ok()?.id();
         loop {
             let newest = {
@@ -47,7 +47,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose last answer is whole, and closes those that wait too long.
-    pub(super) fn put(&self, connection: Box<Connection>) {
+    pub(crate) fn put(&self, connection: Box<Connection>) {
         let now = Instant::now();
         let mut closed = Vec::new();
         let mut idle = self.idle.lock();
@@ -73,7 +73,7 @@ impl Pool {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.idle.lock().iter().map(|(_, queue)| queue.len()).sum()
     }
 }

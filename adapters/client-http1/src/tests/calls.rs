@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -12,32 +11,25 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::Seen;
-use crate::http1::{Client, Failure, Patience, Request, Target};
+use crate::{Client, Failure, Patience, Request, Target};
 
-const PATIENCE: Patience = Patience {
-    connect: Duration::from_secs(5),
-    headers: Duration::from_secs(5),
-    between: Duration::from_secs(5),
-};
+const PATIENCE: Patience = Patience { connect_ms: 5_000, headers_ms: 5_000, between_ms: 5_000 };
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 fn request(body: &'static [u8]) -> Request {
-    let own = format!("content-length: {}\r\n\r\n", body.len()).into_bytes();
-    Request { fixed: Bytes::from_static(b"POST / HTTP/1.1\r\nhost: a\r\n"), own, body: body.into() }
+    let own = format!("content-length: {}\r\n\r\n", body.len());
+    Request::new("POST / HTTP/1.1\r\nhost: a\r\n", own, body)
 }
 
 /// A server: what it does with each connection is up to the test.
-async fn server<F>(serve: impl FnMut(TcpStream) -> F + Send + 'static) -> Arc<Client>
+async fn server<F>(serve: impl FnMut(TcpStream) -> F + Send + 'static) -> Client
 where
     F: Future<Output = ()> + Send + 'static,
 {
     server_for(PATIENCE, serve).await
 }
 
-async fn server_for<F>(
-    patience: Patience,
-    mut serve: impl FnMut(TcpStream) -> F + Send + 'static,
-) -> Arc<Client>
+async fn server_for<F>(patience: Patience, mut serve: impl FnMut(TcpStream) -> F + Send + 'static) -> Client
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -69,7 +61,7 @@ async fn answer(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), text: &str) 
     }
 }
 
-async fn body(client: &Arc<Client>) -> Result<Vec<u8>, Failure> {
+async fn body(client: &Client) -> Result<Vec<u8>, Failure> {
     let (_, mut incoming) = client.send::<Seen>(request(b"")).await?;
     let mut body = Vec::new();
     while let Some(piece) = poll_fn(|cx| incoming.poll_piece(cx)).await {
@@ -95,7 +87,7 @@ async fn connection_is_used_again_once_its_answer_is_whole() {
     for _ in 0..5 {
         let (_, mut incoming) = client.send::<Seen>(request(b"")).await.unwrap();
         // Before its reader has taken the body.
-        assert_eq!(client.pool.len(), 1);
+        assert_eq!(client.idle(), 1);
         assert_eq!(poll_fn(|cx| incoming.poll_piece(cx)).await.unwrap().unwrap(), "ok");
     }
 
@@ -172,7 +164,7 @@ async fn connection_with_bytes_after_the_answer_is_not_used_again() {
 
     for _ in 0..3 {
         assert_eq!(body(&client).await.unwrap(), b"ok");
-        assert_eq!(client.pool.len(), 0);
+        assert_eq!(client.idle(), 0);
     }
 }
 
@@ -194,7 +186,7 @@ async fn body_that_is_dropped_closes_the_connection() {
     drop(incoming);
 
     hung_up.recv().await.unwrap();
-    assert_eq!(client.pool.len(), 0);
+    assert_eq!(client.idle(), 0);
 }
 
 #[tokio::test]
@@ -247,12 +239,12 @@ async fn refusal_before_the_request_was_read_is_heard() {
     let (head, _) = client.send::<Seen>(request(&LARGE)).await.unwrap();
 
     assert_eq!(head.status, 413);
-    assert_eq!(client.pool.len(), 0, "the rest of the request would be read as the next one");
+    assert_eq!(client.idle(), 0, "the rest of the request would be read as the next one");
 }
 
 #[tokio::test]
 async fn silence_is_counted_from_the_last_piece() {
-    let patience = Patience { between: Duration::from_millis(200), ..PATIENCE };
+    let patience = PATIENCE.with_between_ms(200);
     let client = server_for(patience, |mut socket| async move {
         answer(&mut socket, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhe").await;
         std::future::pending::<()>().await;
@@ -263,7 +255,7 @@ async fn silence_is_counted_from_the_last_piece() {
     let failed = body(&client).await;
 
     assert!(matches!(failed, Err(Failure::Silent("between chunks"))), "{failed:?}");
-    assert!(begun.elapsed() >= patience.between);
+    assert!(begun.elapsed() >= Duration::from_millis(200));
 }
 
 #[tokio::test]
@@ -306,7 +298,8 @@ async fn server_is_known_by_its_certificate() {
     }
     assert_eq!(made.load(Ordering::Relaxed), 1, "one connection for all");
 
-    let unknown = Client::new(Target::tls("localhost", port).unwrap(), PATIENCE);
+    let unknown =
+        Client::new(Target::of(&format!("https://localhost:{port}").parse().unwrap()).unwrap(), PATIENCE);
     assert!(matches!(body(&unknown).await, Err(Failure::Unreachable(_))));
 }
 
@@ -320,7 +313,7 @@ fn each_runtime_has_its_own_connections() {
         }
     }));
     assert_eq!(first.block_on(body(&client)).unwrap(), b"ok");
-    assert_eq!(client.pool.len(), 1);
+    assert_eq!(client.idle(), 1);
 
     let other = std::thread::spawn({
         let client = client.clone();
@@ -331,7 +324,7 @@ fn each_runtime_has_its_own_connections() {
         while !other.is_finished() {
             tokio::task::yield_now().await;
         }
-        client.pool.len()
+        client.idle()
     });
 
     assert_eq!(other.join().unwrap(), b"ok");

@@ -1,6 +1,6 @@
 //! The framing of a body, taken off in place.
 
-use super::head::Framing;
+use crate::head::Framing;
 
 /// The largest chunk, in bytes.
 const MAX_CHUNK: u64 = u32::MAX as u64;
@@ -11,17 +11,17 @@ const MAX_TRAILERS: u32 = 8 * 1024;
 
 /// Takes the framing off a body, however its bytes are cut into reads.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     state: State,
 }
 
 /// What was in a read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     /// How many bytes of the body stand at the front now.
-    pub(super) body: usize,
+    pub(crate) body: usize,
     /// How many bytes the server sent after the end of the body.
-    pub(super) excess: usize,
+    pub(crate) excess: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,7 +51,7 @@ enum State {
 }
 
 impl Decoder {
-    pub(super) const fn new(framing: Framing) -> Self {
+    pub(crate) const fn new(framing: Framing) -> Self {
         let state = match framing {
             Framing::Chunked => SIZE,
             Framing::Close => State::Close,
@@ -62,12 +62,12 @@ impl Decoder {
     }
 
     /// Whether the body is whole.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// Whether a connection that ends now ends the body as it should.
-    pub(super) fn may_end(&self) -> bool {
+    pub(crate) fn may_end(&self) -> bool {
         matches!(self.state, State::Close | State::Done)
     }
 
@@ -76,7 +76,7 @@ impl Decoder {
     /// Runs in O(bytes) and allocates nothing.
     ///
     /// Source: RFC 9112, section 7.1, without its leniency: lines end with CR LF.
-    pub(super) fn decode(&mut self, bytes: &mut [u8]) -> Result<Decoded, &'static str> {
+    pub(crate) fn decode(&mut self, bytes: &mut [u8]) -> Result<Decoded, &'static str> {
         let (mut read, mut body) = (0, 0);
         while read < bytes.len() {
             match self.state {
