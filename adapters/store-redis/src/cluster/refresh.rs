@@ -113,7 +113,7 @@ impl Shared {
                 async move { (call.await, member, was_suspected) }
             })
             .collect();
-        let (mut views, mut until) = (Vec::new(), deadline);
+        let (mut views, mut trouble, mut until) = (Vec::new(), None, deadline);
         while let Ok(Some((outcome, member, was_suspected))) = timeout_at(until, calls.next()).await {
             member.suspect(outcome.is_err());
             trusted = trusted.saturating_sub(usize::from(!was_suspected));
@@ -123,16 +123,19 @@ impl Shared {
                     views.push(View::read(&text, &member.address, prefers_names));
                     until = until.min(Instant::now() + if trusted > 0 { GRACE } else { SHORT_GRACE });
                 }
-                Ok(Reply::Refused { code, message }) => self.note(&error::refused(&code, &message)),
-                Ok(_) => self.note(&error::no_master("the node's view of the cluster cannot be read")),
-                Err(err) => self.note(&err),
+                Ok(Reply::Refused { code, message }) => trouble = Some(error::refused(&code, &message)),
+                Ok(_) => trouble = Some(error::no_master("the node's view of the cluster cannot be read")),
+                Err(err) => trouble = Some(err),
             }
         }
+        if !calls.is_empty() && trouble.as_ref().is_none_or(error::is_away) {
+            // Some are away, and those that have not answered yet still may.
+            trouble = Some(error::timeout());
+        }
+        if let Some(err) = trouble {
+            *self.rounds.trouble.lock() = Some(Failure::of(&err));
+        }
         views
-    }
-
-    fn note(&self, err: &Error) {
-        *self.rounds.trouble.lock() = Some(Failure::of(err));
     }
 }
 

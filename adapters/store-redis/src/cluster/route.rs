@@ -105,18 +105,26 @@ pub(super) async fn route(
 }
 
 /// Returns who serves the slot, after a look at the cluster if that is not known.
+///
+/// A look has less time than a call may have: while nobody answers, and nobody is known, the next one follows until the
+/// deadline.
 async fn owner(shared: &Shared, slot: Option<u16>, deadline: Instant) -> Result<Owner> {
     if let Some(owner) = find(shared, slot) {
         return Ok(owner);
     }
-    shared.refreshed(deadline).await?;
-    find(shared, slot).ok_or_else(|| {
-        if shared.map.read().is_empty() {
-            shared.trouble()
-        } else {
-            error::no_master("no node serves the slot")
+    loop {
+        shared.refreshed(deadline).await?;
+        if let Some(owner) = find(shared, slot) {
+            return Ok(owner);
         }
-    })
+        if !shared.map.read().is_empty() {
+            return Err(error::no_master("no node serves the slot"));
+        }
+        let trouble = shared.trouble();
+        if trouble.code() != Code::Timeout {
+            return Err(trouble);
+        }
+    }
 }
 
 fn find(shared: &Shared, slot: Option<u16>) -> Option<Owner> {

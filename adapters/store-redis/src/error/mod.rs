@@ -133,6 +133,11 @@ pub(crate) fn is_unsent(err: &Error) -> bool {
     err.operation() == Some("store_redis::connect")
 }
 
+/// Says whether a server could not be reached, or not in time: it has said nothing.
+pub(crate) fn is_away(err: &Error) -> bool {
+    matches!(err.code(), Code::RedisUnreachable | Code::Timeout)
+}
+
 /// A setting that cannot be.
 pub(crate) fn config(message: &'static str) -> Error {
     Error::new(Code::ConfigInvalid, message).with_operation("store_redis::config")

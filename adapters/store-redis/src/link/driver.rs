@@ -19,7 +19,7 @@ use crate::stream::{self, Stream};
 
 /// Serves a link until nobody needs it: without a listener that is when the connection is lost and nobody calls.
 pub(super) async fn drive(shared: Arc<Shared>) {
-    let driver = Driver { shared };
+    let mut driver = Driver { shared, left: false };
     loop {
         match driver.connect().await {
             Ok((stream, frames)) => {
@@ -35,6 +35,7 @@ pub(super) async fn drive(shared: Arc<Shared>) {
             Err(err) => driver.down(&err),
         }
         if !driver.pause().await {
+            driver.left = true;
             return;
         }
     }
@@ -42,6 +43,8 @@ pub(super) async fn drive(shared: Arc<Shared>) {
 
 struct Driver {
     shared: Arc<Shared>,
+    /// Whether its place is free already: from then on it may be another one's.
+    left: bool,
 }
 
 impl Driver {
@@ -176,7 +179,10 @@ impl Drop for Serving<'_> {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // The driver ends, by itself or with its runtime: the next call begins another one.
+        if self.left {
+            return;
+        }
+        // The driver ends with its runtime, or nobody can call any more: the next call begins another one.
         self.shared.queue.lock().state = State::Idle;
         self.shared.changed.notify_waiters();
     }

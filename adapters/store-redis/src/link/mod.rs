@@ -223,41 +223,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use maily_redis::Command;
-    use tokio::net::TcpListener;
-    use tokio::time::Instant;
-
-    use super::*;
-    use crate::error;
-    use crate::stream::Address;
-
-    #[tokio::test]
-    async fn call_that_waits_for_a_connection_nobody_wants_fails_unsent() {
-        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = Address { host: "127.0.0.1".to_owned(), port: silent.local_addr().unwrap().port() };
-        let connect = Connect {
-            user: None,
-            password: None,
-            database: 0,
-            name: "test".to_owned(),
-            tls: None,
-            timeout: Duration::from_secs(60),
-        };
-        let options = LinkOptions {
-            connect: Arc::new(connect),
-            silence: None,
-            busy_poll: Duration::ZERO,
-            listener: None,
-            greeting: None,
-        };
-        let link = Link::new(Arc::new(Constant(address)), options);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let call = tokio::spawn(link.call(Command::new([bytes::Bytes::from_static(b"PING")], deadline)));
-        let _greeted = silent.accept().await.unwrap();
-
-        link.renew();
-
-        assert!(error::is_unsent(&call.await.unwrap().unwrap_err()));
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use maily_errors::{Error, Result};
+use maily_errors::{Code, Error, Result};
 use maily_redis::{Command, Event, Reply};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -103,6 +103,10 @@ impl Sentinels {
                 Err(err) => last = Some(err),
             }
         }
+        if !calls.is_empty() && last.as_ref().is_none_or(error::is_away) {
+            // Some are away, and those that have not answered yet still may.
+            last = Some(error::timeout());
+        }
         match (choose(&answers, known.as_ref(), &refused), known) {
             (Some(target), _) => Ok(target),
             (None, Some(known)) if answers.is_empty() && last.as_ref().is_none_or(Error::is_temporary) => {
@@ -164,7 +168,16 @@ impl Sentinels {
 
 impl Resolve for Sentinels {
     fn resolve(&self) -> BoxFuture<'_, Result<Target>> {
-        self.ask().boxed()
+        let resolve = async {
+            loop {
+                match self.ask().await {
+                    // The attempt has more time than one question.
+                    Err(err) if err.code() == Code::Timeout => {}
+                    outcome => return outcome,
+                }
+            }
+        };
+        resolve.boxed()
     }
 
     fn accept(&self, target: &Target, hello: &Hello) -> Result<()> {

@@ -226,7 +226,13 @@ async fn near_reader() {
         println!("report: read {number} {value} {began}");
     }
     for number in 0..KEYS {
-        let value = near.get(&key(number)).await.unwrap().unwrap_or_default();
+        // What it says counts here, not how soon: on a loaded machine an answer may take longer than a read may.
+        let value = loop {
+            match near.get(&key(number)).await {
+                Ok(value) => break value.unwrap_or_default(),
+                Err(err) => assert!(err.is_temporary() && now() < quiet + 20_000_000, "{err:?}"),
+            }
+        };
         println!("report: last {number} {}", std::str::from_utf8(&value).unwrap());
     }
     println!("report: {reads} reads, {failed} failed");

@@ -1,6 +1,8 @@
 //! A store on a cluster reaches every key through every failover and every move of a slot.
 
+use std::env;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -8,6 +10,8 @@ use maily_errors::Code;
 use maily_redis::{Key, Reply, Store as _};
 use maily_store_redis::RedisTransport;
 use maily_store_redis::testing::{Cluster, Product};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::spawn_blocking;
 
 use crate::rules;
@@ -155,4 +159,63 @@ async fn calls_end_in_time_while_every_node_is_stopped() {
     while let Err(err) = store.get(&Key::new("k").unwrap()).await {
         assert!(start.elapsed() < Duration::from_secs(30), "{err:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_call_waits_for_nodes_that_take_longer_than_one_look() {
+    let Some(cluster) = start_with(Product::Redis7, LONG_NODE_TIMEOUT).await else { return };
+    cluster.nodes().iter().for_each(|node| node.pause());
+    let store = patient(&config(cluster.url()));
+    let call = tokio::spawn(async move { store.set(&Key::new("k").unwrap(), "v".into(), None).await });
+
+    // The fault itself: three looks take as long.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!call.is_finished());
+    cluster.nodes().iter().for_each(|node| node.resume());
+
+    call.await.unwrap().unwrap();
+}
+
+/// `MAILY_SOAK=1` takes a minute of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_only_wait_while_nodes_stop_and_go_on() {
+    let Some(cluster) = start_with(Product::Redis7, LONG_NODE_TIMEOUT).await else { return };
+    let duration = Duration::from_secs(if env::var_os("MAILY_SOAK").is_some() { 60 } else { 6 });
+    let over = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..16)
+        .map(|task| {
+            let (config, over) = (config(cluster.url()), Arc::clone(&over));
+            tokio::spawn(async move {
+                let (mut calls, mut longest) = (0_u32, Duration::ZERO);
+                while !over.load(Ordering::Relaxed) {
+                    // A new one must find the nodes first.
+                    let store = patient(&config);
+                    for _ in 0..20 {
+                        let key = Key::new(format!("{task}:{calls}")).unwrap();
+                        let start = Instant::now();
+                        store.set(&key, "v".into(), None).await.unwrap();
+                        (calls, longest) = (calls + 1, longest.max(start.elapsed()));
+                    }
+                }
+                (calls, longest)
+            })
+        })
+        .collect();
+
+    let mut random = StdRng::seed_from_u64(7);
+    let start = Instant::now();
+    while start.elapsed() < duration {
+        let share = if random.random_ratio(1, 3) { 1.0 } else { 0.4 };
+        let stopped: Vec<_> = cluster.nodes().iter().filter(|_| random.random_bool(share)).collect();
+        stopped.iter().for_each(|node| node.pause());
+        // The faults themselves, as a machine with too much to do has them.
+        tokio::time::sleep(Duration::from_millis(random.random_range(50..1500))).await;
+        stopped.iter().for_each(|node| node.resume());
+        tokio::time::sleep(Duration::from_millis(random.random_range(20..200))).await;
+    }
+    over.store(true, Ordering::Relaxed);
+
+    let outcomes: Vec<_> = join_all(callers).await.into_iter().map(Result::unwrap).collect();
+    let calls: u32 = outcomes.iter().map(|(calls, _)| calls).sum();
+    println!("{calls} calls beside nodes that stop, the longest {:?}", outcomes.iter().map(|it| it.1).max());
 }

@@ -9,7 +9,7 @@ use maily_store_redis::RedisTransport;
 use maily_store_redis::testing::{Product, Sentinels};
 use tokio::net::TcpListener;
 
-use crate::support::{SLACK, TIMEOUT, config, epoch, liar, outage, recovers};
+use crate::support::{SLACK, TIMEOUT, config, epoch, liar, outage, patient, recovers};
 
 /// How long a master says nothing before the sentinels of these tests call it down.
 const DOWN_AFTER: Duration = Duration::from_secs(1);
@@ -181,4 +181,19 @@ async fn name_that_no_sentinel_knows_is_said() {
     let err = config(url).build().unwrap().ping().await.unwrap_err();
 
     assert_eq!(err.code(), Code::RedisNoMaster, "{err:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_call_waits_for_sentinels_that_take_longer_than_one_question() {
+    let Some(sentinels) = start(Product::Redis7).await else { return };
+    sentinels.sentinels().iter().for_each(|sentinel| sentinel.pause());
+    let store = patient(&config(sentinels.url()));
+    let call = tokio::spawn(async move { store.set(&Key::new("k").unwrap(), "v".into(), None).await });
+
+    // The fault itself: three questions take as long.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!call.is_finished());
+    sentinels.sentinels().iter().for_each(|sentinel| sentinel.resume());
+
+    call.await.unwrap().unwrap();
 }

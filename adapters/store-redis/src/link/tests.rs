@@ -1,0 +1,103 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use maily_errors::Result;
+use maily_redis::Command;
+use tokio::net::TcpListener;
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use super::*;
+use crate::error;
+use crate::stream::Address;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Options with which an attempt to connect may take a minute.
+fn options() -> LinkOptions {
+    let connect = Connect {
+        user: None,
+        password: None,
+        database: 0,
+        name: "test".to_owned(),
+        tls: None,
+        timeout: LONG,
+    };
+    LinkOptions {
+        connect: Arc::new(connect),
+        silence: None,
+        busy_poll: Duration::ZERO,
+        listener: None,
+        greeting: None,
+    }
+}
+
+fn ping(link: &Link) -> Call {
+    link.call(Command::new([bytes::Bytes::from_static(b"PING")], Instant::now() + LONG))
+}
+
+#[tokio::test]
+async fn call_that_waits_for_a_connection_nobody_wants_fails_unsent() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address { host: "127.0.0.1".to_owned(), port: silent.local_addr().unwrap().port() };
+    let link = Link::new(Arc::new(Constant(address)), options());
+    let call = tokio::spawn(ping(&link));
+    let _greeted = silent.accept().await.unwrap();
+
+    link.renew();
+
+    assert!(error::is_unsent(&call.await.unwrap().unwrap_err()));
+}
+
+/// Leads nowhere, and counts who asks: ever, now, and at most at one time.
+#[derive(Debug, Default)]
+struct Nowhere {
+    asked: AtomicUsize,
+    asking: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Resolve for Nowhere {
+    fn resolve(&self) -> BoxFuture<'_, Result<Target>> {
+        let asked = async {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            let asking = self.asking.fetch_add(1, Ordering::SeqCst) + 1;
+            let _asked = Asked(&self.asking);
+            self.most.fetch_max(asking, Ordering::SeqCst);
+            yield_now().await;
+            Err(error::closed())
+        };
+        asked.boxed()
+    }
+}
+
+/// A question, until it has an answer or is dropped.
+struct Asked<'a>(&'a AtomicUsize);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn link_is_connected_by_one_task_however_often_that_ends_and_begins() {
+    let nowhere = Arc::new(Nowhere::default());
+    let link = Link::new(Arc::clone(&nowhere) as Arc<dyn Resolve>, options());
+    let callers = (0..3).map(|_| {
+        let (link, nowhere) = (link.clone(), Arc::clone(&nowhere));
+        tokio::spawn(async move {
+            while nowhere.asked.load(Ordering::SeqCst) < 4_000 {
+                ping(&link).await.unwrap_err();
+                // So that the task ends at once, and the next call begins another one.
+                link.renew();
+            }
+        })
+    });
+
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
+    }
+
+    assert_eq!(nowhere.most.load(Ordering::SeqCst), 1);
+}
