@@ -327,4 +327,5 @@ const TRIAL: Duration = Duration::from_secs(1);
 const PENALTY: Duration = Duration::from_secs(5);
 const LEAST_OUT: Duration = Duration::from_secs(1);
 const MOST_OUT: Duration = Duration::from_secs(30);
-const MOST_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// A wrong clock, or a wrong word, takes no node away for longer.
+const MOST_RETRY_AFTER: Duration = Duration::from_secs(3600);

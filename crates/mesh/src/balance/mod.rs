@@ -16,7 +16,7 @@
 //! - For the sake of a prefix no node gets more than 1.25 times its share of the prompts in flight, so what is in demand
 //!   spreads, and a node that falls behind is not sent more because it has more.
 //! - A node that cannot be reached is left out for a second, then two, four, up to 30, and its cache is forgotten.
-//! - A node that asks to slow down, by 429 or by 503 with `Retry-After`, is left out for that time, at most 300 s.
+//! - A node that asks to slow down, by 429 or by 503 with `Retry-After`, is left out for that time, at most an hour.
 //! - A node that fails half of its prompts is left out by its [breaker](crate::layer::breaker).
 //! - What [other instances](crate::membership::share_load) have at a node counts as what this one has there. A node of which
 //!   one of them says that it fails is asked once a second, until it has answered this instance; when all are such, it

@@ -1,9 +1,12 @@
 use std::collections::HashMap;
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use maily_errors::{Code, Result};
+use maily_errors::{Code, Error, Result};
 use tokio::time::{Instant, advance};
-use tower::ServiceExt;
+use tower::{ServiceExt, service_fn};
 
 use super::{Balance, Node, Nodes, Rules};
 use crate::layer::breaker::State;
@@ -108,6 +111,35 @@ async fn node_that_asks_to_slow_down_is_left_alone_for_that_time() {
     advance(Duration::from_secs(1)).await;
     assert!(ask(&nodes).await.is_ok());
     assert_eq!(start.elapsed(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pause_is_kept_for_429_and_503_and_for_an_hour_at_most() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    for code in [Code::NodeThrottled, Code::NodeFailed] {
+        for (asked, kept) in [(HOUR / 2, HOUR / 2), (HOUR, HOUR), (HOUR * 24, HOUR)] {
+            let calls = Arc::new(AtomicU32::new(0));
+            let counted = Arc::clone(&calls);
+            let nodes = Nodes::default();
+            nodes.insert(Node::new(
+                "only",
+                service_fn(move |_: Prompt| {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    ready(Err(Error::new(code, "busy").with_retry_after(asked)))
+                }),
+            ));
+            ask(&nodes).await.unwrap_err();
+
+            for _ in 0..9 {
+                advance(kept / 10).await;
+                ask(&nodes).await.unwrap_err();
+            }
+            assert_eq!(calls.load(Ordering::Relaxed), 1, "{code:?} {asked:?}");
+            advance(kept / 10).await;
+            ask(&nodes).await.unwrap_err();
+            assert_eq!(calls.load(Ordering::Relaxed), 2, "{code:?} {asked:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,7 +47,9 @@ impl Peer {
 pub(super) const OURS: Peer =
     Peer { name: "ours", for_ai: true, variable: "MAILY_PEERS_GATEWAY", command: ours };
 
-pub(super) const PEERS: [Peer; 5] = [
+pub(super) const PEERS: [Peer; 6] = [
+    // The choice costs something only where there is one.
+    Peer { name: "ours, four nodes", for_ai: false, variable: "MAILY_PEERS_GATEWAY", command: four },
     Peer { name: "nginx", for_ai: false, variable: "MAILY_PEERS_NGINX", command: nginx },
     Peer { name: "haproxy", for_ai: false, variable: "MAILY_PEERS_HAPROXY", command: haproxy },
     Peer { name: "envoy 1.40", for_ai: false, variable: "MAILY_PEERS_ENVOY", command: envoy },
@@ -60,6 +62,14 @@ fn ours(binary: &Path, setting: &Setting<'_>) -> Result<Command, String> {
     command.args(["serve", "mesh", "--listen", &setting.listen.to_string()]);
     command.args(["--node", &format!("mock=http://{}/v1", setting.node), "--data"]).arg(setting.folder);
     command.env("MAILY__SERVER__KEYS", format!("[\"{KEY}\"]"));
+    Ok(command)
+}
+
+fn four(binary: &Path, setting: &Setting<'_>) -> Result<Command, String> {
+    let mut command = ours(binary, setting)?;
+    for name in ["second", "third", "fourth"] {
+        command.args(["--node", &format!("{name}=http://{}/v1", setting.node)]);
+    }
     Ok(command)
 }
 
