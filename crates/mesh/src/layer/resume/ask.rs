@@ -40,7 +40,7 @@ pub(super) fn ask(prompt: &Prompt, story: &Story) -> Result<Prompt, &'static str
         }
     }
     match prompt.head.format {
-        Format::Chat => openai::append(&mut edits, &fields, sent)?,
+        Format::Chat => openai::append(&mut edits, &fields, sent, story)?,
         Format::Completions => openai::lengthen(&mut edits, &fields, sent)?,
         Format::Messages => messages::append(&mut edits, &fields, sent)?,
         Format::Responses => responses::append(&mut edits, &fields, sent, story)?,

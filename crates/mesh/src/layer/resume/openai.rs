@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use maily_errors::Result;
+use maily_errors::{Code, Error, Result};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -60,8 +60,11 @@ impl<'a> Choice<'a> {
 struct Said<'a> {
     #[serde(borrow)]
     content: Option<&'a RawValue>,
-    #[serde(borrow, alias = "reasoning")]
+    #[serde(borrow)]
     reasoning_content: Option<Cow<'a, str>>,
+    // What vLLM calls it since 0.12; some servers send both.
+    #[serde(borrow)]
+    reasoning: Option<Cow<'a, str>>,
     tool_calls: Option<IgnoredAny>,
     function_call: Option<IgnoredAny>,
 }
@@ -71,8 +74,11 @@ impl Said<'_> {
         self.tool_calls.is_some() || self.function_call.is_some()
     }
 
-    fn reasons(&self) -> bool {
-        self.reasoning_content.as_ref().is_some_and(|text| !text.is_empty())
+    /// What is thought, and the field that says it; never empty.
+    fn thought(&self) -> Option<(&'static str, &str)> {
+        let fields = [("reasoning_content", &self.reasoning_content), ("reasoning", &self.reasoning)];
+        let mut thoughts = fields.into_iter().filter_map(|(field, text)| Some((field, text.as_deref()?)));
+        thoughts.find(|(_, text)| !text.is_empty())
     }
 }
 
@@ -101,8 +107,10 @@ pub(super) fn read(event: &SseEvent, story: &mut Story) -> Result<()> {
         let told = choice.delta.as_ref();
         if told.is_some_and(Said::calls) {
             story.hurdle = Some("a tool call");
-        } else if told.is_some_and(Said::reasons) {
-            story.hurdle = Some("reasoning");
+        } else if let Some((field, text)) = told.and_then(Said::thought) {
+            story.tokens += 1;
+            story.thought_in = Some(field);
+            story.thought.push_str(text);
         } else if let Some(text) = choice.said() {
             story.tokens += 1;
             story.text.push_str(&text);
@@ -121,8 +129,8 @@ pub(super) fn lengthen(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str) -
     if begun { Ok(()) } else { Err("a prompt that is no text") }
 }
 
-/// Adds what was said as the beginning of the assistant's message.
-pub(super) fn append(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str) -> Attempt {
+/// Adds what was said as the beginning of the assistant's message, and what was thought before it.
+pub(super) fn append(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str, story: &Story) -> Attempt {
     refuse(fields)?;
     let messages = fields.get("messages").ok_or("a prompt without messages")?;
     match Last::of(messages)? {
@@ -132,7 +140,12 @@ pub(super) fn append(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str) -> 
                 return Err("an answer that the client began");
             }
         }
-        _ => edits.push(messages, &format!("{{\"role\":\"assistant\",\"content\":{}}}", json_text(sent))),
+        _ => {
+            // Templates of models that think put it where they look for it.
+            let thought = story.thought_in.map(|field| format!(",\"{field}\":{}", json_text(&story.thought)));
+            let (sent, thought) = (json_text(sent), thought.unwrap_or_default());
+            edits.push(messages, &format!("{{\"role\":\"assistant\",\"content\":{sent}{thought}}}"));
+        }
     }
     ask::go_on(edits, fields);
     Ok(())
@@ -167,12 +180,15 @@ const GRAMMARS: [&str; 10] = [
 pub(super) struct Joint {
     format: Format,
     identity: Option<Identity>,
+    /// Whether the reader has some of the text, and not only thoughts.
+    speaks: bool,
     rest: Rest,
 }
 
 impl Joint {
     pub(super) fn new(format: Format, story: &Story) -> Self {
-        Self { format, identity: story.identity.clone(), rest: Rest::new(story) }
+        let (identity, speaks) = (story.identity.clone(), !story.text.is_empty());
+        Self { format, identity, speaks, rest: Rest::new(story) }
     }
 
     /// Writes what the reader does not have of an event.
@@ -191,7 +207,12 @@ impl Joint {
         let said = choice.and_then(|choice| choice.delta.as_ref());
         let text = choice.and_then(Choice::said);
         let ends = choice.is_none_or(|choice| choice.finish_reason.is_some());
-        let others = said.is_some_and(|said| said.calls() || said.reasons());
+        let thinks = said.is_some_and(|said| said.thought().is_some());
+        if thinks && self.speaks {
+            return Err(Error::new(Code::StreamGone, "the node thinks anew in the middle of the answer")
+                .with_operation("mesh::resume"));
+        }
+        let others = thinks || said.is_some_and(Said::calls);
         let passed = text.as_ref().map(|text| self.rest.push(text)).unwrap_or_default();
         let role = text.is_none() && self.identity.is_none();
         if passed.is_empty() && !ends && !others && !role {

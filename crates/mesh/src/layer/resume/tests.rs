@@ -141,7 +141,6 @@ async fn stream_is_continued_as_often_as_the_rules_say() {
 async fn what_cannot_be_continued_is_an_error_and_never_done() {
     let call =
         json!({ "index": 0, "delta": { "tool_calls": [{ "index": 0, "id": "c" }] }, "finish_reason": null });
-    let thought = json!({ "index": 0, "delta": { "reasoning_content": "Hm" }, "finish_reason": null });
     let second = json!({ "index": 1, "delta": { "content": "x" }, "finish_reason": null });
     let body = |more: &str| {
         format!(r#"{{"model":"m","stream":true,{more}"messages":[{{"role":"user","content":"x"}}]}}"#)
@@ -149,7 +148,6 @@ async fn what_cannot_be_continued_is_an_error_and_never_done() {
     let begun = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]}"#;
     for (said, asked, hurdle) in [
         (event("a", &call), body(""), "a tool call"),
-        (event("a", &thought), body(""), "reasoning"),
         (event("a", &second), body(""), "several choices"),
         (token("a", "x"), body(r#""n":2,"#), "several choices"),
         (token("a", "x"), body(r#""response_format":{"type":"json_object"},"#), "a grammar"),
@@ -165,6 +163,48 @@ async fn what_cannot_be_continued_is_an_error_and_never_done() {
         assert_eq!(why(&err), Some(Value::from(hurdle)));
         assert!(!text.contains("[DONE]"));
     }
+}
+
+fn thought(id: &str, field: &str, text: &str) -> String {
+    event(id, &json!({ "index": 0, "delta": { field: text }, "finish_reason": null }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn chat_that_is_cut_while_it_thinks_begins_anew() {
+    let done = || "data: [DONE]\n\n".to_owned();
+    let (node, seen) = wire(vec![
+        (vec![thought("a", "reasoning", "Hm")], true),
+        (vec![thought("b", "reasoning", "So"), token("b", "Yes"), done()], false),
+    ]);
+
+    let (text, err) = read(node, prompt()).await;
+
+    assert!(err.is_none());
+    let marker = ": mesh.resumed {\"after\":1,\"node\":\"\"}\n".to_owned();
+    let thoughts = [thought("a", "reasoning", "Hm"), marker, thought("a", "reasoning", "So")];
+    assert_eq!(text, [thoughts.concat(), token("a", "Yes"), done()].concat());
+    assert_eq!(seen.lock()[1].body(), prompt().body());
+}
+
+#[tokio::test(start_paused = true)]
+async fn chat_that_is_cut_behind_its_thoughts_goes_on_with_them() {
+    let begun = || vec![thought("a", "reasoning_content", "Hm"), token("a", "Yes, ")];
+    let (node, seen) =
+        wire(vec![(begun(), true), (vec![token("b", "sir"), "data: [DONE]\n\n".into()], false)]);
+    let (text, err) = read(node, prompt()).await;
+    assert!(err.is_none() && text.contains("sir"));
+    assert!(
+        seen.lock()[1]
+            .body()
+            .ends_with(br#"{"role":"assistant","content":"Yes,","reasoning_content":"Hm"}],"stream":true}"#)
+    );
+
+    // A node that does not take them for its own.
+    let (node, seen) =
+        wire(vec![(begun(), true), (vec![thought("b", "reasoning", "Hm"), token("b", "No")], false)]);
+    let (text, err) = read(node, prompt()).await;
+    assert_eq!((err.unwrap().code(), seen.lock().len()), (Code::StreamGone, 2));
+    assert!(!text.contains("No"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,10 @@ pub(super) struct Told {
 pub(super) struct Story {
     /// The text of the first choice.
     pub(super) text: String,
-    /// How many events had text: as many tokens, at nodes that send each token when it is there.
+    /// What was thought before it, and the field of chat that said so.
+    pub(super) thought: String,
+    pub(super) thought_in: Option<&'static str>,
+    /// How many events had text or thoughts: as many tokens, at nodes that send each token when it is there.
     pub(super) tokens: u32,
     /// The identity of an answer of chat or completions, which every event of it repeats.
     pub(super) identity: Option<Identity>,
@@ -74,11 +77,11 @@ impl Told {
         if read(self.format, &chunks, &mut self.story).is_err() {
             self.story.hurdle = Some("a stream that cannot be read");
         }
-        if self.story.text.len() > self.max_bytes {
+        if self.story.text.len() + self.story.thought.len() > self.max_bytes {
             self.story.hurdle = Some("an answer over the limit");
         }
         if self.story.hurdle.is_some() {
-            self.story.text = String::new();
+            (self.story.text, self.story.thought) = (String::new(), String::new());
             (self.story.message, self.story.response) = (None, None);
         }
     }
