@@ -1,11 +1,14 @@
 //! Token streams over WebSocket: `GET /v1/mesh/stream`.
 //!
 //! The client sends one body per message: chat completions, or the format that the address names, as in
-//! `/v1/mesh/stream?format=responses` (`chat`, `completions`, `messages`, `responses`; `tenant` names one of the caller's
-//! tenants). The server answers it with
+//! `/v1/mesh/stream?format=responses` (`chat`, `completions`, `messages`, `responses`). It may also say `tenant`, one of the
+//! caller's tenants, `priority` (`interactive`, `standard`, `batch`) and `timeout_ms`, which an answer may take at most.
+//! The server answers with
 //! JSON text frames that are the same for every format, token by token whether or not the body says `"stream": true`:
 //!
-//! - `{"type":"token","text":".."}` for each piece of text,
+//! - `{"type":"token","text":".."}` for each piece of text, `{"type":"thought","text":".."}` of what the model thinks before,
+//! - `{"type":"call","index":0,"id":"..","name":".."}` when it begins to call a tool, and
+//!   `{"type":"arguments","index":0,"json":".."}` for each piece of what it calls it with,
 //! - `{"type":"done","text":"..","finish":"stop","usage":{..},"node":"..","recalled":[..]}` once, with `thoughts` and
 //!   `tool_calls` if there are any, or
 //! - `{"type":"error","problem":{..}}` once; the socket stays open for the next prompt.
@@ -16,14 +19,18 @@
 //! When the server drains, an answer under way is finished and then the socket is closed with 1001; a prompt that
 //! comes meanwhile is refused with `draining`.
 
+use std::num::NonZero;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{Extension, Query};
 use axum::routing::get;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, Result, TraceContext};
-use maily_mesh::{Answer, Caller, Delta, Format, Mesh, Prompt, Tenant};
+use maily_mesh::{Answer, Caller, Delta, Format, Mesh, Priority, Prompt, Tenant};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::sockets::{Message, Socket, Sockets, Upgrade};
 
@@ -52,6 +59,9 @@ struct Options {
     #[serde(default)]
     format: Format,
     tenant: Option<Tenant>,
+    #[serde(default)]
+    priority: Priority,
+    timeout_ms: Option<NonZero<u32>>,
 }
 
 /// What the opening of a socket says of every prompt on it.
@@ -66,6 +76,10 @@ impl Opening {
     fn sign(&self, prompt: Prompt) -> Result<Prompt> {
         let prompt = self.trace.into_iter().fold(prompt, Prompt::with_trace);
         let prompt = self.trace_state.iter().cloned().fold(prompt, Prompt::with_trace_state);
+        let wait = self.options.timeout_ms.map(|millis| Duration::from_millis(millis.get().into()));
+        let prompt =
+            wait.into_iter().fold(prompt, |prompt, wait| prompt.with_deadline(Instant::now() + wait));
+        let prompt = prompt.with_priority(self.options.priority);
         prompt.with_caller(self.caller.as_ref(), self.options.tenant.clone())
     }
 }
@@ -109,7 +123,23 @@ fn read(message: &Message, format: Format) -> Result<Option<Prompt>> {
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Frame<'a> {
     Token { text: &'a str },
+    Thought { text: &'a str },
+    Call { index: u32, id: &'a str, name: &'a str },
+    Arguments { index: u32, json: &'a str },
     Done(Answer),
+}
+
+impl<'a> Frame<'a> {
+    /// What is told of a step when it comes; the rest stands in the last frame.
+    fn of(delta: &'a Delta) -> Option<Self> {
+        match delta {
+            Delta::Text(text) => Some(Self::Token { text }),
+            Delta::Reasoning(text) => Some(Self::Thought { text }),
+            Delta::ToolCall { index, id, name } => Some(Self::Call { index: *index, id, name }),
+            Delta::ToolArguments { index, json } => Some(Self::Arguments { index: *index, json }),
+            _ => None,
+        }
+    }
 }
 
 /// Answers one prompt; an error means that the socket has ended.
@@ -131,8 +161,8 @@ async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt, format: Format
         };
         match delta {
             Some(Ok(delta)) => {
-                if let Delta::Text(text) = &delta {
-                    socket.send_json(&Frame::Token { text }).await?;
+                if let Some(frame) = Frame::of(&delta) {
+                    socket.send_json(&frame).await?;
                 }
                 whole.add(delta);
             }

@@ -3,13 +3,14 @@
 use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Extension;
 use futures_util::{SinkExt, StreamExt, stream};
 use maily_errors::Error;
 use maily_mesh::balance::Node;
 use maily_mesh::memory::{Scripted, Step};
-use maily_mesh::{Caller, Delta, FinishReason, Mesh, MeshConfig, Prompt, wire};
+use maily_mesh::{Caller, Delta, FinishReason, Mesh, MeshConfig, Priority, Prompt, wire};
 use maily_serve_ws::Sockets;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -92,6 +93,60 @@ async fn prompt_is_answered_token_by_token_and_then_done() {
         );
         assert_eq!((&done["node"], &done["recalled"]), (&json!("local"), &json!([])));
     }
+}
+
+#[tokio::test]
+async fn thoughts_and_calls_are_told_when_they_come() {
+    let (mesh, teller) = told();
+    let mut client = connect(mesh).await;
+    send(&mut client, prompt()).await;
+
+    let call = Delta::ToolCall { index: 0, id: "c".into(), name: "weather".into() };
+    let arguments = Delta::ToolArguments { index: 0, json: "{\"city\":".into() };
+    for (delta, frame) in [
+        (Delta::Reasoning("Hm".into()), json!({ "type": "thought", "text": "Hm" })),
+        (Delta::Text("Let me see".into()), json!({ "type": "token", "text": "Let me see" })),
+        (call, json!({ "type": "call", "index": 0, "id": "c", "name": "weather" })),
+        (arguments, json!({ "type": "arguments", "index": 0, "json": "{\"city\":" })),
+    ] {
+        teller.send(delta).unwrap();
+        assert_eq!(next(&mut client).await, frame);
+    }
+}
+
+#[tokio::test]
+async fn address_says_who_goes_first_and_how_long_an_answer_may_take() {
+    let (mesh, node) = scripted([Step::Answer("Hi".into()), Step::Hang]);
+    let mut client = connect_as("?priority=batch&timeout_ms=300", mesh, Sockets::default()).await;
+
+    send(&mut client, prompt()).await;
+    while next(&mut client).await["type"] != "done" {}
+    let head = node.seen()[0].head.clone();
+    assert_eq!(head.priority, Priority::Batch);
+    assert!(head.deadline.is_some());
+
+    send(&mut client, prompt()).await;
+    let late = next(&mut client).await;
+    assert_eq!((&late["type"], &late["problem"]["code"]), (&json!("error"), &json!("timeout")));
+}
+
+#[tokio::test]
+async fn socket_that_closes_lets_the_node_go() {
+    let (mesh, teller) = told();
+    let mut client = connect(mesh.clone()).await;
+    send(&mut client, prompt()).await;
+    teller.send(Delta::Text("Once".into())).unwrap();
+    next(&mut client).await;
+    assert_eq!(mesh.nodes().status()[0].inflight, 1);
+
+    drop(client);
+
+    let gone = async {
+        while mesh.nodes().status()[0].inflight > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("the node is let go");
 }
 
 #[tokio::test]
