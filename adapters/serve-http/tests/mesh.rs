@@ -333,6 +333,11 @@ async fn node_registers_is_listed_answers_drains_and_leaves() {
     assert_eq!((drained.status(), drained.json()["draining"].clone()), (202, json!(true)));
     assert_eq!((refused.status(), refused.json()["code"].clone()), (503, json!("no-node")));
 
+    let back = send(&address, "DELETE", "/v1/nodes/gpu-1/drain", "", "").await;
+    let answer = send(&address, "POST", CHAT, "", &body("m", "Hi", false)).await;
+    assert_eq!((back.status(), back.json()["draining"].clone(), answer.status()), (200, json!(false), 200));
+    assert_eq!(send(&address, "DELETE", "/v1/nodes/nobody/drain", "", "").await.status(), 404);
+
     assert_eq!(send(&address, "DELETE", "/v1/nodes/gpu-1", "", "").await.status(), 204);
     assert_eq!(send(&address, "DELETE", "/v1/nodes/gpu-1", "", "").await.status(), 404);
     assert_eq!(send(&address, "POST", "/v1/nodes/gpu-1/drain", "", "").await.status(), 404);

@@ -138,7 +138,7 @@ pub fn router(state: MeshState) -> OpenApiRouter {
         .routes(routes!(models::retrieve))
         .routes(routes!(nodes::list, nodes::register))
         .routes(routes!(nodes::remove))
-        .routes(routes!(nodes::drain))
+        .routes(routes!(nodes::drain, nodes::undrain))
         .routes(routes!(embeddings::create))
         .routes(routes!(memories::store, memories::list, memories::forget_tenant))
         .routes(routes!(memories::search))

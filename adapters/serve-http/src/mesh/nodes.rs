@@ -237,16 +237,35 @@ pub(super) async fn drain(
     State(state): State<MeshState>,
     Path(name): Path<String>,
 ) -> Reply<(StatusCode, axum::Json<NodeView>)> {
-    let nodes = state.parts.mesh.nodes();
-    let status =
-        nodes.drain(&name).then(|| nodes.status().into_iter().find(|node| node.name.as_str() == name));
-    match status.flatten() {
-        Some(status) => Ok((StatusCode::ACCEPTED, axum::Json(status.into()))),
-        None => Err(Error::new(Code::NodeNotFound, "the mesh has no node of this name")
+    let there_is_one = state.parts.mesh.nodes().drain(&name);
+    Ok((StatusCode::ACCEPTED, axum::Json(view(&state, there_is_one, &name)?)))
+}
+
+/// Sends prompts to a node again.
+#[utoipa::path(
+    delete,
+    path = "/v1/nodes/{name}/drain",
+    tag = "mesh",
+    operation_id = "mesh_undrain_node",
+    params(("name" = String, Path, description = "The name of the node")),
+    responses((status = 200, description = "It gets prompts again", body = NodeView), Problem),
+)]
+pub(super) async fn undrain(
+    State(state): State<MeshState>,
+    Path(name): Path<String>,
+) -> Reply<axum::Json<NodeView>> {
+    let there_is_one = state.parts.mesh.nodes().undrain(&name);
+    Ok(axum::Json(view(&state, there_is_one, &name)?))
+}
+
+fn view(state: &MeshState, there_is_one: bool, name: &str) -> Result<NodeView, Error> {
+    let nodes = state.parts.mesh.nodes().status().into_iter();
+    let status = nodes.filter(|_| there_is_one).find(|node| node.name.as_str() == name);
+    status.map(NodeView::from).ok_or_else(|| {
+        Error::new(Code::NodeNotFound, "the mesh has no node of this name")
             .with_operation("serve_http::nodes")
             .with_context("node", Public(name))
-            .into()),
-    }
+    })
 }
 
 fn leases(state: &MeshState) -> Result<&Leases, Error> {

@@ -212,6 +212,13 @@ impl Load {
         (self.prompts.load(Ordering::Relaxed), self.failures.load(Ordering::Relaxed))
     }
 
+    /// The node is tried again: a key or an address may be mended.
+    pub(super) fn end_pause(&self) {
+        let mut unreachable = self.unreachable.lock();
+        *unreachable = 0;
+        self.out.store(0, Ordering::Relaxed);
+    }
+
     pub(super) fn set_draining(&self, draining: bool) {
         self.draining.store(draining, Ordering::Relaxed);
     }

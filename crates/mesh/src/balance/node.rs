@@ -194,17 +194,31 @@ pub(super) struct Member {
     pub(super) node: Node,
     /// Tells members apart in a memory of sixteen bits a node; after 65 536 of them estimates are a little off.
     pub(super) id: u16,
-    pub(super) load: Load,
-    pub(super) circuit: Circuit,
+    // Shared with the member that takes its place when only its settings change.
+    pub(super) load: Arc<Load>,
+    pub(super) circuit: Arc<Circuit>,
     /// The beginnings that the node has likely cached.
-    pub(super) prefixes: Prefixes,
+    pub(super) prefixes: Arc<Prefixes>,
     pub(super) clock: Arc<Clock>,
 }
 
 impl Member {
     pub(super) fn new(node: Node, id: u16, rules: &Rules, clock: Arc<Clock>) -> Self {
-        let circuit = Circuit::new(rules.breaker.clone());
-        Self { node, id, load: Load::new(), circuit, prefixes: Prefixes::new(rules.prefixes), clock }
+        let (load, circuit) = (Arc::new(Load::new()), Arc::new(Circuit::new(rules.breaker.clone())));
+        Self { node, id, load, circuit, prefixes: Arc::new(Prefixes::new(rules.prefixes)), clock }
+    }
+
+    /// The same server with other settings: what is known of it stays, but for a pause that these may end.
+    pub(super) fn with_settings(&self, node: Node) -> Self {
+        self.load.end_pause();
+        let Self { id, load, circuit, prefixes, clock, .. } = self;
+        let (load, circuit, prefixes) = (load.clone(), circuit.clone(), prefixes.clone());
+        Self { node, id: *id, load, circuit, prefixes, clock: clock.clone() }
+    }
+
+    /// Whether another node is the same server under the same name.
+    pub(super) fn is_same(&self, node: &Node) -> bool {
+        self.node.name == node.name && self.node.place.is_some() && self.node.place == node.place
     }
 
     pub(super) const fn name(&self) -> &NodeName {

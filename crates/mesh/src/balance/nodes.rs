@@ -71,14 +71,25 @@ impl Nodes {
         &self.shared.rules
     }
 
-    /// Adds a node, or replaces the one of the same name; nothing is known of it then.
+    /// Adds a node, or replaces the one of the same name.
+    ///
+    /// One in the same [place](Node::with_place) is the same server with other settings: its load, what it has cached, its
+    /// breaker and whether it drains stay known. Of any other nothing is known.
     pub fn insert(&self, node: Node) {
         let Shared { rules, clock, next, .. } = &*self.shared;
-        let id = next.fetch_add(1, Ordering::Relaxed) as u16;
-        let member = Arc::new(Member::new(node, id, rules, clock.clone()));
-        self.change(|members| match members.iter_mut().find(|known| known.name() == member.name()) {
-            Some(known) => *known = member,
-            None => members.push(member),
+        self.change(|members| {
+            let place = members.iter().position(|known| *known.name() == node.name);
+            let member = match place.map(|place| &members[place]).filter(|known| known.is_same(&node)) {
+                Some(known) => known.with_settings(node),
+                None => {
+                    let id = next.fetch_add(1, Ordering::Relaxed) as u16;
+                    Member::new(node, id, rules, clock.clone())
+                }
+            };
+            match place {
+                Some(place) => members[place] = Arc::new(member),
+                None => members.push(Arc::new(member)),
+            }
         });
     }
 
@@ -98,12 +109,22 @@ impl Nodes {
 
     /// Sends no more prompts to a node, which finishes those under way. Returns whether there is such a node.
     ///
-    /// It stays so until it is [inserted](Self::insert) again.
+    /// It stays so until [`undrain`](Self::undrain), or until it is removed.
     #[expect(clippy::must_use_candidate, reason = "whether there is one is rarely of interest")]
     pub fn drain(&self, name: &str) -> bool {
+        self.set_draining(name, true)
+    }
+
+    /// Sends prompts to a node again. Returns whether there is such a node.
+    #[expect(clippy::must_use_candidate, reason = "whether there is one is rarely of interest")]
+    pub fn undrain(&self, name: &str) -> bool {
+        self.set_draining(name, false)
+    }
+
+    fn set_draining(&self, name: &str, draining: bool) -> bool {
         let table = self.table();
         let member = table.members.iter().find(|member| member.name().as_str() == name);
-        member.inspect(|member| member.load.set_draining(true)).is_some()
+        member.inspect(|member| member.load.set_draining(draining)).is_some()
     }
 
     /// Follows a source of nodes until it ends. Drive it in a task that the mesh's owner holds.

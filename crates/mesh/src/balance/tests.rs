@@ -10,6 +10,7 @@ use tower::{ServiceExt, service_fn};
 
 use super::{Balance, Node, Nodes, Rules};
 use crate::layer::breaker::State;
+use crate::membership::Place;
 use crate::memory::{Scripted, Step};
 use crate::model::{Completion, Prompt};
 
@@ -386,6 +387,32 @@ async fn drained_node_gets_nothing_and_finishes_what_it_has() {
     assert_eq!(open.into_text().await.unwrap(), "Hi");
     nodes.remove("staying");
     assert_eq!(ask(&nodes).await.unwrap_err().code(), Code::NoNode);
-    nodes.insert(node("going"));
+    assert!(nodes.undrain("going") && !nodes.undrain("unknown"));
     assert!(ask(&nodes).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_with_other_settings_is_known_and_another_server_is_not() {
+    let at = |url: &str| node("n").with_place(Place::of(url).unwrap());
+    let nodes = Nodes::default();
+    nodes.insert(at("http://10.0.0.7/v1"));
+    nodes.insert(node("other"));
+    let open = ask(&nodes).await.unwrap();
+    spread(&nodes, 20).await;
+    nodes.drain("n");
+    let known = |nodes: &Nodes| {
+        let status = nodes.status().swap_remove(0);
+        (status.prompts, status.inflight, status.draining)
+    };
+    let before = known(&nodes);
+    assert!(before.0 > 0 && before.2);
+
+    nodes.insert(at("http://10.0.0.7/v1").with_capacity(3).with_weight(2.0));
+    assert_eq!(known(&nodes), before);
+    assert_eq!((nodes.status()[0].capacity, nodes.status()[0].weight), (Some(3), 2.0));
+    open.into_text().await.unwrap();
+    assert_eq!(known(&nodes).1, 0, "what was under way counts for the same server");
+
+    nodes.insert(at("http://10.0.0.8/v1"));
+    assert_eq!(known(&nodes), (0, 0, false));
 }

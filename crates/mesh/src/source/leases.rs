@@ -107,8 +107,8 @@ impl Leases {
 
     /// Adds a node, or renews its lease. When this returns, the node gets prompts.
     ///
-    /// A node that says the same as before keeps what is known of it, and whether it drains; one that says something
-    /// else begins anew.
+    /// A server keeps what is known of it, and whether it drains, though it says something else than before: so it may
+    /// report another capacity at any time. Under another address it begins anew.
     ///
     /// # Errors
     ///
