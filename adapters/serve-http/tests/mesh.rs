@@ -194,6 +194,7 @@ async fn memories_are_stored_found_recalled_and_forgotten() {
     let id = stored.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(found.json()["memories"][0]["id"], id);
     assert!(asked.head.contains("x-maily-recalled: 1"));
+    assert!(asked.head.contains(&format!("x-maily-recalled-id: {id}")));
     assert_eq!(send(&address, "DELETE", &format!("/v1/memories/{id}"), "", "").await.status(), 204);
     assert_eq!(send(&address, "DELETE", &format!("/v1/memories/{id}"), "", "").await.status(), 404);
     let other = json!({ "query": "spring", "limit": 0 }).to_string();
@@ -284,6 +285,11 @@ async fn embeddings_come_as_numbers_and_in_base64() {
         base64["data"][1]["embedding"].as_str().unwrap().len(),
         HashEmbedder::DIMENSION * 4 * 4 / 3 + 3
     );
+    let has = HashEmbedder::DIMENSION;
+    for (wanted, status) in [(has, 200), (has / 2, 400)] {
+        let body = json!({ "input": "a", "dimensions": wanted }).to_string();
+        assert_eq!(send(&address, "POST", "/v1/embeddings", "", &body).await.status(), status, "{wanted}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::Stream;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use maily_errors::{Code, Error, Problem, Respond};
 use maily_mesh::{Body, Completion, Format, PassedOn, wire};
@@ -84,6 +84,10 @@ pub(super) fn pass(completion: Completion) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-maily-recalled", HeaderValue::from(head.recalled.len()));
+    // One line each, as any list may be written.
+    for id in head.recalled.iter().filter_map(|recalled| HeaderValue::from_str(recalled.id.as_str()).ok()) {
+        headers.append(RECALLED_ID, id);
+    }
     if let Some(cached) = head.cached {
         headers.insert("x-maily-cache", HeaderValue::from_static(cached.status.as_str()));
         headers.insert(AGE, HeaderValue::from(cached.age.as_secs()));
@@ -93,6 +97,9 @@ pub(super) fn pass(completion: Completion) -> Response {
     }
     response
 }
+
+/// The memories that the answer rests on, to look them up or to forget them by.
+const RECALLED_ID: HeaderName = HeaderName::from_static("x-maily-recalled-id");
 
 /// An answer of one object; mostly all of it is here already, and the client is told its length.
 struct Whole(Body);

@@ -4,6 +4,7 @@ use axum::extract::{Extension, State};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
+use maily_errors::{Code, Error, Public};
 use maily_mesh::{Caller, Embedding, Format, ModelName, Texts, Usage};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
@@ -23,6 +24,8 @@ pub(super) struct EmbeddingsRequest {
     /// How the values are written.
     #[serde(default)]
     encoding_format: EmbeddingEncoding,
+    /// How many values a vector is to have: those of the model, if anything.
+    dimensions: Option<usize>,
 }
 
 /// One text or several.
@@ -109,6 +112,15 @@ pub(super) async fn create(
             return Err(err.into());
         }
     };
+    let has = vectors.first().map(|vector| vector.as_slice().len());
+    if let (Some(wanted), Some(has)) = (request.dimensions, has)
+        && wanted != has
+    {
+        // The work is done, and so it is paid.
+        let refused = Error::new(Code::Invalid, "the model makes vectors of one length only");
+        let told = refused.with_operation("serve_http::embeddings").with_context("dimensions", Public(has));
+        return Err(told.with_violation("/dimensions", "must be the model's, or absent").into());
+    }
     let mut headers = HeaderMap::new();
     charge.write_headers(&mut headers);
     let item = |(index, vector)| EmbeddingItem {
