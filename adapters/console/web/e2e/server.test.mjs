@@ -15,6 +15,7 @@ import {
   skip,
   synced,
   url,
+  violations,
   withBrowser,
 } from "./support.mjs";
 
@@ -44,6 +45,71 @@ test("the export links give the document", { skip: skip || process.env.MAILY_WIT
     assert.ok(answer.headers.get("content-type").startsWith(type), name);
     assert.match(await answer.text(), /A small letter in spring/);
   }
+  assertQuiet([ada]);
+  await ada.close();
+});
+
+/** What the browser logs by itself of an answer that is refused, and React of an error that a boundary shows. */
+const REFUSED = /\/v1\/journey\/live' failed|status of 4\d\d|MailyError/;
+
+/** Refuses the drawing with this problem; returns how often it was asked for. */
+const refuseDrawing = async (page, problem) => {
+  const asked = { times: 0 };
+  const answer = { status: problem.status, contentType: "application/problem+json", body: JSON.stringify(problem) };
+  await page.route(/\/export\.svg$/, (route) => {
+    asked.times += 1;
+    return route.fulfill(answer);
+  });
+  return asked;
+};
+
+test("an export of what is not there yet says so, and the links come back", { skip }, async () => {
+  const ada = await open(newDocument(), { reducedMotion: "reduce" });
+  await refuseDrawing(ada.page, { type: "urn:maily:error:document-not-found", status: 404 });
+  const link = ada.page.getByRole("link", { name: "SVG" });
+  await link.click();
+  await ada.page.getByRole("alert").filter({ hasText: "There is nothing to export yet." }).waitFor();
+  assert.deepEqual(await violations(ada.page), []);
+
+  await ada.page.keyboard.press("Enter");
+  await link.waitFor();
+  assertQuiet([ada], REFUSED);
+  await ada.close();
+});
+
+test("an export that fails says why, with the trace to copy and a way back by keyboard", { skip }, async () => {
+  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const ada = await open(newDocument(), {
+    permissions: ["clipboard-read", "clipboard-write"],
+    reducedMotion: "reduce",
+  });
+  const detail = "an element has no place";
+  const problem = { type: "urn:maily:error:scene-invalid", status: 422, detail, trace_id: trace };
+  const asked = await refuseDrawing(ada.page, problem);
+  const link = ada.page.getByRole("link", { name: "SVG" });
+  await link.click();
+  const alert = ada.page.locator('[role="alert"][data-code="scene-invalid"]');
+  await alert.getByText(detail).waitFor();
+  assert.equal(asked.times, 1, "what cannot succeed is not tried again");
+  assert.match(await alert.getByRole("link").getAttribute("href"), /scene-invalid/);
+  assert.deepEqual(await violations(ada.page), []);
+
+  await alert.getByRole("button", { name: "Copy" }).click();
+  await alert.getByRole("button", { name: "Copied" }).waitFor();
+  assert.equal(await ada.page.evaluate(() => navigator.clipboard.readText()), trace);
+  await alert.getByRole("button", { name: "Back" }).press("Enter");
+  await link.waitFor();
+  assertQuiet([ada], REFUSED);
+  await ada.close();
+});
+
+test("an export that works opens beside the page", { skip: skip || process.env.MAILY_WITHOUT_EXPORT }, async () => {
+  const ada = await open(newDocument());
+  await ada.page.getByRole("button", { name: "Use a layout" }).click();
+  await eventually(() => elements(ada.page).count(), 8);
+  const link = ada.page.getByRole("link", { name: "SVG" });
+  const [shown] = await Promise.all([ada.page.context().waitForEvent("page"), link.click()]);
+  await shown.waitForURL(/\/export\.svg$/);
   assertQuiet([ada]);
   await ada.close();
 });

@@ -1,7 +1,8 @@
 // The page: the canvas with the journey beside it, or the mesh.
 
+import { MailyErrorBoundary } from "@maily/errors/react";
 import type { ReactElement } from "react";
-import { useEffect } from "react";
+import { Suspense, lazy, useEffect } from "react";
 
 import { Banner } from "./canvas/banner.tsx";
 import { Inspector } from "./canvas/inspector.tsx";
@@ -18,7 +19,6 @@ import { JourneyPanel } from "./journey/journey-panel.tsx";
 import type { Access } from "./key/access.ts";
 import { KeyDialog } from "./key/key-dialog.tsx";
 import type { MeshFeed } from "./mesh/feed.ts";
-import { MeshPage } from "./mesh/mesh-page.tsx";
 import { Announcer } from "./ui/announce.tsx";
 import { useStore } from "./ui/store.ts";
 import { view } from "./view.ts";
@@ -30,6 +30,9 @@ interface Props {
   readonly config: Config;
   readonly access: Access;
 }
+
+// Loaded when somebody looks at it.
+const MeshPage = lazy(async () => ({ default: (await import("./mesh/mesh-page.tsx")).MeshPage }));
 
 // Keys of the page belong to a field or a dialog while one has the focus.
 const isTaken = (target: EventTarget | null): boolean =>
@@ -64,7 +67,11 @@ export const App = ({ workspace, feed, mesh, config, access }: Props): ReactElem
     <div className="app">
       <Toolbar workspace={workspace} config={config} access={access} />
       <Banner session={workspace.session} />
-      {looksAt === "mesh" ? <MeshPage feed={mesh} /> : <Campaign workspace={workspace} feed={feed} />}
+      <MailyErrorBoundary resetKeys={[looksAt]}>
+        <Suspense>
+          {looksAt === "mesh" ? <MeshPage feed={mesh} /> : <Campaign workspace={workspace} feed={feed} />}
+        </Suspense>
+      </MailyErrorBoundary>
       <Shortcuts workspace={workspace} />
       <KeyDialog access={access} />
       <Announcer />

@@ -26,7 +26,8 @@ export const ConnectionMark = ({ session }: { readonly session: Session }): Reac
 export const sentence = ({ phase, unsent, reason }: Connection): string | null => {
   if (phase === "synced" || phase === "connecting") return null;
   if (phase === "refused") return `The server does not open this document: ${reason}.`;
-  const lost = phase === "offline" ? "You are offline." : "The connection was lost; trying again.";
+  const closed = reason === "" ? "The connection was lost" : `The server closed the connection: ${reason}`;
+  const lost = phase === "offline" ? "You are offline." : `${closed}; trying again.`;
   const kept = unsent === 1 ? "1 change is kept" : `${unsent} changes are kept`;
   return unsent === 0
     ? `${lost} You can go on editing.`

@@ -1,11 +1,13 @@
 // Links to what the document becomes outside of the canvas.
 
+import type { MailyError } from "@maily/errors";
+import { isMailyError, matchKind } from "@maily/errors";
+import type { FallbackProps } from "@maily/errors/react";
+import { Fallback, MailyErrorBoundary, useMailyError } from "@maily/errors/react";
 import type { MouseEvent, ReactElement } from "react";
 
 import type { Config } from "../config.ts";
 import type { Access } from "../key/access.ts";
-import { bearer } from "../key/access.ts";
-import { announce } from "../ui/announce.tsx";
 import { Icon } from "../ui/icon.tsx";
 
 interface Props {
@@ -13,25 +15,28 @@ interface Props {
   readonly access: Access;
 }
 
-/** Fetches with the key, which a link cannot carry, and hands the file over as a download. */
-const download = async (url: string, name: string, key: string): Promise<void> => {
-  const answer = await fetch(url, { headers: bearer(key) });
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
-  const file = URL.createObjectURL(await answer.blob());
-  Object.assign(document.createElement("a"), { href: file, download: name }).click();
-  // The download reads it after the click, and does not say when it is done.
-  setTimeout(() => URL.revokeObjectURL(file), 60_000);
-};
-
-export const Exports = ({ config, access }: Props): ReactElement => {
-  // A plain link where no key is needed: the browser then shows the document instead of saving it.
+const Links = ({ config, access }: Props): ReactElement => {
+  const { guard } = useMailyError();
+  const fetched = guard(async (url: string, format: string): Promise<void> => {
+    try {
+      const { download, show } = await import("./deliver.ts");
+      await (access.key === "" ? show(url) : download(url, `${config.document}.${format}`, access.key));
+    } catch (thrown) {
+      if (!isMailyError(thrown)) throw thrown;
+      matchKind(thrown, {
+        // Who lacks the key is asked for it, and can then try again.
+        unauthorized: () => void access.check(),
+        _: (error) => {
+          throw error;
+        },
+      });
+    }
+  });
+  // With a modifier the browser does what its user wants.
   const onClick = (event: MouseEvent, url: string, format: string): void => {
-    if (access.key === "") return;
+    if (access.key === "" && (event.ctrlKey || event.metaKey || event.shiftKey)) return;
     event.preventDefault();
-    download(url, `${config.document}.${format.toLowerCase()}`, access.key).catch(() => {
-      announce(`The ${format} could not be fetched.`);
-      void access.check();
-    });
+    void fetched(url, format.toLowerCase());
   };
 
   return (
@@ -52,3 +57,30 @@ export const Exports = ({ config, access }: Props): ReactElement => {
     </nav>
   );
 };
+
+const Empty = ({ error, reset }: FallbackProps<MailyError<"document-not-found">>): ReactElement => (
+  <div className="problem">
+    <div role="alert" data-code={error.code}>
+      <p>There is nothing to export yet.</p>
+      <p>
+        <button type="button" autoFocus onClick={reset}>
+          Back
+        </button>
+      </p>
+    </div>
+  </div>
+);
+
+const Failed = ({ error, reset }: FallbackProps): ReactElement => (
+  <div className="problem">
+    <Fallback error={error} reset={reset} labels={{ again: "Back" }} />
+  </div>
+);
+
+export const Exports = (props: Props): ReactElement => (
+  <div className="exports-place">
+    <MailyErrorBoundary byCode={{ "document-not-found": Empty }} fallback={Failed}>
+      <Links {...props} />
+    </MailyErrorBoundary>
+  </div>
+);

@@ -1,5 +1,7 @@
 // One visit to one document: the Yjs document, its connection, and who else is there.
 
+import type { Code } from "@maily/errors";
+import { entry, isCode } from "@maily/errors";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 
@@ -19,7 +21,7 @@ export interface Connection {
   readonly phase: Phase;
   /** Changes made here that the server has not seen. */
   readonly unsent: number;
-  /** Why the server refused, when it did. */
+  /** Why the server refused, or closed the connection, when it did. */
   readonly reason: string;
 }
 
@@ -52,6 +54,10 @@ export class Session {
         phase: "refused",
         reason: reason || `the server closed the connection with code ${code}`,
       });
+    });
+    this.#provider.on("connection-close", (event) => {
+      // The last word of a connection that ends for good is a code of the catalogue.
+      if (isCode(event?.reason)) this.#patch({ reason: titleOf(event.reason) });
     });
     this.#provider.on("connection-error", () => void access.check());
     access.need.subscribe(() => {
@@ -98,3 +104,9 @@ export class Session {
     this.#connection.set({ ...this.#connection.get(), ...change });
   }
 }
+
+/** The title of a code within a sentence. */
+const titleOf = (code: Code): string => {
+  const { title } = entry(code);
+  return title.charAt(0).toLowerCase() + title.slice(1);
+};

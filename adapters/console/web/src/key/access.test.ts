@@ -1,11 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { MailyError } from "@maily/errors";
+import { afterEach, describe, expect, it, vi } from "vitest";
 
 import type { Answer } from "./access.ts";
-import { Access, bearer, onWelcome } from "./access.ts";
+import { Access, bearer, onWelcome, probe } from "./access.ts";
 import { fromFragment } from "./fragment.ts";
 
 const RIGHT = "0123456789abcdef";
-const ANSWERS: Readonly<Record<string, Answer>> = { [RIGHT]: "welcome", away: "unknown" };
+const AWAY = new MailyError("unavailable", { detail: "The server cannot be reached" });
+const ANSWERS: Readonly<Record<string, Answer>> = { [RIGHT]: "welcome", away: AWAY };
 
 /** An access to a server that knows one key, with what its tab keeps. */
 const guarded = (given = "", kept = "") => {
@@ -14,7 +16,7 @@ const guarded = (given = "", kept = "") => {
   const asked: string[] = [];
   const ask = async (key: string): Promise<Answer> => {
     asked.push(key);
-    return ANSWERS[key] ?? "refused";
+    return ANSWERS[key] ?? new MailyError("unauthorized");
   };
   return { access: new Access(ask, keep, given), tab, asked };
 };
@@ -75,6 +77,38 @@ describe("the key of a server", () => {
     expect(guarded("a+b=").access.address("ws://h/live")).toBe("ws://h/live?key=a%2Bb%3D");
     expect(bearer("")).toEqual({});
     expect(bearer(RIGHT)).toEqual({ authorization: `Bearer ${RIGHT}` });
+  });
+});
+
+describe("the probe", () => {
+  afterEach(() => void vi.unstubAllGlobals());
+
+  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const problem = (status: number, code: string): Response =>
+    Response.json({ type: `urn:maily:error:${code}`, status, code, trace_id: trace }, { status });
+
+  it.each([
+    ["a list", () => Response.json([]), "welcome"],
+    ["a problem from behind the gate", () => problem(404, "document-not-found"), "welcome"],
+    ["a refusal", () => problem(401, "unauthorized"), "unauthorized"],
+    ["a server in trouble", () => problem(503, "unavailable"), "unavailable"],
+    ["the page of a proxy", () => new Response("<html>", { status: 502 }), "unavailable"],
+  ])("of %s", async (_, answer, expected) => {
+    vi.stubGlobal("fetch", async () => answer());
+    const told = await probe("/v1/canvas/documents")(RIGHT);
+    expect(told === "welcome" ? told : told.kind).toBe(expected);
+  });
+
+  it("of a server that is away, or in trouble, says so where the key is asked for", async () => {
+    vi.stubGlobal("fetch", async () => Promise.reject(new TypeError("failed")));
+    const { access } = guarded();
+    await access.enter("away");
+    expect(access.need.get().reason).toBe("The server cannot be reached; the key was not tried.");
+
+    vi.stubGlobal("fetch", async () => problem(503, "unavailable"));
+    const real = new Access(probe("/v1"), { load: () => "", save: () => undefined }, "");
+    await real.enter(RIGHT);
+    expect(real.need.get().reason).toBe(`The service cannot answer now; the key was not tried. Trace ${trace}.`);
   });
 });
 

@@ -1,10 +1,12 @@
 // The key that a server may want: where it comes from, whether it is right, and what carries it.
 
+import { MailyError } from "@maily/errors";
+
 import type { Readable } from "../ui/store.ts";
 import { Store } from "../ui/store.ts";
 
-/** What the server said to a key, or to none. */
-export type Answer = "welcome" | "refused" | "unknown";
+/** What the server said to a key, or to none: that it is welcome, or why it cannot be tried or is not. */
+export type Answer = "welcome" | MailyError;
 
 export interface Need {
   /** The server wants a key, and there is none that it knows: trying again without one is in vain. */
@@ -23,7 +25,6 @@ export interface Keep {
 
 const FINE: Need = { needed: false, asking: false, reason: "" };
 const WRONG = "The server does not know this key.";
-const AWAY = "The server cannot be reached; the key was not tried.";
 
 /** What a header can carry without quoting. */
 const SENDABLE = /^[\x21-\x7e]+$/u;
@@ -67,14 +68,14 @@ export class Access {
     this.#checking = true;
     const answer = await this.#ask(this.#key);
     this.#checking = false;
-    if (answer === "refused") this.#want(this.#key === "" ? "" : WRONG);
+    if (isRefusal(answer)) this.#want(this.#key === "" ? "" : WRONG);
   };
 
   /** Tries a key; it is kept once the server knows it. */
   readonly enter = async (key: string): Promise<void> => {
-    const answer = SENDABLE.test(key) ? await this.#ask(key) : "refused";
-    if (answer === "refused") return this.#want(WRONG);
-    if (answer === "unknown") return this.#need.set({ ...this.#need.get(), reason: AWAY });
+    const answer = SENDABLE.test(key) ? await this.#ask(key) : new MailyError("unauthorized");
+    if (isRefusal(answer)) return this.#want(WRONG);
+    if (answer !== "welcome") return this.#need.set({ ...this.#need.get(), reason: untried(answer) });
     this.#key = key;
     this.#keep.save(key);
     this.#need.set(FINE);
@@ -89,6 +90,11 @@ export class Access {
     this.#need.set({ needed: true, asking: true, reason });
   }
 }
+
+const isRefusal = (answer: Answer): boolean => answer !== "welcome" && answer.kind === "unauthorized";
+
+const untried = ({ message, traceId }: MailyError): string =>
+  `${message}; the key was not tried.${traceId === undefined ? "" : ` Trace ${traceId}.`}`;
 
 /** Calls `again` whenever a key was found that the server knows. */
 export const onWelcome = (access: Access, again: () => void): void => {
@@ -109,12 +115,14 @@ export const probe =
   (url: string) =>
   async (key: string): Promise<Answer> => {
     try {
-      const { status } = await fetch(url, { headers: bearer(key) });
-      if (status === 401) return "refused";
+      const answer = await fetch(url, { headers: bearer(key) });
+      if (answer.ok) return "welcome";
+      const { fromResponse } = await import("../ui/problem.ts");
+      const error = await fromResponse(answer);
       // Any other answer came from behind the gate, unless the server is in trouble.
-      return status < 500 ? "welcome" : "unknown";
-    } catch {
-      return "unknown";
+      return isRefusal(error) || error.status >= 500 ? error : "welcome";
+    } catch (cause) {
+      return new MailyError("unavailable", { detail: "The server cannot be reached", cause });
     }
   };
 
