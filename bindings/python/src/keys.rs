@@ -103,7 +103,7 @@ fn read_per(name: &str) -> Result<Per> {
     known.ok_or_else(|| unknown("`per` is `minute`, `day`, `month` or `total`"))
 }
 
-fn read_priority(name: &str) -> Result<Priority> {
+pub(crate) fn read_priority(name: &str) -> Result<Priority> {
     Priority::of(name).ok_or_else(|| unknown("`priority` is `interactive`, `standard` or `batch`"))
 }
 

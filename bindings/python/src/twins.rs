@@ -5,9 +5,17 @@
 /// Both hold `$core`, whose method of the same name makes the future. A result that is a class of its own is written
 /// `-> Guard | AsyncGuard`, and is made from what the future gives. `sync`, `async` and `both` take further items of
 /// the one, the other, or each of them.
+///
+/// What follows the core is how the asynchronous half runs: `drive` unless it says `spawn`.
 macro_rules! twins {
+    ($module:literal, $core:ty; $($rest:tt)*) => {
+        twins! { @ drive, $module, $core; $($rest)* }
+    };
+    ($module:literal, $core:ty, $run:ident; $($rest:tt)*) => {
+        twins! { @ $run, $module, $core; $($rest)* }
+    };
     (
-        $module:literal, $core:ty;
+        @ $run:ident, $module:literal, $core:ty;
         $(#[$sync_meta:meta])* sync $sync:ident { $($sync_items:tt)* }
         $(#[$async_meta:meta])* async $async:ident { $($async_items:tt)* }
         both { $($both_items:tt)* }
@@ -40,7 +48,7 @@ macro_rules! twins {
             fn $name<'py>(&self, py: Python<'py>, $($arg: $type),*) -> PyResult<Bound<'py, PyAny>> {
                 let call = self.0.$name($($arg),*);
                 $(let call = async move { call.await.map(<$async_out>::from) };)?
-                runtime::drive(py, call)
+                runtime::$run(py, call)
             })*
         }
 

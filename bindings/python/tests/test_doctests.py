@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-MODULES = ["analytics", "canvas", "errors", "mesh", "redis", "retry", "trace", "trust", "web"]
+MODULES = ["analytics", "canvas", "errors", "mesh", "mesh_config", "redis", "retry", "trace", "trust", "web"]
 
 
 @pytest.mark.parametrize("module", MODULES)

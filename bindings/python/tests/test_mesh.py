@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from maily.errors import Invalid, NotFound, Throttled, Unauthorized, Unavailable
-from maily.mesh import AsyncMesh, Mesh
+import maily.mesh_config
+from maily.errors import Invalid, MailyError, NotFound, Throttled, Unauthorized, Unavailable
+from maily.mesh import AsyncMesh, Mesh, default_config, read_config
+from maily.mesh_config import MeshConfig, NodeConfig
 
 
 @pytest.fixture
@@ -171,3 +175,273 @@ def test_similar_prompts_are_answered_from_memory_under_a_bound() -> None:
     for bound in (0.0, 0.6, float("nan")):
         with pytest.raises(Invalid):
             Mesh(max_wrong=bound)
+
+
+def typed(config: dict[str, Any], types: Any, at: str = "") -> None:
+    """Compares settings with the types that are written by hand, section by section."""
+    known: dict[str, Any] = {}
+    for one in reversed(types.__mro__ if hasattr(types, "__mro__") else [types]):
+        known.update(getattr(one, "__annotations__", {}))
+    assert set(config) <= set(known), f"{at}: {set(config) ^ set(known)}"
+    # What is never written is a secret, or absent unless it is set.
+    absent = {"key", "secret", "sha256", "advertise", "zone"}
+    assert set(known) - set(config) <= absent, f"{at}: {set(known) - set(config)}"
+    for name, value in config.items():
+        section = getattr(maily.mesh_config, str(known[name]).removeprefix("ForwardRef('").partition("'")[0], None)
+        if isinstance(value, dict) and section is not None:
+            typed(value, section, f"{at}/{name}")
+
+
+def test_types_of_the_settings_are_those_of_rust() -> None:
+    defaults: Any = default_config()
+
+    typed(defaults, MeshConfig)
+    assert defaults["deadline"]["first_token_ms"] == 60_000
+    assert Mesh(config=defaults).nodes() == []
+
+
+def test_every_setting_of_a_node_can_be_given_both_ways() -> None:
+    node: NodeConfig = {
+        "name": "a",
+        "url": "echo:",
+        "models": ["m"],
+        "rename": {"m": "M"},
+        "native": ["chat", "responses"],
+        "connect_ms": 100,
+        "key": "k",
+        "weight": 2.0,
+        "canary_pct": 10.0,
+        "capacity": 3,
+        "price": 0.5,
+        "zone": "z",
+    }
+    given = {name: value for name, value in node.items() if name not in ("name", "url")}
+    assert set(NodeConfig.__annotations__) | {"name", "url"} == set(node)
+
+    listed, added = Mesh(nodes=[node]), Mesh()
+    added.add_node("a", "echo:", **given)  # type: ignore[arg-type]
+
+    for mesh in (listed, added):
+        (status,) = mesh.nodes()
+        assert (status.weight, status.canary_pct, status.capacity, status.price, status.zone) == (2.0, 10.0, 3, 0.5, "z")
+        assert (status.models, status.breaker, status.available, status.draining) == (["m"], "closed", True, False)
+
+
+@pytest.mark.parametrize(
+    ("config", "pointer"),
+    [
+        ({"retries": 2}, "/retries"),
+        ({"retry": {"attempts": 0}}, "/retry/attempts"),
+        ({"retry": {"attempts": "two"}}, "/retry/attempts"),
+        ({"retry": {"attempts": -1}}, "/retry/attempts"),
+        ({"retry": {"attempts": 2**70}}, "/retry/attempts"),
+        ({"nodes": [{"name": "a", "url": "echo:"}, {"name": "b"}]}, "/nodes/1"),
+        ({"nodes": [{"name": "a", "url": "echo:", "weight": 0.0}]}, "/nodes/0/weight"),
+        ({"cache": {"similar": {"max_wrong": 0.6}}}, "/cache/similar/max_wrong"),
+        ({"deadline": {"total_ms": 3_600_001}}, "/deadline/total_ms"),
+        ({"balance": {"load_factor": 0.5}}, "/balance/load_factor"),
+        ({"limit": {"keys": [{"name": "a", "concurrent": 0}]}}, "/limit/keys/0/concurrent"),
+    ],
+)
+def test_wrong_setting_is_refused_by_its_place(config: Any, pointer: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        Mesh(config=config)
+
+    assert caught.value.code == "config-invalid"
+    assert [violation.pointer for violation in caught.value.violations] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "config", [{"retry": {1, 2}}, {"retry": object()}, {"balance": {"load_factor": float("nan")}}, 7, "x", []]
+)
+def test_what_is_no_settings_is_refused(config: Any) -> None:
+    with pytest.raises(MailyError) as caught:
+        Mesh(config=config)
+    assert caught.value.code == "config-invalid"
+
+
+def test_settings_are_read_from_a_file_of_the_server(tmp_path: Path) -> None:
+    file = tmp_path / "maily.toml"
+    file.write_text('[server]\nlisten = "127.0.0.1:0"\n[mesh.retry]\nattempts = 2\n[[mesh.nodes]]\nname = "a"\nurl = "echo:"\n')
+
+    config = read_config(file)
+
+    assert config == {"retry": {"attempts": 2}, "nodes": [{"name": "a", "url": "echo:"}]}
+    assert Mesh(config=config).complete("Hi").node == "a"
+    file.write_text("[mesh.retry]\nattempts = 0\n")
+    with pytest.raises(Invalid):
+        read_config(file)
+    with pytest.raises(MailyError) as missing:
+        read_config(tmp_path / "none.toml")
+    assert missing.value.code == "config-unreadable"
+
+
+def test_nodes_are_drained_and_removed_at_run_time(mesh: Mesh) -> None:
+    mesh.add_node("second", "echo:second ", models=["small"])
+
+    assert mesh.drain_node("local")
+    assert [(node.name, node.draining) for node in mesh.nodes()] == [("local", True), ("second", False)]
+    assert {mesh.complete("Hi", model="small").node for _ in range(10)} == {"second"}
+    assert mesh.undrain_node("local")
+    assert [node.available for node in mesh.nodes()] == [True, True]
+    assert mesh.remove_node("local")
+    assert not mesh.remove_node("local")
+    assert not mesh.drain_node("local")
+    assert mesh.nodes()[0].prompts == 10
+
+
+def test_nodes_come_from_a_file_and_go_with_it(tmp_path: Path, mesh: Mesh) -> None:
+    file = tmp_path / "nodes.toml"
+    file.write_text('[[nodes]]\nname = "filed"\nurl = "echo:"\n')
+    mesh.follow_file(file, every=0.01)
+
+    def wait(names: list[str]) -> None:
+        deadline = time.monotonic() + 20
+        while [node.name for node in mesh.nodes()] != names:
+            assert time.monotonic() < deadline, [node.name for node in mesh.nodes()]
+            time.sleep(0.01)
+
+    wait(["local", "filed"])
+    file.write_text("nodes = []\n")
+    wait(["local"])
+    for wrong in (0.0, -1.0, float("nan")):
+        with pytest.raises(Invalid):
+            mesh.follow_file(file, every=wrong)
+    with pytest.raises(Invalid):
+        mesh.follow_kubernetes({"service": "no name"})
+
+
+def test_tenants_do_not_share_memories(mesh: Mesh) -> None:
+    mesh.remember("The spring sale begins on Monday", tenant="acme")
+
+    def asked(tenant: str | None) -> int:
+        return len(mesh.complete("When does the spring sale begin?", tenant=tenant).recalled)
+
+    assert (asked("acme"), asked("other"), asked(None)) == (1, 0, 0)
+    assert (len(mesh.search("spring sale", tenant="acme")), mesh.search("spring sale")) == (1, [])
+    assert (len(mesh.memories(tenant="acme")), mesh.memories()) == (1, [])
+    assert (mesh.forget_all(), mesh.forget_all(tenant="acme")) == (0, 1)
+    with pytest.raises(Invalid):
+        mesh.complete("Hi", tenant="t" * 257)
+
+
+def test_memories_in_a_file_outlive_the_mesh(tmp_path: Path) -> None:
+    file = tmp_path / "memories.redb"
+    first = Mesh(archive=file)
+    name = first.remember("The spring sale begins on Monday")
+    del first
+
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            again = Mesh(archive=file)
+            break
+        except MailyError:
+            # The tasks of the first one end on their own threads.
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    assert [(found.id, found.text) for found in again.search("spring sale")] == [(name, "The spring sale begins on Monday")]
+
+
+def test_texts_become_vectors(mesh: Mesh) -> None:
+    same, again, other = mesh.embed(["spring sale", "spring sale", "winter"])
+
+    assert same == again != other
+    assert abs(sum(value * value for value in same) - 1.0) < 1e-3
+    for wrong in ([], ["x" * 65_537], ["x"] * 2049):
+        with pytest.raises(MailyError):
+            mesh.embed(wrong)
+
+
+def test_asynchronous_twin_has_the_same_methods_and_answers() -> None:
+    names = {name for name in dir(Mesh) if not name.startswith("__")}
+    assert names == {name for name in dir(AsyncMesh) if not name.startswith("__")}
+    for name in names - {"keys"}:
+        assert inspect.signature(getattr(Mesh, name)) == inspect.signature(getattr(AsyncMesh, name)), name
+
+    async def run() -> list[Any]:
+        mesh = AsyncMesh(nodes=[{"name": "local", "url": "echo:"}])
+        name = await mesh.remember("a note")
+        return [
+            (await mesh.complete("Hello you")).text,
+            [piece async for piece in mesh.stream("Hello you")],
+            [memory.text for memory in await mesh.memories()],
+            [memory.text for memory in await mesh.search("note")],
+            await mesh.embed(["Hi"]),
+            await mesh.forget(name),
+            await mesh.forget_all(),
+            mesh.models(),
+        ]
+
+    mesh = Mesh(nodes=[{"name": "local", "url": "echo:"}])
+    name = mesh.remember("a note")
+    blocking = [
+        mesh.complete("Hello you").text,
+        list(mesh.stream("Hello you")),
+        [memory.text for memory in mesh.memories()],
+        [memory.text for memory in mesh.search("note")],
+        mesh.embed(["Hi"]),
+        mesh.forget(name),
+        mesh.forget_all(),
+        mesh.models(),
+    ]
+    assert asyncio.run(run()) == blocking
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timeout": 0.0},
+        {"timeout": -1.0},
+        {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"temperature": float("nan")},
+        {"priority": "urgent"},
+        {"caching": "maybe"},
+        {"format": "messages"},
+        {"format": "morse"},
+    ],
+)
+def test_wrong_option_is_refused(mesh: Mesh, wrong: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        mesh.complete("Hi", **wrong)
+    with pytest.raises(Invalid):
+        mesh.stream("Hi", **wrong)
+
+
+def test_option_that_does_not_exist_or_has_the_wrong_type_is_a_type_error(mesh: Mesh) -> None:
+    untyped: Any = mesh
+    for wrong in ({"modell": "m"}, {"max_tokens": "5"}, {"model": 7}, {"timeout": "soon"}):
+        with pytest.raises(TypeError, match=next(iter(wrong))):
+            untyped.complete("Hi", **wrong)
+    with pytest.raises(OverflowError):
+        untyped.complete("Hi", max_tokens=2**40)
+    with pytest.raises(TypeError):
+        untyped.complete(7)
+
+
+def test_hostile_prompts_are_refused_or_answered(mesh: Mesh) -> None:
+    for body in (b"", b"{", b"[]", b"\xff\xfe", b'{"model":1}', b"null", b'{"model":"m","messages":[]}', b"[" * 100_000):
+        with pytest.raises(MailyError):
+            mesh.complete(body)
+    with pytest.raises(MailyError) as large:
+        mesh.complete(b" " * (32 * 1024 * 1024 + 1))
+    assert large.value.code == "prompt-too-large"
+    for text in ("", "\0", '"}]}', "\N{PILE OF POO}" * 1000):
+        assert mesh.complete(text).text == text
+    assert mesh.complete("Hi", timeout=1e18).text == "Hi"
+
+
+def test_caching_of_a_call_is_as_it_says() -> None:
+    mesh = Mesh(config={"cache": {"enabled": True}}, nodes=[{"name": "local", "url": "echo:"}])
+
+    ways: list[Any] = ["use", "use", "refresh", "off"]
+    assert [mesh.complete("Hi", temperature=0, caching=way).cached for way in ways] == ["miss", "hit", "refresh", None]
+
+
+def test_stream_is_read_as_text_or_as_bytes_not_both(mesh: Mesh) -> None:
+    stream = mesh.stream("Hello you")
+    assert next(stream) == "Hello "
+    with pytest.raises(Invalid, match="not both"):
+        next(stream.chunks())

@@ -91,26 +91,12 @@ fn check_values(config: &Config) -> Result<(), Error> {
     if config.nodes.keys.iter().any(|key| key.expose().len() < 16) {
         return refuse("nodes.keys", "a key has 16 characters or more");
     }
-    config.mesh.nodes.iter().try_for_each(maily_mesh::NodeConfig::check)?;
+    config.mesh.check()?;
     let limit = &config.mesh.limit;
-    limit.keys.iter().try_for_each(maily_mesh::KeyConfig::check)?;
-    limit.prices.iter().try_for_each(maily_mesh::PriceConfig::check)?;
-    let mut names: Vec<_> = limit.keys.iter().map(|key| key.name.as_str()).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return refuse("mesh.limit.keys", "two keys have one name");
-    }
     if limit.keys.iter().any(|key| key.secret.is_none() && key.sha256.is_none()) {
         return refuse("mesh.limit.keys", "a key has a `secret`, or the `sha256` of one");
     }
-    let balance = &config.mesh.balance;
-    let factors = [balance.load_factor, balance.away_factor, balance.slower_factor];
-    if factors.iter().any(|factor| !(1.0..=1000.0).contains(factor)) {
-        return refuse("mesh.balance", "a factor is 1.0 to 1000.0");
-    }
     config.analytics.check()?;
-    config.mesh.memories.check()?;
-    config.mesh.cache.similar.check()?;
     let origin = &config.trust.origin;
     if origin.is_empty()
         || origin.len() > 255
@@ -118,33 +104,11 @@ fn check_values(config: &Config) -> Result<(), Error> {
     {
         return refuse("trust.origin", "an origin has 1 to 255 characters, without blanks and `+`");
     }
-    let Config { mesh, canvas, sockets, server, redis, .. } = config;
-    let numbers: [(&'static str, u64, RangeInclusive<u64>); 33] = [
+    let Config { canvas, sockets, server, redis, .. } = config;
+    let numbers: [(&'static str, u64, RangeInclusive<u64>); 11] = [
         ("server.drain_s", server.drain_s, 0..=3_600),
         ("server.max_body_bytes", server.max_body_bytes as u64, 1_024..=1 << 30),
-        ("mesh.deadline.connect_ms", mesh.deadline.connect_ms, 1..=3_600_000),
-        ("mesh.deadline.headers_ms", mesh.deadline.headers_ms, 1..=3_600_000),
-        ("mesh.deadline.first_token_ms", mesh.deadline.first_token_ms, 1..=3_600_000),
-        ("mesh.deadline.between_ms", mesh.deadline.between_ms, 1..=3_600_000),
-        ("mesh.deadline.whole_ms", mesh.deadline.whole_ms, 1..=3_600_000),
-        ("mesh.deadline.total_ms", mesh.deadline.total_ms, 1..=3_600_000),
-        ("mesh.retry.attempts", mesh.retry.attempts.into(), 1..=10),
-        ("mesh.hedge.min_wait_ms", mesh.hedge.min_wait_ms, 0..=3_600_000),
-        ("mesh.hedge.unknown_wait_ms", mesh.hedge.unknown_wait_ms, 0..=3_600_000),
-        ("mesh.replay.stream_bytes", mesh.replay.stream_bytes as u64, 0..=1 << 30),
-        ("mesh.replay.total_bytes", mesh.replay.total_bytes as u64, 0..=1 << 40),
-        ("mesh.replay.streams", mesh.replay.streams as u64, 0..=1_000_000),
-        ("mesh.replay.keep_s", mesh.replay.keep_s, 0..=86_400),
-        ("mesh.resume.attempts", mesh.resume.attempts.into(), 0..=10),
-        ("mesh.resume.max_bytes", mesh.resume.max_bytes as u64, 0..=1 << 30),
-        ("mesh.retry.share_pct", mesh.retry.share_pct.into(), 0..=100),
-        ("mesh.retry.reserve_tokens", mesh.retry.reserve_tokens.into(), 0..=25_000),
-        ("mesh.balance.prefixes", mesh.balance.prefixes as u64, 0..=1 << 20),
-        ("mesh.shed.max_inflight", mesh.shed.max_inflight.into(), 1..=1_000_000),
-        ("mesh.shed.queue_ms", mesh.shed.queue_ms, 0..=3_600_000),
         ("nodes.lease_ms", config.nodes.lease_ms, 1_000..=3_600_000),
-        ("mesh.recall.limit", mesh.recall.limit as u64, 1..=100),
-        ("mesh.recall.timeout_ms", mesh.recall.timeout_ms, 1..=60_000),
         ("canvas.max_sessions", canvas.max_sessions as u64, 1..=1_000_000),
         ("canvas.max_rooms", canvas.max_rooms as u64, 1..=1_000_000),
         ("canvas.max_frame_bytes", canvas.max_frame_bytes as u64, 1_024..=1 << 30),

@@ -1,15 +1,26 @@
 //! What a mesh gives back.
 
-use maily_mesh::FinishReason;
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
 use pyo3::prelude::*;
 
-/// A whole answer.
+use super::event::reason_name;
+use super::recall::Recalled;
+
+/// A whole answer; of a stream, what has arrived.
 #[pyclass(frozen, get_all, module = "maily.mesh")]
 pub(super) struct Answer {
     /// The text.
     pub(super) text: String,
+    /// What the model thought before it spoke, if it says so.
+    pub(super) thoughts: Vec<Thought>,
+    /// The tools that it calls, in the order in which it began to.
+    pub(super) tool_calls: Vec<ToolCall>,
     /// Why it ended: `stop`, `length`, `tool_calls`, `content_filter` or `other`.
     pub(super) finish: Option<&'static str>,
+    /// How many tokens it took, if the node counts.
+    pub(super) usage: Option<Usage>,
     /// The node that answered.
     pub(super) node: Option<String>,
     /// What was recalled into the prompt, best first.
@@ -20,72 +31,123 @@ pub(super) struct Answer {
     pub(super) completion_tokens: Option<u32>,
     /// How it came, if the mesh has a cache: `hit`, `similar`, `miss`, `shared` or `refresh`.
     pub(super) cached: Option<&'static str>,
+    /// What the node said of the call: request id, rate limits.
+    pub(super) headers: BTreeMap<String, String>,
+    /// The body in the format that was asked in, if the prompt was `bytes`.
+    pub(super) body: Option<Vec<u8>>,
 }
 
-/// A memory that was found.
-#[pyclass(frozen, get_all, module = "maily.mesh")]
-#[derive(Clone)]
-pub(super) struct Recalled {
-    /// Its name, to forget it by.
-    pub(super) id: String,
-    /// Its text.
-    pub(super) text: String,
-    /// Where it stands among what was found, 0.0 to 1.0.
-    pub(super) score: f32,
-    /// How near its meaning is, -1.0 to 1.0.
-    pub(super) similarity: f32,
-    /// How much of the words of the query it holds, 0.0 to 1.0.
-    pub(super) words: f32,
+/// A piece of what the model thought before it spoke.
+#[pyclass(frozen, get_all, eq, module = "maily.mesh")]
+#[derive(Clone, PartialEq)]
+pub(super) struct Thought {
+    /// The text; empty if the node hides it.
+    text: String,
+    /// What the node wants back with the next prompt, to trust the thought.
+    signature: Option<String>,
 }
 
-/// A memory as it was stored.
-#[pyclass(frozen, get_all, module = "maily.mesh")]
-#[derive(Clone)]
-pub(super) struct Remembered {
-    /// Its name, to forget it by.
+/// A tool that the model calls; in a stream its arguments follow.
+#[pyclass(frozen, get_all, eq, module = "maily.mesh")]
+#[derive(Clone, PartialEq)]
+pub(super) struct ToolCall {
+    /// Its place among the calls, as the node counts them.
+    pub(super) index: u32,
+    /// The name of this call, to answer it by.
     pub(super) id: String,
-    /// Its text.
-    pub(super) text: String,
-    /// When it was stored, in seconds since 1970.
-    pub(super) created: f64,
-    /// When it is forgotten by itself, in seconds since 1970.
-    pub(super) ends: Option<f64>,
+    /// The name of the tool.
+    pub(super) name: String,
+    /// The arguments, as JSON text.
+    pub(super) arguments: String,
+}
+
+/// How many tokens a prompt and its answer took.
+#[pyclass(frozen, get_all, eq, module = "maily.mesh")]
+#[derive(Clone, PartialEq)]
+pub(super) struct Usage {
+    /// Tokens of the prompt.
+    prompt_tokens: u32,
+    /// Tokens of the answer.
+    completion_tokens: u32,
+    /// Both together.
+    total_tokens: u32,
+    /// Tokens of the prompt that the node had in its cache.
+    cached_tokens: u32,
+    /// Tokens of the answer that are thoughts.
+    reasoning_tokens: u32,
+}
+
+#[pymethods]
+impl ToolCall {
+    #[classattr]
+    fn __match_args__() -> (&'static str, &'static str, &'static str) {
+        ("index", "id", "name")
+    }
+}
+
+#[pymethods]
+impl Usage {
+    #[classattr]
+    fn __match_args__() -> (&'static str, &'static str) {
+        ("prompt_tokens", "completion_tokens")
+    }
+}
+
+impl Answer {
+    /// Adds what came beside what was said.
+    pub(super) fn with_wire(mut self, headers: &HeaderMap, body: Option<Vec<u8>>) -> Self {
+        let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        self.headers = headers.iter().filter_map(text).collect();
+        self.body = body;
+        self
+    }
 }
 
 impl From<maily_mesh::Answer> for Answer {
     fn from(answer: maily_mesh::Answer) -> Self {
-        let finish = answer.finish.map(|reason| match reason {
-            FinishReason::ContentFilter => "content_filter",
-            FinishReason::Length => "length",
-            FinishReason::Stop => "stop",
-            FinishReason::ToolCalls => "tool_calls",
-            _ => "other",
-        });
-        let (prompt, completion) =
-            answer.usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens)).unzip();
+        let usage = answer.usage.map(Usage::from);
+        let (prompt_tokens, completion_tokens) =
+            usage.as_ref().map(|usage| (usage.prompt_tokens, usage.completion_tokens)).unzip();
         Self {
             text: answer.text,
-            finish,
+            thoughts: answer.thoughts.into_iter().map(Thought::from).collect(),
+            tool_calls: answer.tool_calls.into_iter().map(ToolCall::from).collect(),
+            finish: answer.finish.map(reason_name),
+            usage,
             node: answer.node.map(|node| node.to_string()),
             recalled: answer.recalled.into_iter().map(Recalled::from).collect(),
-            prompt_tokens: prompt,
-            completion_tokens: completion,
+            prompt_tokens,
+            completion_tokens,
             cached: answer.cached.map(maily_mesh::CacheStatus::as_str),
+            headers: BTreeMap::new(),
+            body: None,
         }
     }
 }
 
-impl From<maily_mesh::Recalled> for Recalled {
-    fn from(found: maily_mesh::Recalled) -> Self {
-        let maily_mesh::Recalled { id, text, score, similarity, words, .. } = found;
-        Self { id: id.to_string(), text, score, similarity, words }
+impl From<maily_mesh::Thought> for Thought {
+    fn from(thought: maily_mesh::Thought) -> Self {
+        Self { text: thought.text, signature: thought.signature }
     }
 }
 
-impl From<maily_mesh::Remembered> for Remembered {
-    fn from(memory: maily_mesh::Remembered) -> Self {
-        let seconds = |ms: u64| ms as f64 / 1000.0;
-        let (created, ends) = (seconds(memory.created_ms), memory.ends_ms.map(seconds));
-        Self { id: memory.id.to_string(), text: memory.text, created, ends }
+impl From<maily_mesh::ToolCall> for ToolCall {
+    fn from(call: maily_mesh::ToolCall) -> Self {
+        Self { index: call.index, id: call.id, name: call.name, arguments: call.arguments }
+    }
+}
+
+impl From<maily_mesh::Usage> for Usage {
+    fn from(usage: maily_mesh::Usage) -> Self {
+        let maily_mesh::Usage {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens,
+            cached_tokens,
+            reasoning_tokens,
+        } = usage;
+        Self { prompt_tokens, completion_tokens, total_tokens, cached_tokens, reasoning_tokens }
     }
 }

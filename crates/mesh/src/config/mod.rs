@@ -16,6 +16,7 @@ use crate::layer::{breaker, shed};
 use crate::membership::GossipConfig;
 use crate::recall::MemoriesConfig;
 
+mod check;
 mod limit;
 mod node;
 mod similar;

@@ -64,6 +64,12 @@ impl Deltas {
         Self { body: Some(body), source, decoder, finished: false, ready: VecDeque::new() }
     }
 
+    /// Returns whether everything that has arrived was given out: what comes next needs more of the body.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     fn take(&mut self, chunk: &[u8]) -> Result<()> {
         match &mut self.source {
             Source::Json(whole) => {

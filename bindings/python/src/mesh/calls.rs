@@ -1,0 +1,103 @@
+//! What both classes hold: a mesh, what it remembers, and the tasks that follow its nodes.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::TryStreamExt;
+use maily_embed_ort::EmbedOrtConfig;
+use maily_errors::Result;
+use maily_gossip_udp::GossipUdp;
+use maily_mesh::membership::share_load;
+use maily_mesh::memory::HashEmbedder;
+use maily_mesh::{AnyEmbed, Body, Completion, Mesh, MeshConfig, Recall, Registry, Texts};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+use super::answer::Answer;
+use super::ask::{Ask, Wanted};
+use super::stream::{Reader, Tokens};
+use super::{nodes, recall};
+
+/// The calls that both classes make.
+pub(crate) struct Calls {
+    pub(super) mesh: Mesh,
+    pub(super) recall: Arc<dyn Recall>,
+    pub(super) registry: Registry,
+    pub(super) connect_ms: u64,
+    embed: AnyEmbed,
+    /// They end with the mesh.
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Calls {
+    pub(super) async fn open(
+        config: MeshConfig,
+        embedder: Option<PathBuf>,
+        archive: Option<PathBuf>,
+    ) -> Result<Self> {
+        config.check()?;
+        let embed = match embedder {
+            Some(folder) => AnyEmbed::new(EmbedOrtConfig::from_folder(&folder).build()?),
+            None => AnyEmbed::new(HashEmbedder),
+        };
+        let mut tasks = JoinSet::new();
+        let recall = recall::open(archive, embed.clone(), config.memories.clone(), &mut tasks).await?;
+        let mesh = Mesh::with_memory(&config, recall.clone(), embed.clone());
+        let registry = nodes::registry();
+        mesh.connect(&config, &registry)?;
+        if config.gossip.key.is_some() {
+            let gossip = Arc::new(GossipUdp::bind(&config.gossip).await?);
+            tasks.spawn(share_load(mesh.nodes().clone(), gossip));
+        }
+        let connect_ms = config.deadline.connect_ms;
+        Ok(Self { mesh, recall, registry, connect_ms, embed, tasks: Mutex::new(tasks) })
+    }
+
+    /// Runs a task for as long as the mesh is there.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
+    }
+
+    pub(super) fn complete(
+        &self,
+        prompt: Wanted,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> impl Future<Output = Result<Answer>> + Send + use<> {
+        let (mesh, ask) = (self.mesh.clone(), Ask::read(prompt, options, false));
+        async move {
+            let ask = ask?;
+            let raw = ask.raw;
+            let Completion { head, body } = mesh.complete(ask.begin()).await?;
+            let headers = head.headers.clone();
+            if !raw {
+                let answer = Completion { head, body }.into_answer().await?;
+                return Ok(Answer::from(answer).with_wire(&headers, None));
+            }
+            let whole = body.try_fold(Vec::new(), async |mut whole, chunk| {
+                whole.extend_from_slice(&chunk);
+                Ok(whole)
+            });
+            let whole = whole.await?;
+            let answer = Completion { head, body: Body::full(whole.clone()) }.into_answer().await?;
+            Ok(Answer::from(answer).with_wire(&headers, Some(whole)))
+        }
+    }
+
+    pub(super) fn stream(&self, prompt: Wanted, options: Option<&Bound<'_, PyDict>>) -> Result<Tokens> {
+        Ok(Tokens(Reader::new(self.mesh.clone(), Ask::read(prompt, options, true)?)))
+    }
+
+    pub(super) fn embed(
+        &self,
+        texts: Vec<String>,
+    ) -> impl Future<Output = Result<Vec<Vec<f32>>>> + Send + use<> {
+        let embed = self.embed.clone();
+        async move {
+            let vectors = embed.oneshot(Texts::new(texts)?).await?;
+            Ok(vectors.iter().map(|vector| vector.as_slice().to_vec()).collect())
+        }
+    }
+}

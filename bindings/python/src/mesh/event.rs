@@ -1,0 +1,125 @@
+//! What a streamed answer says, step by step.
+
+use maily_mesh::{Delta, FinishReason};
+use pyo3::IntoPyObjectExt as _;
+use pyo3::prelude::*;
+
+use super::answer::{ToolCall, Usage};
+
+/// Fills `maily._maily.mesh` with the events.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Text>()?;
+    module.add_class::<Reasoning>()?;
+    module.add_class::<Signature>()?;
+    module.add_class::<ToolCall>()?;
+    module.add_class::<ToolArguments>()?;
+    module.add_class::<Finish>()?;
+    module.add_class::<Usage>()?;
+    module.add_class::<Resumed>()
+}
+
+/// Writes the classes of events; `match` takes their fields by place.
+macro_rules! events {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty),* } match $names:expr;)*) => {$(
+        $(#[$meta])*
+        #[pyclass(frozen, get_all, eq, module = "maily.mesh")]
+        #[derive(PartialEq)]
+        pub(super) struct $name {
+            $($(#[$field_meta])* pub(super) $field: $type,)*
+        }
+
+        #[pymethods]
+        impl $name {
+            #[classattr]
+            fn __match_args__() -> ($(events!(@text $field),)*) {
+                $names
+            }
+        }
+    )*};
+    (@text $field:ident) => { &'static str };
+}
+
+events! {
+    /// More of the text; never empty.
+    Text {
+        /// The piece.
+        text: String
+    } match ("text",);
+
+    /// More of what the model thinks before it speaks; never empty.
+    Reasoning {
+        /// The piece.
+        text: String
+    } match ("text",);
+
+    /// What makes the thought before it trusted, or a thought that is hidden; it ends that thought.
+    Signature {
+        /// What the node wants back with the next prompt.
+        signature: String
+    } match ("signature",);
+
+    /// More of the arguments of a call that began before; never empty.
+    ToolArguments {
+        /// Which call.
+        index: u32,
+        /// A piece of JSON text.
+        json: String
+    } match ("index", "json");
+
+    /// Why the answer ended.
+    Finish {
+        /// `stop`, `length`, `tool_calls`, `content_filter` or `other`.
+        reason: &'static str
+    } match ("reason",);
+
+    /// From here on another node goes on with the answer, which broke off at the one before.
+    Resumed {
+        /// How many pieces of text the reader had.
+        after: u64,
+        /// The node that goes on; empty if it has no name.
+        node: String
+    } match ("after", "node");
+}
+
+/// One step of an answer, before Python sees it.
+pub(super) enum Event {
+    Delta(Delta),
+    Resumed { after: u64, node: String },
+}
+
+impl<'py> IntoPyObject<'py> for Event {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let delta = match self {
+            Self::Delta(delta) => delta,
+            Self::Resumed { after, node } => return Resumed { after, node }.into_bound_py_any(py),
+        };
+        match delta {
+            Delta::Text(text) => Text { text }.into_bound_py_any(py),
+            Delta::Reasoning(text) => Reasoning { text }.into_bound_py_any(py),
+            Delta::Signature(signature) => Signature { signature }.into_bound_py_any(py),
+            Delta::ToolCall { index, id, name } => {
+                ToolCall { index, id, name, arguments: String::new() }.into_bound_py_any(py)
+            }
+            Delta::ToolArguments { index, json } => ToolArguments { index, json }.into_bound_py_any(py),
+            Delta::Usage(usage) => Usage::from(usage).into_bound_py_any(py),
+            Delta::Finish(reason) => Finish { reason: reason_name(reason) }.into_bound_py_any(py),
+            // The kinds of steps are all here; a new one is nothing that a caller of today waits for.
+            _ => Finish { reason: "other" }.into_bound_py_any(py),
+        }
+    }
+}
+
+/// Returns the word for why an answer ended.
+pub(super) const fn reason_name(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::ContentFilter => "content_filter",
+        FinishReason::Length => "length",
+        FinishReason::Stop => "stop",
+        FinishReason::ToolCalls => "tool_calls",
+        _ => "other",
+    }
+}
