@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream;
 use maily_errors::{Code, Result};
 use maily_mesh::source::Listed;
-use maily_mesh::{NodeChange, NodeConfig, NodeSource};
+use maily_mesh::{NodeChange, NodeConfig, NodeSource, Origin};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::read;
@@ -36,7 +36,7 @@ pub(crate) fn watch(path: PathBuf, every: Duration) -> impl NodeSource<NodeConfi
             ticks,
             found: None,
             believed: None,
-            listed: Listed::default(),
+            listed: Listed::of(Origin::new("file")),
             changes: VecDeque::new(),
         }
     };

@@ -9,7 +9,7 @@ use futures_util::stream;
 use http::StatusCode;
 use maily_errors::{Code, Result};
 use maily_mesh::source::Listed;
-use maily_mesh::{NodeChange, NodeConfig, NodeSource};
+use maily_mesh::{NodeChange, NodeConfig, NodeSource, Origin};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::client::{self, Answer};
@@ -69,7 +69,7 @@ impl Watched {
             slices: Slices::default(),
             version: None,
             open: None,
-            listed: Listed::default(),
+            listed: Listed::of(Origin::new("kubernetes")),
             changes: VecDeque::new(),
             next: Instant::now(),
             pause: LEAST_PAUSE,

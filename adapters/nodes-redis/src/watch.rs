@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use maily_errors::{Code, Error, Result};
 use maily_mesh::source::Listed;
-use maily_mesh::{NodeChange, NodeConfig, NodeSource};
+use maily_mesh::{NodeChange, NodeConfig, NodeSource, Origin};
 use maily_redis::{Key, Store};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -42,7 +42,14 @@ impl<S: Store> Watched<S> {
     fn new(store: S, key: Key, every: Duration) -> Self {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { store, key, ticks, found: None, listed: Listed::default(), changes: VecDeque::new() }
+        Self {
+            store,
+            key,
+            ticks,
+            found: None,
+            listed: Listed::of(Origin::new("redis")),
+            changes: VecDeque::new(),
+        }
     }
 
     async fn next(&mut self) -> Change {

@@ -332,6 +332,8 @@ async fn node_registers_is_listed_answers_drains_and_leaves() {
         (&node["prompts"], &node["share"], &node["breaker"]),
         (&json!(1), &json!(1.0), &json!("closed"))
     );
+    assert_eq!((&node["source"], &node["first_byte"]["count"]), (&json!("registered"), &json!(1)));
+    assert!(node["duration"]["p99_ms"].as_f64() >= node["first_byte"]["p50_ms"].as_f64());
     assert!(!listed.body.contains("never shown"));
 
     let drained = send(&address, "POST", "/v1/nodes/gpu-1/drain", "", "").await;

@@ -51,11 +51,15 @@ async fn nodes_are_told_at_once_and_on_every_change() {
         (&"local".into(), &"a".into(), &"closed".into())
     );
     assert_eq!((&node["prompts"], &node["available"]), (&0.into(), &true.into()));
+    assert_eq!((&node["source"], &node["first_byte"]["count"]), (&"static".into(), &0.into()));
 
     mesh.complete(Prompt::text("m", "Hi").unwrap()).await.unwrap().into_text().await.unwrap();
     let asked = next(&mut client).await;
     assert_eq!((&asked["seq"], &asked["nodes"][0]["prompts"]), (&2.into(), &1.into()));
     assert_eq!(asked["nodes"][0]["share"], 1.0);
+    for times in ["first_byte", "duration"] {
+        assert_eq!(asked["nodes"][0][times]["count"], 1, "{times}");
+    }
 
     mesh.nodes().drain("local");
     let drained = next(&mut client).await;

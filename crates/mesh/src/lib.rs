@@ -27,8 +27,8 @@ pub use self::config::{
 pub use self::model::{
     Answer, Archived, CacheStatus, Cached, Caching, Caller, Chat, Completion, CompletionHead, Delta,
     Embedding, Endpoint, EventId, FinishReason, Format, Formats, KeyName, Memory, MemoryId, MemoryPage,
-    MemoryQuery, Message, ModelName, NodeName, PassedOn, Priority, Prompt, PromptHead, Recalled, Remembered,
-    Role, Tenant, Texts, Thought, ToolCall, Usage,
+    MemoryQuery, Message, ModelName, NodeName, Origin, PassedOn, Priority, Prompt, PromptHead, Recalled,
+    Remembered, Role, Tenant, Texts, Thought, ToolCall, Usage,
 };
 pub use self::port::{
     Accounts, AnyEmbed, AnyLlm, Archive, Embed, Gossip, Llm, NodeChange, NodeSource, Recall,

@@ -17,6 +17,7 @@ import {
 withBrowser();
 
 const NODE = {
+  source: "static",
   models: ["small"],
   zone: null,
   weight: 1,
@@ -30,6 +31,8 @@ const NODE = {
   peers_inflight: 0,
   capacity: null,
   expected_ms: 80,
+  first_byte: { count: 40, p50_ms: 70, p90_ms: 120, p99_ms: 260 },
+  duration: { count: 40, p50_ms: 900, p90_ms: 1600, p99_ms: 2400 },
   prompts: 40,
   failures: 0,
   out_ms: 0,
@@ -37,10 +40,17 @@ const NODE = {
 
 const FLEET = [
   { name: "gpu-1", zone: "eu-1", inflight: 3, waiting: 1, expected_ms: 120, share: 0.4, capacity: 8 },
-  { name: "gpu-2", zone: "eu-1", suspect: true, expected_ms: 900 },
+  {
+    name: "gpu-2",
+    zone: "eu-1",
+    source: "kubernetes",
+    suspect: true,
+    expected_ms: 900,
+    first_byte: { count: 9, p50_ms: 800, p90_ms: 1100, p99_ms: 1250 },
+  },
   { name: "gpu-3", zone: "eu-1", draining: true, available: false, inflight: 1 },
   { name: "gpu-4", zone: "eu-2", breaker: "open", available: false, failures: 31 },
-  { name: "gpu-5", zone: "eu-2", breaker: "half_open" },
+  { name: "gpu-5", zone: "eu-2", breaker: "half_open", source: "registered", first_byte: { count: 0 }, duration: { count: 0 } },
   { name: "gpu-6", zone: "eu-2", available: false, out_ms: 12_000, models: ["small", "large"] },
 ];
 const PEERS = [
@@ -111,6 +121,9 @@ for (const colorScheme of ["light", "dark"]) {
         await row(page, name).getByText(state, { exact: true }).waitFor();
       }
       await row(page, "gpu-1").getByText("3 of 8, 1 waiting").waitFor();
+      await row(page, "gpu-2").getByText("Kubernetes").waitFor();
+      await row(page, "gpu-2").getByText("p99 1.3 s").waitFor();
+      assert.equal(await row(page, "gpu-5").getByText("–").count(), 2, "nothing is said of a node that was not asked");
       await page.getByRole("img", { name: "3 of 6 nodes take prompts" }).waitFor();
       await page.getByRole("list", { name: "Instances" }).getByText("suspect").waitFor();
       await eventually(() => announced(page), "3 of 6 nodes take prompts");
@@ -139,16 +152,17 @@ test("invented mesh: the table follows, is ordered and searched", { skip }, asyn
     "descending",
   );
 
-  ada.send(FLEET.map((node) => (node.name === "gpu-6" ? { ...node, available: true, expected_ms: 2000 } : node)));
+  const slow = { available: true, first_byte: { count: 1, p50_ms: 2000, p90_ms: 2000, p99_ms: 2000 } };
+  ada.send(FLEET.map((node) => (node.name === "gpu-6" ? { ...node, ...slow } : node)));
   await row(page, "gpu-6").getByText("Healthy").waitFor();
   assert.equal((await names(page))[0], "gpu-6");
   await eventually(() => announced(page), "4 of 6 nodes take prompts");
 
-  const find = page.getByRole("searchbox", { name: "Find a node by its name, zone or model" });
+  const find = page.getByRole("searchbox", { name: "Find a node by its name, source, zone or model" });
   await find.fill("large");
   await eventually(() => names(page), ["gpu-6"]);
   await find.fill("nobody");
-  await page.getByText("No node has “nobody” in its name, zone or models.").waitFor();
+  await page.getByText("No node has “nobody” in its name, source, zone or models.").waitFor();
   assertQuiet([ada]);
   await ada.close();
 });
@@ -171,24 +185,53 @@ test("invented mesh: without a node, and without a server, the page says what to
   await ada.close();
 });
 
-test("invented mesh: a thousand nodes that change four times a second do not freeze the page", { skip }, async () => {
-  const ada = await watched();
-  const { page } = ada;
-  const fleet = (turn) =>
+/**
+ * Runs in the page: takes the place of the socket of the nodes, and says a thousand that change four times a second. What a
+ * test sends from outside goes through the debugger, which stops the page for longer than the page works.
+ */
+const thousand = (node) => {
+  const Real = globalThis.WebSocket;
+  const frames = Array.from({ length: 8 }, (_, turn) =>
     Array.from({ length: 1000 }, (_, index) => ({
+      ...node,
       name: `gpu-${index}`,
       zone: `rack-${index % 20}`,
       inflight: (index + turn) % 7,
       expected_ms: 50 + ((index * 31 + turn * 17) % 400),
       prompts: turn * 1000 + index,
-      ...(index % 90 === turn % 90 ? { breaker: "open", available: false } : {}),
-    }));
-  ada.send(fleet(0));
+      ...(index % 90 === turn ? { breaker: "open", available: false } : {}),
+    })),
+  );
+  globalThis.WebSocket = class extends EventTarget {
+    static OPEN = Real.OPEN;
+
+    constructor(address, ...rest) {
+      super();
+      if (!String(address).includes("/v1/nodes/live")) return new Real(address, ...rest);
+      let seq = 0;
+      const say = () => {
+        seq += 1;
+        const data = JSON.stringify({ type: "nodes", seq, nodes: frames[seq % 8], instance: "east", peers: [] });
+        this.dispatchEvent(new MessageEvent("message", { data }));
+      };
+      setTimeout(() => this.dispatchEvent(new Event("open")));
+      this.timer = setInterval(say, 250);
+    }
+    close() {
+      clearInterval(this.timer);
+    }
+  };
+};
+
+test("invented mesh: a thousand nodes that change four times a second do not freeze the page", { skip }, async () => {
+  const inPage = `(${thousand})(${JSON.stringify(NODE)})`;
+  const ada = await open(newDocument(), { query: "&view=mesh", inPage });
+  const { page } = ada;
   await page.getByText("1 of 20").waitFor();
   assert.equal(await page.locator(".tile").count(), 1000);
   assert.equal((await names(page)).length, 50);
 
-  const gaps = page.evaluate(
+  const frames = await page.evaluate(
     () =>
       new Promise((resolve) => {
         const found = [];
@@ -203,17 +246,12 @@ test("invented mesh: a thousand nodes that change four times a second do not fre
         requestAnimationFrame(look);
       }),
   );
-  for (let turn = 1; turn <= 16; turn += 1) {
-    ada.send(fleet(turn));
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  const frames = await gaps;
   const at = (part) => Math.round(frames[Math.floor(part * (frames.length - 1))]);
   console.log(`1000 nodes: time between frames p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, worst ${at(1)} ms`);
   // Not the worst one: a machine that is busy with other things stands still by itself.
-  assert.ok(at(0.95) < 1000, `the page stood still for ${at(0.95)} ms`);
+  assert.ok(at(0.95) < 250, `the page stood still for ${at(0.95)} ms`);
 
-  const find = page.getByRole("searchbox", { name: "Find a node by its name, zone or model" });
+  const find = page.getByRole("searchbox", { name: "Find a node by its name, source, zone or model" });
   await find.fill("gpu-999");
   await eventually(() => names(page), ["gpu-999"]);
   if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/thousand.png`, fullPage: false });

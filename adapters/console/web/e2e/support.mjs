@@ -49,11 +49,12 @@ export const newDocument = () => `e2e-${randomBytes(6).toString("hex")}`;
 
 /**
  * A person with a browser profile of their own. `route` stands between the page and its sync socket, `journey`
- * takes the place of the server for the live journey and `nodes` for the live nodes; `query` goes behind the document. Without `ready` the page is given before it is synchronized.
+ * takes the place of the server for the live journey and `nodes` for the live nodes; `inPage` runs in the page before its
+ * own script; `query` goes behind the document. Without `ready` the page is given before it is synchronized.
  */
 export const open = async (
   document,
-  { width = 1280, height = 800, server = url, fragment = "", query = "", ready = true, route, journey, nodes, ...options } = {},
+  { width = 1280, height = 800, server = url, fragment = "", query = "", ready = true, route, journey, nodes, inPage, ...options } = {},
 ) => {
   const context = await browser.newContext({ viewport: { width, height }, ...options });
   const page = await context.newPage();
@@ -64,6 +65,7 @@ export const open = async (
   page.on("pageerror", (error) => log.push(String(error)));
   const changes = watchChanges(page);
   if (route) await page.routeWebSocket(/\/v1\/canvas\/sync\//, route);
+  if (inPage) await page.addInitScript(inPage);
   if (nodes) await page.routeWebSocket(/\/v1\/nodes\/live/, nodes);
   if (journey) await page.routeWebSocket(/\/v1\/journey\/live/, journey);
   await page.goto(`${server}/?doc=${document}${query}${fragment}`);

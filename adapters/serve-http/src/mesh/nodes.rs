@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use maily_errors::{Code, Error, Public, Secret};
-use maily_mesh::balance::NodeStatus;
+use maily_mesh::balance::{NodeStatus, Times};
 use maily_mesh::membership::{Peer, PeerStatus};
 use maily_mesh::source::Leases;
 use maily_mesh::{ModelName, NodeConfig, NodeName};
@@ -48,11 +48,34 @@ impl From<Peer> for PeerView {
     }
 }
 
+/// How long a node took for the prompts of the last five to ten minutes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TimesView {
+    /// How many prompts the times are of; while there is none, the times are 0.
+    count: u64,
+    /// Half of the prompts took no longer, in milliseconds; off by an eighth at most.
+    p50_ms: f64,
+    /// Nine of ten took no longer.
+    p90_ms: f64,
+    /// 99 of a hundred took no longer.
+    p99_ms: f64,
+}
+
+impl From<Times> for TimesView {
+    fn from(times: Times) -> Self {
+        let Times { count, p50_ms, p90_ms, p99_ms, .. } = times;
+        Self { count, p50_ms, p90_ms, p99_ms }
+    }
+}
+
 /// A node of the mesh.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct NodeView {
     /// Its name.
     name: String,
+    /// Who named it: `static` for the settings, `registered` for itself, `gossip` for another instance, or the name of a
+    /// source, such as `file`, `redis` or `kubernetes`.
+    source: String,
     /// The models that it serves; none means any.
     models: Vec<String>,
     /// Where it stands.
@@ -73,6 +96,10 @@ pub(super) struct NodeView {
     peers_inflight: u32,
     /// The expected time to its first byte, in milliseconds.
     expected_ms: f64,
+    /// How long it took to the first byte of an answer.
+    first_byte: TimesView,
+    /// How long it took to the last byte, of answers that came whole.
+    duration: TimesView,
     /// How many prompts it was sent.
     prompts: u64,
     /// What part of all prompts that is, 0.0 to 1.0.
@@ -96,6 +123,7 @@ impl From<NodeStatus> for NodeView {
     fn from(status: NodeStatus) -> Self {
         Self {
             name: status.name.to_string(),
+            source: status.source.to_string(),
             models: status.models.iter().map(ModelName::to_string).collect(),
             zone: status.zone,
             weight: status.weight,
@@ -106,6 +134,8 @@ impl From<NodeStatus> for NodeView {
             waiting: status.waiting,
             peers_inflight: status.peers_inflight,
             expected_ms: status.expected_ms,
+            first_byte: status.first_byte.into(),
+            duration: status.duration.into(),
             prompts: status.prompts,
             share: status.share,
             failures: status.failures,

@@ -123,9 +123,11 @@ impl Inflight {
 impl Watch for Inflight {
     fn chunk(&mut self, _: &Bytes) {
         if !std::mem::replace(&mut self.judged, true) {
-            let Member { load, clock, .. } = &*self.member;
+            let Member { load, clock, took: times, .. } = &*self.member;
+            let (took, now) = (self.start.elapsed(), clock.now());
             load.begun();
-            load.answered(self.start.elapsed(), clock, clock.now());
+            load.answered(took, clock, now);
+            times.first_byte.record(took, now.nanos());
             self.call.begun();
         }
     }
@@ -136,14 +138,17 @@ impl Watch for Inflight {
             self.member.load.begun();
         }
         self.call.end(error);
+        let now = self.member.clock.now();
         if let Some(err) = error {
             self.span.record("error.type", err.code().name());
             self.span.record("otel.status_code", "ERROR");
-            self.member.load.failed(err, self.member.clock.now());
+            self.member.load.failed(err, now);
             if err.code() == Code::NodeUnreachable {
                 // When it is back it has nothing cached.
                 self.member.prefixes.clear();
             }
+        } else {
+            self.member.took.duration.record(self.start.elapsed(), now.nanos());
         }
     }
 }

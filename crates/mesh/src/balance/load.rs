@@ -62,6 +62,11 @@ impl Clock {
 }
 
 impl Moment {
+    /// Nanoseconds since the start of the fleet, and one.
+    pub(super) const fn nanos(self) -> u64 {
+        self.nanos
+    }
+
     fn after(self, wait: Duration) -> u64 {
         self.nanos.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
     }

@@ -63,6 +63,7 @@ mod prefixes;
 mod ring;
 mod rules;
 mod service;
+mod times;
 
 pub use self::future::ResponseFuture;
 pub(crate) use self::load::Heard;
@@ -70,6 +71,7 @@ pub use self::node::{Node, NodeStatus};
 pub use self::nodes::{ModelStatus, Nodes};
 pub use self::rules::Rules;
 pub use self::service::Balance;
+pub use self::times::Times;
 
 #[cfg(test)]
 mod tests;

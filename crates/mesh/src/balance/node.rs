@@ -12,10 +12,11 @@ use tower_layer::Layer;
 use super::load::{Clock, Load, Moment};
 use super::prefixes::Prefixes;
 use super::rules::Rules;
+use super::times::{Times, Took};
 use crate::layer::breaker::{Circuit, State};
 use crate::layer::translate::{Translate, TranslateLayer};
 use crate::membership::{NodeLoad, Place};
-use crate::model::{Endpoint, Formats, ModelName, NodeName};
+use crate::model::{Endpoint, Formats, ModelName, NodeName, Origin};
 use crate::port::{AnyLlm, Llm};
 
 /// A node: its name, the models that it serves, what it counts for, and the way to it.
@@ -32,6 +33,7 @@ pub struct Node {
     pub(super) zone: Option<String>,
     pub(super) place: Option<Place>,
     pub(super) endpoint: Arc<Endpoint>,
+    pub(super) origin: Origin,
 }
 
 impl Node {
@@ -52,6 +54,7 @@ impl Node {
             zone: None,
             place: None,
             endpoint: Arc::default(),
+            origin: Origin::STATIC,
         }
     }
 
@@ -132,6 +135,13 @@ impl Node {
         self
     }
 
+    /// Sets who named it; the program unless set.
+    #[must_use]
+    pub const fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
     /// Returns its name.
     #[must_use]
     pub const fn name(&self) -> &NodeName {
@@ -151,6 +161,8 @@ impl fmt::Debug for Node {
 pub struct NodeStatus {
     /// Its name.
     pub name: NodeName,
+    /// Who named it.
+    pub source: Origin,
     /// The models that it serves; none means any.
     pub models: Vec<ModelName>,
     /// Where it stands.
@@ -171,6 +183,10 @@ pub struct NodeStatus {
     pub peers_inflight: u32,
     /// The expected time to its first byte, in milliseconds.
     pub expected_ms: f64,
+    /// How long it took to the first byte of an answer lately.
+    pub first_byte: Times,
+    /// How long it took to the last byte, of answers that came whole.
+    pub duration: Times,
     /// How many prompts it was sent.
     pub prompts: u64,
     /// What part of all prompts that is, 0.0 to 1.0.
@@ -196,6 +212,7 @@ pub(super) struct Member {
     pub(super) id: u16,
     // Shared with the member that takes its place when only its settings change.
     pub(super) load: Arc<Load>,
+    pub(super) took: Arc<Took>,
     pub(super) circuit: Arc<Circuit>,
     /// The beginnings that the node has likely cached.
     pub(super) prefixes: Arc<Prefixes>,
@@ -205,15 +222,16 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn new(node: Node, id: u16, rules: &Rules, clock: Arc<Clock>) -> Self {
         let (load, circuit) = (Arc::new(Load::new()), Arc::new(Circuit::new(rules.breaker.clone())));
-        Self { node, id, load, circuit, prefixes: Arc::new(Prefixes::new(rules.prefixes)), clock }
+        let (took, prefixes) = (Arc::new(Took::new()), Arc::new(Prefixes::new(rules.prefixes)));
+        Self { node, id, load, took, circuit, prefixes, clock }
     }
 
     /// The same server with other settings: what is known of it stays, but for a pause that these may end.
     pub(super) fn with_settings(&self, node: Node) -> Self {
         self.load.end_pause();
-        let Self { id, load, circuit, prefixes, clock, .. } = self;
-        let (load, circuit, prefixes) = (load.clone(), circuit.clone(), prefixes.clone());
-        Self { node, id: *id, load, circuit, prefixes, clock: clock.clone() }
+        let Self { id, load, took, circuit, prefixes, clock, .. } = self;
+        let (load, took, circuit) = (load.clone(), took.clone(), circuit.clone());
+        Self { node, id: *id, load, took, circuit, prefixes: prefixes.clone(), clock: clock.clone() }
     }
 
     /// Whether another node is the same server under the same name.
@@ -261,6 +279,7 @@ impl Member {
         let wait = self.load.out(now).map_or(0, |out| out.wait.as_millis());
         NodeStatus {
             name: name.clone(),
+            source: self.node.origin,
             models: models.keys().cloned().collect(),
             zone: zone.clone(),
             weight: *weight,
@@ -271,6 +290,8 @@ impl Member {
             waiting: self.load.waiting(),
             peers_inflight: self.load.peers_inflight(),
             expected_ms: self.load.expected(&self.clock, now) * 1000.0,
+            first_byte: self.took.first_byte.times(now.nanos()),
+            duration: self.took.duration.times(now.nanos()),
             prompts,
             share: 0.0,
             failures,

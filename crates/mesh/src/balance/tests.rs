@@ -12,7 +12,7 @@ use super::{Balance, Node, Nodes, Rules};
 use crate::layer::breaker::State;
 use crate::membership::Place;
 use crate::memory::{Scripted, Step};
-use crate::model::{Completion, Prompt};
+use crate::model::{Completion, Origin, Prompt};
 
 fn answering() -> Scripted {
     Scripted::new([Step::Answer("Hi".into())])
@@ -415,4 +415,22 @@ async fn server_with_other_settings_is_known_and_another_server_is_not() {
 
     nodes.insert(at("http://10.0.0.8/v1"));
     assert_eq!(known(&nodes), (0, 0, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_of_a_node_are_those_of_its_prompts_and_only_whole_answers_have_a_duration() {
+    let nodes = fleet([("n", &answering())]);
+    let ended = ask(&nodes).await.unwrap();
+    let left = ask(&nodes).await.unwrap();
+    advance(Duration::from_millis(400)).await;
+    ended.into_text().await.unwrap();
+    drop(left);
+
+    let status = nodes.status().remove(0);
+
+    assert_eq!((status.first_byte.count, status.duration.count), (1, 1));
+    for ms in [status.first_byte.p50_ms, status.duration.p99_ms] {
+        assert!((350.0..=450.0).contains(&ms), "{ms}");
+    }
+    assert_eq!(status.source, Origin::STATIC);
 }

@@ -7,7 +7,7 @@ use maily_errors::{Code, Error, Public, Result, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::balance::Node;
-use crate::model::{Format, ModelName, NodeName};
+use crate::model::{Format, ModelName, NodeName, Origin};
 
 /// A node: where it is and what it serves.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -48,6 +48,9 @@ pub struct NodeConfig {
     /// Where it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Who named it; neither read nor written.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 impl NodeConfig {
@@ -66,6 +69,7 @@ impl NodeConfig {
             capacity: None,
             price: None,
             zone: None,
+            origin: Origin::STATIC,
         }
     }
 
@@ -136,7 +140,7 @@ impl NodeConfig {
             node.with_renamed(model.clone(), at_node.clone())
         };
         let node = self.rename.iter().fold(node, renamed);
-        let node = node.with_weight(self.weight).with_canary_pct(self.canary_pct);
+        let node = node.with_weight(self.weight).with_canary_pct(self.canary_pct).with_origin(self.origin);
         let node = self.capacity.into_iter().fold(node, Node::with_capacity);
         let node = self.price.into_iter().fold(node, Node::with_price);
         self.zone.iter().fold(node, |node, zone| node.with_zone(zone.as_str()))

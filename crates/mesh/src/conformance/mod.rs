@@ -56,6 +56,7 @@ macro_rules! conformance {
     (nodes, $port:expr) => {
         $crate::conformance! { @rules nodes, $port,
             what_is_there_is_inserted_first
+            node_has_the_name_of_its_source
             node_is_inserted_once_while_nothing_changes
         }
     };

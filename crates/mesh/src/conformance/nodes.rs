@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::config::NodeConfig;
+use crate::model::Origin;
 use crate::port::{NodeChange, NodeSource};
 
 /// The first thing that a source says is a node that is there.
@@ -18,6 +19,16 @@ pub async fn what_is_there_is_inserted_first(source: impl NodeSource<NodeConfig>
 
     let Some(Ok(NodeChange::Insert(node))) = first else { panic!("the source does not begin with a node") };
     node.check().expect("the settings of a node are in their ranges");
+}
+
+/// Its nodes are said to be from there, and not from the settings.
+pub async fn node_has_the_name_of_its_source(source: impl NodeSource<NodeConfig>) {
+    let mut source = pin!(source);
+
+    let first = timeout(Duration::from_secs(10), source.next()).await.expect("the source says nothing");
+
+    let Some(Ok(NodeChange::Insert(node))) = first else { panic!("the source does not begin with a node") };
+    assert_ne!(node.origin, Origin::STATIC, "the source does not name itself");
 }
 
 /// A node that stays as it is is not said again.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::url;
 use crate::balance::Nodes;
 use crate::config::NodeConfig;
-use crate::model::{InstanceName, NodeName};
+use crate::model::{InstanceName, NodeName, Origin};
 use crate::registry::Registry;
 
 /// Who may register, and for how long.
@@ -116,7 +116,8 @@ impl Leases {
     /// - [`Code::NodeExists`] when the name belongs to a node that did not register.
     /// - [`Code::Invalid`] for a name or a time out of their limits, or what the adapter refuses.
     /// - [`Code::Overloaded`] when as many as may have registered.
-    pub fn register(&self, config: NodeConfig, time: Option<Duration>) -> Result<Lease> {
+    pub fn register(&self, mut config: NodeConfig, time: Option<Duration>) -> Result<Lease> {
+        config.origin = Origin::REGISTERED;
         let Shared { rules, held, changed, .. } = &*self.shared;
         let time = time.unwrap_or(rules.time);
         self.check(&config, time)?;
@@ -207,7 +208,8 @@ impl Leases {
     /// A name belongs to whoever has it: settings that say something else wait until its leases have ended.
     pub(super) fn hear(&self, peer: &InstanceName, told: Told) -> Result<()> {
         let Shared { nodes, held, changed, .. } = &*self.shared;
-        let Told { config, time, renewals, draining } = told;
+        let Told { mut config, time, renewals, draining } = told;
+        config.origin = Origin::GOSSIP;
         self.check(&config, time)?;
         let grant = Grant { until: Instant::now() + time, time, renewals };
         let mut held = held.lock();

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use maily_errors::{Code, Error, Public, Result};
 
 use crate::config::NodeConfig;
+use crate::model::Origin;
 use crate::port::NodeChange;
 
 /// Turns lists of nodes into changes: what a source needs that knows all of its nodes at once.
@@ -12,29 +13,38 @@ use crate::port::NodeChange;
 /// # Examples
 ///
 /// ```
-/// use maily_mesh::NodeConfig;
 /// use maily_mesh::source::Listed;
+/// use maily_mesh::{NodeConfig, Origin};
 ///
 /// let node = |name| NodeConfig::new(name, "http://10.0.0.7:8000/v1");
-/// let mut listed = Listed::default();
+/// let mut listed = Listed::of(Origin::new("consul"));
 ///
 /// assert_eq!(listed.update(vec![node("a"), node("b")])?.len(), 2);
 /// assert_eq!(listed.update(vec![node("b"), node("c")])?.len(), 2, "one went, one came");
 /// assert!(listed.update(vec![node("b"), node("c")])?.is_empty());
+/// assert_eq!(listed.as_slice()[0].origin.as_str(), "consul");
 /// # Ok::<(), maily_errors::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Listed {
     nodes: Vec<NodeConfig>,
+    origin: Origin,
 }
 
 impl Listed {
+    /// Creates an empty list whose nodes are said to be from there.
+    #[must_use]
+    pub const fn of(origin: Origin) -> Self {
+        Self { nodes: Vec::new(), origin }
+    }
+
     /// Takes a new list, and returns what has changed: first who is gone, then who is new or says something else.
     ///
     /// # Errors
     ///
     /// [`Code::ConfigInvalid`] for two nodes of one name or a number out of its range. Then the list before stands.
-    pub fn update(&mut self, nodes: Vec<NodeConfig>) -> Result<Vec<NodeChange<NodeConfig>>> {
+    pub fn update(&mut self, mut nodes: Vec<NodeConfig>) -> Result<Vec<NodeChange<NodeConfig>>> {
+        nodes.iter_mut().for_each(|node| node.origin = self.origin);
         let mut names = HashSet::new();
         for node in &nodes {
             node.check()?;

@@ -185,6 +185,7 @@ mod tests {
     use super::*;
     use crate::balance::{Node, Nodes};
     use crate::memory::{LocalGossip, Scripted, Step};
+    use crate::model::Origin;
     use crate::registry::Registry;
     use crate::source::LeaseRules;
 
@@ -231,6 +232,8 @@ mod tests {
         east.leases.register(node("n"), None).unwrap();
         sleep(SOON).await;
         assert_eq!(west.names(), ["n"]);
+        let sources = [&east, &west].map(|instance| instance.nodes.status()[0].source);
+        assert_eq!(sources, [Origin::REGISTERED, Origin::GOSSIP]);
         for _ in 0..4 {
             sleep(Duration::from_secs(15)).await;
             assert!(east.leases.register(node("n"), None).unwrap().renewed);

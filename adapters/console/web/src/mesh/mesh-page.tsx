@@ -66,8 +66,8 @@ const Figures = ({ nodes, sum }: { readonly nodes: number; readonly sum: Summary
       ["Nodes that take prompts", `${count(sum.taking)} of ${count(nodes)}`],
       ["In flight", count(sum.inflight)],
       ["Waiting for a first byte", count(sum.waiting)],
-      ["First byte, half of the nodes", duration(sum.medianMs)],
-      ["First byte, 99 of 100", duration(sum.slowMs)],
+      ["Expected first byte, median", duration(sum.medianMs)],
+      ["First byte p99, slowest node", sum.slowest ? duration(sum.slowest.firstByte.p99Ms) : "–"],
     ].map(([name, value]) => (
       <div key={name}>
         <dt>{name}</dt>

@@ -6,10 +6,11 @@ import { zones } from "./node-map.tsx";
 import type { Event, Mesh } from "./reducer.ts";
 import { MOST_SAMPLES, START, quantile, reduce, shown, summary } from "./reducer.ts";
 import { axisTop, points } from "./times-chart.tsx";
-import { label, load, models } from "./words.ts";
+import { label, load, models, origin } from "./words.ts";
 
 const NODE = {
   name: "gpu-1",
+  source: "static",
   models: ["small"],
   zone: null,
   breaker: "closed",
@@ -22,6 +23,8 @@ const NODE = {
   peers_inflight: 0,
   capacity: null,
   expected_ms: 120.4,
+  first_byte: { count: 12, p50_ms: 110, p90_ms: 180, p99_ms: 410 },
+  duration: { count: 11, p50_ms: 1900, p90_ms: 2500, p99_ms: 4000 },
   prompts: 12,
   failures: 1,
   out_ms: 0,
@@ -58,7 +61,8 @@ describe("a frame of the live nodes", () => {
   it("survives fields that are missing or of another kind", () => {
     const read = parse('{"type":"nodes","seq":1,"nodes":[{"name":7,"expected_ms":"fast","share":9},null]}');
     expect(read?.nodes).toHaveLength(2);
-    expect(read?.nodes[0]).toMatchObject({ name: "", expectedMs: 0, share: 1, models: [] });
+    expect(read?.nodes[0]).toMatchObject({ name: "", source: "", expectedMs: 0, share: 1, models: [] });
+    expect(read?.nodes[0]?.firstByte).toEqual({ count: 0, p50Ms: 0, p90Ms: 0, p99Ms: 0 });
   });
 });
 
@@ -85,7 +89,14 @@ describe("the mesh", () => {
   it("is as fast as the nodes that take prompts", () => {
     const { nodes } = topology(1, { expected_ms: 10 }, { expected_ms: 90_000, draining: true }, { expected_ms: 30 });
     expect(summary(nodes)).toMatchObject({ taking: 2, inflight: 6, waiting: 3, medianMs: 30, slowestMs: 30 });
-    expect(summary([])).toMatchObject({ taking: 0, medianMs: 0, slowMs: 0, slowestMs: 0 });
+    expect(summary([])).toMatchObject({ taking: 0, medianMs: 0, slowestMs: 0, slowest: null });
+  });
+
+  it("names the node whose slowest prompts took longest", () => {
+    const took = (p99_ms: number, count = 1) => ({ first_byte: { count, p50_ms: 1, p90_ms: 1, p99_ms } });
+    const { nodes } = topology(1, took(300), took(9000), took(99_000, 0));
+    expect(summary(nodes).slowest?.name).toBe("gpu-2");
+    expect(summary(topology(1, took(300, 0)).nodes).slowest).toBeNull();
   });
 
   it("knows the value below which a part lies", () => {
@@ -98,8 +109,8 @@ describe("the mesh", () => {
 describe("the table", () => {
   const { nodes } = topology(
     1,
-    { name: "gpu-10", zone: "b", share: 0.2 },
-    { name: "gpu-9", models: ["Large"], share: 0.2 },
+    { name: "gpu-10", zone: "b", share: 0.2, source: "kubernetes", first_byte: { p50_ms: 9 } },
+    { name: "gpu-9", models: ["Large"], share: 0.2, duration: { p50_ms: 9 } },
     { name: "gpu-1", draining: true, share: 0.6 },
   );
   const names = (words: string, column: Parameters<typeof shown>[2]["column"], down: boolean) =>
@@ -110,11 +121,15 @@ describe("the table", () => {
     expect(names("", "name", true)).toEqual(["gpu-10", "gpu-9", "gpu-1"]);
     expect(names("", "share", true)).toEqual(["gpu-1", "gpu-9", "gpu-10"]);
     expect(names("", "state", false)).toEqual(["gpu-1", "gpu-9", "gpu-10"]);
+    expect(names("", "source", false)).toEqual(["gpu-10", "gpu-1", "gpu-9"]);
+    expect(names("", "firstByte", false)[0]).toBe("gpu-10");
+    expect(names("", "duration", false)[0]).toBe("gpu-9");
   });
 
-  it("finds nodes by name, zone and model", () => {
+  it("finds nodes by name, source, zone and model", () => {
     expect(names("10", "name", false)).toEqual(["gpu-10"]);
     expect(names("LARGE ", "name", false)).toEqual(["gpu-9"]);
+    expect(names("kube", "name", false)).toEqual(["gpu-10"]);
     expect(names("b", "name", false)).toEqual(["gpu-10"]);
     expect(names("none", "name", false)).toEqual([]);
   });
@@ -122,6 +137,7 @@ describe("the table", () => {
   it("says what a node is in words", () => {
     expect(label({ state: "out", outMs: 3000 })).toBe("Left out for 3.0 s");
     expect(label({ state: "open", outMs: 0 })).toBe("Breaker open");
+    expect([origin("static"), origin("redis"), origin("consul")]).toEqual(["Settings", "Redis", "consul"]);
     expect(models([])).toBe("any");
     expect(models(["a", "b", "c"])).toBe("a and 2 more");
     const [first] = topology(1, { capacity: 8 }).nodes;

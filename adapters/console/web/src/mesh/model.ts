@@ -2,9 +2,20 @@
 
 export type NodeState = "healthy" | "trial" | "suspect" | "draining" | "out" | "open";
 
+/** How long a node took for the prompts of the last five to ten minutes. */
+export interface Times {
+  /** How many prompts they are of; without one there is nothing to show. */
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  readonly p99Ms: number;
+}
+
 /** A node of the mesh. */
 export interface MeshNode {
   readonly name: string;
+  /** Who named it: `static`, `registered`, `gossip`, or the name of a source. */
+  readonly source: string;
   readonly models: readonly string[];
   readonly zone: string;
   readonly state: NodeState;
@@ -20,6 +31,10 @@ export interface MeshNode {
   readonly capacity: number | null;
   /** Expected time to the first byte. */
   readonly expectedMs: number;
+  /** To the first byte of an answer. */
+  readonly firstByte: Times;
+  /** To the last byte, of answers that came whole. */
+  readonly duration: Times;
   readonly prompts: number;
   readonly failures: number;
 }
@@ -57,10 +72,21 @@ const state = (node: Fields): NodeState => {
   return node["suspect"] === true ? "suspect" : "healthy";
 };
 
+const times = (value: unknown): Times => {
+  const from = fields(value);
+  return {
+    count: amount(from["count"]),
+    p50Ms: amount(from["p50_ms"]),
+    p90Ms: amount(from["p90_ms"]),
+    p99Ms: amount(from["p99_ms"]),
+  };
+};
+
 const node = (value: unknown): MeshNode => {
   const from = fields(value);
   return {
     name: text(from["name"]),
+    source: text(from["source"]),
     models: list(from["models"]).map(text),
     zone: text(from["zone"]),
     state: state(from),
@@ -71,6 +97,8 @@ const node = (value: unknown): MeshNode => {
     peersInflight: amount(from["peers_inflight"]),
     capacity: typeof from["capacity"] === "number" ? from["capacity"] : null,
     expectedMs: amount(from["expected_ms"]),
+    firstByte: times(from["first_byte"]),
+    duration: times(from["duration"]),
     prompts: amount(from["prompts"]),
     failures: amount(from["failures"]),
   };

@@ -4,18 +4,23 @@ import type { ReactElement } from "react";
 import { memo, useState } from "react";
 
 import { count, duration, percent } from "../ui/format.ts";
-import type { MeshNode } from "./model.ts";
+import type { MeshNode, Times } from "./model.ts";
 import type { Column, Order } from "./reducer.ts";
 import { shown } from "./reducer.ts";
-import { label, load, models, tone } from "./words.ts";
+import { label, load, models, origin, tone } from "./words.ts";
+
+/** Columns that are read from A to Z; of the others the most comes first. */
+const isText = (column: Column): boolean => column === "name" || column === "source";
 
 /** As many rows as a browser draws four times in a second without a thought. */
 export const PAGE = 50;
 
 const COLUMNS: readonly (readonly [column: Column, title: string])[] = [
   ["name", "Node"],
+  ["source", "Source"],
   ["state", "State"],
-  ["expectedMs", "First byte"],
+  ["firstByte", "First byte"],
+  ["duration", "Duration"],
   ["share", "Share"],
   ["inflight", "In flight"],
   ["prompts", "Prompts"],
@@ -37,7 +42,7 @@ const Heading = ({
   const sorted = order.down ? "descending" : "ascending";
   return (
     <th scope="col" aria-sort={own ? sorted : undefined} data-column={column}>
-      <button type="button" onClick={() => onOrder({ column, down: own ? !order.down : column !== "name" })}>
+      <button type="button" onClick={() => onOrder({ column, down: own ? !order.down : !isText(column) })}>
         {title}
         {/* The space is kept, so that a column does not move when it is chosen. */}
         <span className="arrow" aria-hidden="true">
@@ -48,8 +53,22 @@ const Heading = ({
   );
 };
 
+/** Half of the prompts took no longer, and below it 99 of a hundred. */
+const Took = ({ times }: { readonly times: Times }): ReactElement => (
+  <td className="number">
+    {times.count === 0 ? (
+      <span className="quiet">–</span>
+    ) : (
+      <>
+        {duration(times.p50Ms)}
+        <span className="below quiet">p99 {duration(times.p99Ms)}</span>
+      </>
+    )}
+  </td>
+);
+
 const Row = memo(({ node }: { readonly node: MeshNode }): ReactElement => {
-  const { name, zone, state, expectedMs, share, prompts, failures, peersInflight } = node;
+  const { name, source, zone, state, firstByte, share, prompts, failures, peersInflight } = node;
   return (
     <tr>
       <th scope="row">
@@ -59,10 +78,12 @@ const Row = memo(({ node }: { readonly node: MeshNode }): ReactElement => {
           {zone !== "" && ` · ${zone}`}
         </span>
       </th>
+      <td>{origin(source)}</td>
       <td>
         <span className={`badge ${tone(state)}`}>{label(node)}</span>
       </td>
-      <td className="number">{duration(expectedMs)}</td>
+      <Took times={firstByte} />
+      <Took times={node.duration} />
       <td className="number">{percent(share)}</td>
       <td className="number">
         {load(node)}
@@ -115,7 +136,7 @@ export const NodeTable = ({ nodes }: { readonly nodes: readonly MeshNode[] }): R
         <input
           className="input find"
           type="search"
-          aria-label="Find a node by its name, zone or model"
+          aria-label="Find a node by its name, source, zone or model"
           placeholder="Find a node"
           value={words}
           onChange={(event) => {
@@ -141,7 +162,7 @@ export const NodeTable = ({ nodes }: { readonly nodes: readonly MeshNode[] }): R
           </tbody>
         </table>
       </div>
-      {found.length === 0 && <p className="quiet">No node has “{words.trim()}” in its name, zone or models.</p>}
+      {found.length === 0 && <p className="quiet">No node has “{words.trim()}” in its name, source, zone or models.</p>}
       {pages > 1 && <Pages page={page} pages={pages} onPage={setPage} />}
     </section>
   );

@@ -45,9 +45,13 @@ export interface Summary {
   readonly inflight: number;
   readonly waiting: number;
   readonly medianMs: number;
-  readonly slowMs: number;
   readonly slowestMs: number;
+  /** The node whose slowest prompts took longest to the first byte; null while none was asked. */
+  readonly slowest: MeshNode | null;
 }
+
+const slower = (known: MeshNode | null, node: MeshNode): MeshNode | null =>
+  node.firstByte.count > 0 && node.firstByte.p99Ms > (known?.firstByte.p99Ms ?? -1) ? node : known;
 
 /** What all nodes are together; times are those of the nodes that take prompts. */
 export const summary = (nodes: readonly MeshNode[]): Summary => {
@@ -58,8 +62,8 @@ export const summary = (nodes: readonly MeshNode[]): Summary => {
     inflight: sum((node) => node.inflight),
     waiting: sum((node) => node.waiting),
     medianMs: quantile(times, 0.5),
-    slowMs: quantile(times, 0.99),
     slowestMs: Math.max(0, ...times),
+    slowest: nodes.reduce<MeshNode | null>(slower, null),
   };
 };
 
@@ -73,7 +77,8 @@ export const reduce = (mesh: Mesh, event: Event): Mesh => {
   return { link: mesh.link, seq, nodes, instance, peers, samples };
 };
 
-export type Column = "name" | "state" | "share" | "inflight" | "expectedMs" | "prompts" | "failures";
+export type Column =
+  "name" | "source" | "state" | "firstByte" | "duration" | "share" | "inflight" | "prompts" | "failures";
 
 export interface Order {
   readonly column: Column;
@@ -83,18 +88,28 @@ export interface Order {
 const STATES: readonly MeshNode["state"][] = ["open", "out", "suspect", "trial", "draining", "healthy"];
 
 const compare = (column: Column, a: MeshNode, b: MeshNode): number => {
-  if (column === "name") return 0;
-  if (column === "state") return STATES.indexOf(a.state) - STATES.indexOf(b.state);
-  return a[column] - b[column];
+  switch (column) {
+    case "name":
+      return 0;
+    case "source":
+      return byName(a.source, b.source);
+    case "state":
+      return STATES.indexOf(a.state) - STATES.indexOf(b.state);
+    case "firstByte":
+    case "duration":
+      return a[column].p50Ms - b[column].p50Ms;
+    default:
+      return a[column] - b[column];
+  }
 };
 
 const byName = new Intl.Collator("en", { numeric: true }).compare;
 
-/** The nodes whose name, zone or models hold the words, in order; equal ones by name. */
+/** The nodes whose name, source, zone or models hold the words, in order; equal ones by name. */
 export const shown = (nodes: readonly MeshNode[], words: string, order: Order): readonly MeshNode[] => {
   const wanted = words.trim().toLowerCase();
-  const holds = ({ name, zone, models }: MeshNode): boolean =>
-    [name, zone, ...models].some((text) => text.toLowerCase().includes(wanted));
+  const holds = ({ name, source, zone, models }: MeshNode): boolean =>
+    [name, source, zone, ...models].some((text) => text.toLowerCase().includes(wanted));
   const sign = order.down ? -1 : 1;
   const nameSign = order.column === "name" ? sign : 1;
   return nodes

@@ -20,6 +20,18 @@ export const tone = (state: NodeState): Tone => STATES[state][0];
 export const label = ({ state, outMs }: Pick<MeshNode, "state" | "outMs">): string =>
   state === "out" && outMs > 0 ? `${STATES[state][1]} for ${duration(outMs)}` : STATES[state][1];
 
+const SOURCES: ReadonlyMap<string, string> = new Map([
+  ["static", "Settings"],
+  ["registered", "Registered"],
+  ["gossip", "Other instance"],
+  ["file", "File"],
+  ["redis", "Redis"],
+  ["kubernetes", "Kubernetes"],
+]);
+
+/** "Settings", "Kubernetes"; a source that the page does not know by its own name. */
+export const origin = (source: string): string => SOURCES.get(source) ?? source;
+
 /** "3 of 8", "3, 1 waiting". */
 export const load = ({ inflight, waiting, capacity }: MeshNode): string => {
   const of = capacity === null ? "" : ` of ${capacity}`;

@@ -1,1 +1,0 @@
-export{t as fromResponse}from"./problem-DRMik-GR.js";

@@ -1,0 +1,1 @@
+export{t as fromResponse}from"./problem-Cxx4tJX6.js";
