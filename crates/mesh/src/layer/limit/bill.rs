@@ -48,6 +48,8 @@ pub(super) struct Bill {
     estimate: Estimate,
     held: Reservation,
     count: Count,
+    /// The tokens read and written, once the answer has said something.
+    took: Option<(u64, u64)>,
     /// The answer came from memory, or is that of another prompt.
     is_free: bool,
 }
@@ -56,7 +58,7 @@ impl Bill {
     pub(super) fn new(estimate: Estimate, mut held: Reservation) -> Self {
         // Who leaves before the answer begins has had the prompt read, as far as is known.
         held.set_used(estimate.prompt, estimate.price.cost(estimate.prompt, 0));
-        Self { estimate, held, count: Count::new(Format::Chat, false), is_free: false }
+        Self { estimate, held, count: Count::new(Format::Chat, false), took: None, is_free: false }
     }
 
     /// The prompt failed: nothing was taken but the request.
@@ -100,10 +102,19 @@ impl Watch for Bill {
             *answer += more;
             self.held.grow(more, price.cost(*prompt, *answer) - price.cost(*prompt, before));
         }
-        self.held.set_used(read + written, price.cost(read, written));
+        self.took = Some((read, written));
     }
 
     fn end(&mut self, _: Option<&Error>) {}
+}
+
+impl Drop for Bill {
+    fn drop(&mut self) {
+        // Once, and not with each chunk: what it costs takes a division of 128 bits.
+        if let Some((read, written)) = self.took {
+            self.held.set_used(read + written, self.estimate.price.cost(read, written));
+        }
+    }
 }
 
 /// By how many tokens at least a reservation grows.

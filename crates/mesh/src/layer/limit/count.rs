@@ -1,5 +1,7 @@
+use std::sync::LazyLock;
+
 use memchr::memchr;
-use memchr::memmem::find;
+use memchr::memmem::Finder;
 
 use crate::model::Format;
 use crate::wire::{Tokens, UsageReader};
@@ -38,13 +40,13 @@ impl Count {
 
 /// About how many tokens the events of a chunk hold.
 fn spoken(format: Format, chunk: &[u8]) -> u64 {
-    let mark: &[u8] = if format == Format::Completions { b"\"text\":" } else { b"\"delta\":" };
+    let mark = if format == Format::Completions { &*TEXT } else { &*DELTA };
     let (mut rest, mut tokens) = (chunk, 0);
-    while let Some(found) = find(rest, mark) {
-        rest = &rest[found + mark.len()..];
+    while let Some(found) = mark.find(rest) {
+        rest = &rest[found + mark.needle().len()..];
         let (event, behind) = rest.split_at(memchr(b'\n', rest).unwrap_or(rest.len()));
         // The first event has a role, the last one a reason.
-        let is_empty = event.starts_with(b"{}") || find(event, b"\"content\":\"\"").is_some();
+        let is_empty = event.starts_with(b"{}") || EMPTY.find(event).is_some();
         let long = (event.len() as u64).saturating_sub(FRAME_BYTES) / BYTES_OF_TOKEN;
         tokens += if is_empty { 0 } else { long.max(1) };
         rest = behind;
@@ -52,6 +54,10 @@ fn spoken(format: Format, chunk: &[u8]) -> u64 {
     tokens
 }
 
+// Made once: to make one takes longer than to search an event.
+static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"delta\":"));
+static EMPTY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"content\":\"\""));
+static TEXT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"text\":"));
 /// What stands behind the text in an event of one token.
 const FRAME_BYTES: u64 = 96;
 const BYTES_OF_TOKEN: u64 = 4;

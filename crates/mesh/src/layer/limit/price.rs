@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use ahash::RandomState;
+
 use crate::balance::Nodes;
 use crate::config::PriceConfig;
 use crate::model::ModelName;
@@ -14,7 +16,7 @@ pub(super) struct Price {
 /// What models cost.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prices {
-    listed: HashMap<ModelName, Price>,
+    listed: HashMap<ModelName, Price, RandomState>,
     /// Whose prices count for the other models.
     nodes: Option<Nodes>,
 }

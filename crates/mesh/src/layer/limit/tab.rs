@@ -126,7 +126,7 @@ impl Tab {
             remaining: self.limit.saturating_sub(self.drawn).saturating_add_signed(self.left),
             reserved: self.reserved,
             spent: self.spent,
-            ends: self.window.ends(),
+            ends: (self.ends < Duration::MAX).then_some(self.ends),
         }
     }
 }
