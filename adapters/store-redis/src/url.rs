@@ -135,7 +135,9 @@ fn decode(text: &str) -> Result<String> {
 }
 
 fn unreadable() -> maily_errors::Error {
-    error::config("the Redis URL cannot be read")
+    let expected = "redis://[user][:password]@host[:port][/database], or one that begins with rediss, redis+sentinel or \
+                    redis+cluster";
+    error::config("the Redis URL cannot be read").with_context("expected", expected)
 }
 
 const DEFAULT_PORT: u16 = 6379;

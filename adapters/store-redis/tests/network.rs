@@ -223,13 +223,15 @@ async fn foreigner(says: Vec<u8>) -> String {
 #[tokio::test]
 async fn servers_that_speak_something_else_are_named() {
     let hello = b"%1\r\n$5\r\nproto\r\n:3\r\n";
-    let cases: [(&str, Vec<u8>); 7] = [
+    let six = b"%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n6.2.14\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n";
+    let cases: [(&str, Vec<u8>); 8] = [
         ("HTTP", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
         ("TLS", b"\x15\x03\x01\x00\x02\x02\x0a".to_vec()),
         ("a huge string", b"$9999999999\r\n".to_vec()),
         ("a huge list", b"*2147483647\r\n".to_vec()),
         ("a thousand lists", b"*1\r\n".repeat(1000)),
         ("an old server", b"-ERR unknown command 'HELLO'\r\n".to_vec()),
+        ("Redis 6, which knows RESP3", six.to_vec()),
         ("an answer too much", [hello as &[u8], b":1\r\n"].concat()),
     ];
     for (name, says) in cases {
@@ -239,6 +241,40 @@ async fn servers_that_speak_something_else_are_named() {
 
         assert_eq!(err.code(), Code::RedisProtocol, "{name}: {err:?}");
         assert!(!err.is_temporary(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn server_that_hangs_up_at_the_first_word_may_want_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let transport = transport(&format!("redis://{}", listener.local_addr().unwrap()));
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+
+    let err = call(&transport, &["PING"], SLACK).await.unwrap_err();
+
+    assert_eq!(err.code(), Code::RedisUnreachable, "{err:?}");
+    assert!(err.message().contains("rediss"), "{err:?}");
+}
+
+#[tokio::test]
+async fn database_that_the_server_does_not_have_is_a_wrong_setting() {
+    let Some(server) = Server::start() else { return };
+
+    let err = call(&transport(&format!("{}/99", server.url())), &["PING"], SLACK).await.unwrap_err();
+
+    assert_eq!(err.code(), Code::ConfigInvalid, "{err:?}");
+}
+
+#[tokio::test]
+async fn server_alone_is_no_sentinel_and_no_node_of_a_cluster() {
+    let Some(server) = Server::start() else { return };
+    for (kind, rest) in [("sentinel", "/main"), ("cluster", "")] {
+        let url = format!("{}{rest}", server.url().replace("redis://", &format!("redis+{kind}://")));
+
+        let err = call(&transport(&url), &["PING"], SLACK).await.unwrap_err();
+
+        assert_eq!(err.code(), Code::RedisProtocol, "{err:?}");
+        assert!(err.message().contains(kind), "{err:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use maily_errors::{Error, Result};
+use maily_errors::{Code, Error, Result};
 use maily_redis::{Command, Reply};
 use parking_lot::Mutex;
 use rand::seq::SliceRandom as _;
@@ -61,7 +61,7 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// [`Code::Timeout`](maily_errors::Code::Timeout) at the deadline.
+    /// [`Code::Timeout`] at the deadline.
     pub(super) async fn refreshed(&self, deadline: Instant) -> Result<()> {
         let mut done = self.rounds.done.subscribe();
         let ticket = self.refresh();
@@ -72,7 +72,9 @@ impl Shared {
     /// Returns why nothing is known of the cluster.
     pub(super) fn trouble(&self) -> Error {
         let trouble = self.rounds.trouble.lock();
-        trouble.as_ref().map_or_else(|| error::no_master("no node of the cluster was found"), Failure::error)
+        trouble
+            .as_ref()
+            .map_or_else(|| error::no_master("the nodes of the cluster serve no slots"), Failure::error)
     }
 
     /// Looks once; returns whether everything is well.
@@ -123,7 +125,7 @@ impl Shared {
                     views.push(View::read(&text, &member.address, prefers_names));
                     until = until.min(Instant::now() + if trusted > 0 { GRACE } else { SHORT_GRACE });
                 }
-                Ok(Reply::Refused { code, message }) => trouble = Some(error::refused(&code, &message)),
+                Ok(Reply::Refused { code, message }) => trouble = Some(refusal(&code, &message)),
                 Ok(_) => trouble = Some(error::no_master("the node's view of the cluster cannot be read")),
                 Err(err) => trouble = Some(err),
             }
@@ -145,6 +147,14 @@ impl Drop for Rounds {
             task.handle.abort();
         }
     }
+}
+
+fn refusal(code: &str, message: &str) -> Error {
+    if message.contains("cluster support disabled") {
+        return Error::new(Code::RedisProtocol, "the URL is one for a cluster, and the server is in none")
+            .with_operation("store_redis::topology");
+    }
+    error::refused(code, message)
 }
 
 /// Looks when it is told to, and now and then by itself, as long as anybody needs the cluster.

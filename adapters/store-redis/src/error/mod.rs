@@ -86,6 +86,23 @@ pub(crate) fn renewed() -> Error {
         .with_operation("store_redis::call")
 }
 
+/// The server closed the connection, or broke it, before it said a word; any other error stays as it is.
+pub(crate) fn before_a_word(err: Error) -> Error {
+    if err.code() != Code::RedisUnreachable {
+        return err;
+    }
+    let message = "the server hung up at our first word, as one that wants TLS (rediss) does";
+    let told = Error::new(Code::RedisUnreachable, message).with_operation("store_redis::connect");
+    err.context().fold(told, |told, (key, value)| told.with_context(key, value.clone()))
+}
+
+/// The server is a Redis that lacks what we need.
+pub(crate) fn too_old(version: &str) -> Error {
+    Error::new(Code::RedisProtocol, "the server is older than Redis 7.0")
+        .with_operation("store_redis::connect")
+        .with_context("version", version.to_owned())
+}
+
 /// A connection was being made that nobody wants any more; what waited for it was not sent.
 pub(crate) fn unwanted() -> Error {
     renewed().with_operation("store_redis::connect")

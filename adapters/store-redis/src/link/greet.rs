@@ -24,8 +24,13 @@ pub(super) async fn greet(stream: &mut Stream, frames: &mut Frames, options: &Li
     }
     hello.push(Bytes::from_static(b"SETNAME"));
     hello.push(Bytes::copy_from_slice(connect.name.as_bytes()));
-    let hello = ask(stream, frames, options, &[hello]).await?;
+    let hello = ask(stream, frames, options, &[hello]).await;
+    // A port for TLS takes plain words for nonsense, and closes.
+    let hello = hello.map_err(|err| if connect.tls.is_none() { error::before_a_word(err) } else { err })?;
     let hello = Hello::read(&hello);
+    if hello.is_too_old() {
+        return Err(error::too_old(&hello.version));
+    }
 
     let mut words = Vec::new();
     if connect.database != 0 {
@@ -86,8 +91,15 @@ async fn answer(stream: &mut Stream, frames: &mut Frames, options: &LinkOptions)
 fn accepted(reply: Reply) -> Result<Reply> {
     let Reply::Refused { code, message } = reply else { return Ok(reply) };
     Err(match code.as_str() {
-        "NOAUTH" | "NOPERM" | "WRONGPASS" => {
+        "NOAUTH" => {
+            Error::new(Code::RedisPasswordRefused, "the server wants a password, and the URL has none")
+        }
+        "NOPERM" | "WRONGPASS" => {
             Error::new(Code::RedisPasswordRefused, "the server refused the password, or the user's rights")
+        }
+        // The one command with an argument that the server counts.
+        "ERR" if message.starts_with("DB index") => {
+            Error::new(Code::ConfigInvalid, "the server has no database of this number")
         }
         "LOADING" | "MASTERDOWN" | "BUSY" | "CLUSTERDOWN" | "READONLY" | "MOVED" => {
             Error::new(Code::RedisUnreachable, "the server does not take commands now")

@@ -86,6 +86,13 @@ impl Resolve for Constant {
 // === impl Hello ===
 
 impl Hello {
+    /// Says whether this is a Redis before 7.0, which lacks sharded channels and more. Valkey began later, and sentinels
+    /// of any version say what they are asked.
+    pub(super) fn is_too_old(&self) -> bool {
+        let major = self.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        self.server == "redis" && self.mode != "sentinel" && major.is_some_and(|major| major < 7)
+    }
+
     /// Reads the answer to `HELLO`: names and values in turn.
     pub(super) fn read(reply: &Reply) -> Self {
         let mut hello = Self::default();
@@ -109,5 +116,26 @@ impl Hello {
             }
         }
         hello
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redis_before_7_is_too_old_and_nothing_else() {
+        let is_too_old = |server: &str, version: &str, mode: &str| {
+            let [server, version, mode] = [server, version, mode].map(str::to_owned);
+            Hello { server, version, mode, ..Hello::default() }.is_too_old()
+        };
+
+        assert!(is_too_old("redis", "6.2.14", "standalone"));
+        assert!(is_too_old("redis", "6.0.0", "cluster"));
+        assert!(!is_too_old("redis", "7.0.0", "standalone"));
+        assert!(!is_too_old("redis", "10.0.1", "standalone"));
+        assert!(!is_too_old("redis", "6.2.14", "sentinel"));
+        assert!(!is_too_old("valkey", "1.0.0", "standalone"));
+        assert!(!is_too_old("redis", "", "standalone"), "who does not say is believed");
     }
 }

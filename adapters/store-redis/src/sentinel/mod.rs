@@ -235,6 +235,10 @@ async fn follow(sentinels: Weak<Sentinels>, mut told: mpsc::Receiver<()>) {
 
 fn refusal(reply: Reply) -> Error {
     match reply {
+        Reply::Refused { code, message } if code == "ERR" && message.starts_with("unknown command") => {
+            Error::new(Code::RedisProtocol, "the URL is one for sentinels, and the server is none")
+                .with_operation("store_redis::topology")
+        }
         Reply::Refused { code, message } if code == "ERR" => {
             no_master("the sentinels do not know a master of this name").with_context("message", message)
         }

@@ -150,6 +150,12 @@ fn refused(err: &Error) -> Finding {
         Code::RedisUnreachable => {
             "start it, or correct `redis.url` (`MAILY__REDIS__URL`); without one values stay in memory"
         }
+        Code::RedisPasswordRefused => {
+            "write them into the URL: `redis://:PASSWORD@HOST:PORT`, or `redis://USER:PASSWORD@HOST:PORT`"
+        }
+        Code::RedisNoMaster => {
+            "compare the name of the master in the URL with the sentinels', or look at `CLUSTER INFO`"
+        }
         code => code.fix(),
     };
     Finding::new(URL, Mark::Wrong, told(err), fix)
