@@ -97,8 +97,12 @@ class Once {
   }
 }
 
-/** Starts the node and the mesh; resolves with the address of the mesh, what the node was asked, and how to end both. */
-export async function served() {
+/**
+ * Starts the node and the mesh; resolves with the address of the mesh, what the node was asked, and how to end both.
+ *
+ * With `native` there is another mesh in front, whose node is the first one: it is asked in messages.
+ */
+export async function served({ native = false } = {}) {
   const seen = [];
   const throttled = new Once();
   const node = createServer(async (request, response) => {
@@ -109,23 +113,35 @@ export async function served() {
   });
   node.listen(0, '127.0.0.1');
   await once(node, 'listening');
-  const url = `http://127.0.0.1:${node.address().port}/v1`;
-  const args = ['serve', 'mesh', '--listen', '127.0.0.1:0', '--node', `n=${url}`];
-  const server = spawn(process.env.MAILY_SERVER, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const servers = [];
   const end = () => {
-    server.kill('SIGKILL');
+    for (const server of servers) server.kill('SIGKILL');
     node.closeAllConnections();
     node.close();
   };
+  try {
+    let address = await mesh(`http://127.0.0.1:${node.address().port}/v1`, servers);
+    if (native) address = await mesh(`anthropic+${address}/v1`, servers);
+    return { address, seen, end };
+  } catch (err) {
+    end();
+    throw err;
+  }
+}
+
+/** Starts a mesh with one node, and adds it to `servers`; resolves with its address. */
+async function mesh(url, servers) {
+  const args = ['serve', 'mesh', '--listen', '127.0.0.1:0', '--node', `n=${url}`];
+  const server = spawn(process.env.MAILY_SERVER, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  servers.push(server);
   const lines = createInterface({ input: server.stdout });
   for await (const line of lines) {
     const [address] = line.match(/http:\/\/\S+/u) ?? [];
     if (address && line.includes('listens on')) {
       // What follows is not read, and must not stop the server.
       server.stdout.resume();
-      return { address, seen, end };
+      return address;
     }
   }
-  end();
   throw new Error('the server does not start');
 }
