@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::{IntoResponse, Response};
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, OPENAPI_COMPONENTS, Respond};
 use utoipa::IntoResponses;
 use utoipa::openapi::{Components, Ref, RefOr, Response as Described};
@@ -36,21 +34,13 @@ impl IntoResponse for Problem {
 /// Writes an error into the log and counts it, on its way to the client.
 pub(crate) fn note(err: &Error) {
     let code = err.code();
-    if code.http_status() >= 500 {
+    // Whoever lost sight of the accounts has said so, once: every prompt fails until they are back.
+    if code.http_status() >= 500 && code != Code::AccountUnreachable {
         tracing::warn!(code = code.name(), error = ?err, "request failed");
     } else {
         tracing::debug!(code = code.name(), error = ?err, "request refused");
     }
     metrics::counter!("maily_http_problems_total", "code" => code.name()).increment(1);
-}
-
-/// Passes on the delay that a node asked for, also of an error that is not to be repeated: the mesh has spent
-/// its attempts, and the client's next prompt is welcome then.
-pub(crate) fn pass_on_delay(err: &Error, headers: &mut HeaderMap) {
-    if let Some(delay) = err.retry_after() {
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
 }
 
 impl IntoResponses for Problem {

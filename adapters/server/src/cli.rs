@@ -85,6 +85,21 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Returns what every command takes.
+    #[must_use]
+    pub const fn common(&self) -> &Common {
+        match self {
+            Self::Certify { common, .. }
+            | Self::Config { common }
+            | Self::Doctor { common, .. }
+            | Self::Journey { common, .. }
+            | Self::Serve { common, .. }
+            | Self::Verify { common, .. } => common,
+        }
+    }
+}
+
 /// What every command takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Common {

@@ -6,4 +6,5 @@ pub mod config;
 pub mod http;
 pub mod journey;
 pub mod stack;
+pub mod telemetry;
 pub mod terminal;

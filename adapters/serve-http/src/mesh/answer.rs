@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use maily_errors::{Code, Error, Problem, Respond};
@@ -66,7 +66,11 @@ pub(super) fn pass_on(err: &Error, headers: &mut HeaderMap) {
     if let Some(passed_on) = PassedOn::of(err) {
         headers.extend(passed_on.clone());
     }
-    crate::reply::pass_on_delay(err, headers);
+    // Also of an error that is not to be repeated: the mesh has spent its attempts, and the next prompt is welcome then.
+    if let Some(delay) = err.retry_after() {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
 }
 
 /// Passes an answer through: the node's bytes, and the headers of the node that a client may want.

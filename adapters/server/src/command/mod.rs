@@ -13,28 +13,39 @@ use maily_errors::{Code, Error};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Command;
-use crate::config::SPARSE;
+use crate::config::{Config, SPARSE};
+use crate::telemetry;
 use crate::terminal::say;
 
-/// Runs one command.
+/// Reads the settings, runs one command, and sends what is left of its spans.
 ///
 /// # Errors
 ///
 /// Whatever the command answers; the caller prints it.
 pub async fn run(command: Command) -> Result<ExitCode, Error> {
+    let config = command.common().load()?;
+    let telemetry = telemetry::begin(&config.telemetry)?;
+    let ended = run_with(command, config).await;
+    if let Some(telemetry) = telemetry {
+        telemetry.end().await;
+    }
+    ended
+}
+
+async fn run_with(command: Command, config: Config) -> Result<ExitCode, Error> {
     match command {
-        Command::Certify { file, out, common } => certify::run(&file, out, &common.load()?).await,
-        Command::Config { common } => {
-            let text = toml::to_string(&common.load()?);
+        Command::Certify { file, out, .. } => certify::run(&file, out, &config).await,
+        Command::Config { .. } => {
+            let text = toml::to_string(&config);
             say(text.map_err(|err| Error::from(Code::Unexpected).with_source(err))?.trim_end());
             say("\n# These have no default, or are secret and never printed:");
             SPARSE.trim().lines().for_each(|line| say(format!("# {line}")));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Doctor { json, common } => doctor::run(json, &common.load()?).await,
-        Command::Journey { once, out, common } => journey::run(once, out, common.load()?).await,
-        Command::Serve { cores, common } => serve::run(&cores, &common.load()?).await,
-        Command::Verify { file, key, json, common } => verify::run(&file, key, json, &common.load()?),
+        Command::Doctor { json, .. } => doctor::run(json, &config).await,
+        Command::Journey { once, out, .. } => journey::run(once, out, config).await,
+        Command::Serve { cores, .. } => serve::run(&cores, &config).await,
+        Command::Verify { file, key, json, .. } => verify::run(&file, key, json, &config),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use maily_errors::{Code, Error, Public};
 use toml::{Table, Value};
 
-use super::{Config, Key, schema};
+use super::{Config, Key, schema, standard};
 
 /// Environment variables are `MAILY__SECTION__KEY`, so that `MAILY_CACHE` and the like are not keys.
 const PREFIX: &str = "MAILY__";
@@ -14,7 +14,8 @@ const PREFIX: &str = "MAILY__";
 /// Reads the settings from an optional file and the environment.
 ///
 /// A variable such as `MAILY__SERVER__LISTEN=127.0.0.1:8000` lies above the file. Its value is read as TOML
-/// if it is TOML, else as text.
+/// if it is TOML, else as text. Between the file and these lie the variables that every program with OpenTelemetry reads,
+/// such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
 ///
 /// # Errors
 ///
@@ -59,9 +60,12 @@ fn read(path: &Path) -> Result<Table, Error> {
 }
 
 fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> Table {
-    let mut root = Table::new();
+    let (mut root, mut below) = (Table::new(), Table::new());
     for (name, value) in environment {
-        let Some(path) = name.strip_prefix(PREFIX) else { continue };
+        let Some(path) = name.strip_prefix(PREFIX) else {
+            below = schema::merge(below, standard::read(&name, &value));
+            continue;
+        };
         let value = parse_value(value);
         let path = path.to_lowercase();
         let nested = path
@@ -71,7 +75,7 @@ fn from_environment(environment: impl IntoIterator<Item = (String, String)>) -> 
             root = schema::merge(root, nested);
         }
     }
-    root
+    schema::merge(below, root)
 }
 
 fn parse_value(text: String) -> Value {
@@ -96,6 +100,7 @@ fn check_values(config: &Config) -> Result<(), Error> {
     if limit.keys.iter().any(|key| key.secret.is_none() && key.sha256.is_none()) {
         return refuse("mesh.limit.keys", "a key has a `secret`, or the `sha256` of one");
     }
+    config.telemetry.check()?;
     config.analytics.check()?;
     let origin = &config.trust.origin;
     if origin.is_empty()

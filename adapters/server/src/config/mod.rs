@@ -3,6 +3,7 @@
 mod key;
 mod load;
 mod schema;
+mod standard;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use maily_errors::Secret;
 use maily_mesh::MeshConfig;
 use maily_nodes_kubernetes::KubernetesNodesConfig;
 use maily_serve_ws::SocketsConfig;
+use maily_telemetry_otlp::TelemetryConfig;
 use serde::{Deserialize, Serialize};
 
 pub use self::key::Key;
@@ -42,6 +44,8 @@ pub struct Config {
     pub redis: Redis,
     /// The limits of every WebSocket.
     pub sockets: SocketsConfig,
+    /// Where spans are sent.
+    pub telemetry: TelemetryConfig,
 }
 
 /// Where and for whom the server listens.

@@ -41,6 +41,9 @@ ca_file = ""
 cert_file = ""
 key_file = ""
 path = ""
+[telemetry]
+otlp = ""
+headers = {}
 [analytics.recommend]
 seed = 0
 "#;

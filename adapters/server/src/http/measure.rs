@@ -13,6 +13,7 @@ use metrics::{Counter, Histogram};
 use parking_lot::RwLock;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
+use tracing::{Span, field};
 
 /// The instruments of every route, method and status that was seen. Clones are the same.
 ///
@@ -105,6 +106,7 @@ where
         let begun = Instant::now();
         let route = request.extensions().get::<MatchedPath>().cloned();
         let method = request.method().clone();
+        name_span(&method, route.as_ref());
         let inner = self.inner.call(request);
         ResponseFuture { inner, instruments: self.instruments.clone(), route, method, begun }
     }
@@ -122,6 +124,15 @@ where
         let route = this.route.as_ref().map_or("none", MatchedPath::as_str);
         this.instruments.record(route, this.method, response.status().as_u16(), this.begun.elapsed());
         Poll::Ready(Ok(response))
+    }
+}
+
+/// Tells the span of the request which route it takes: only here is it known.
+fn name_span(method: &Method, route: Option<&MatchedPath>) {
+    let span = Span::current();
+    if let Some(route) = route.filter(|_| !span.is_disabled()) {
+        span.record("http.route", route.as_str());
+        span.record("otel.name", field::display(format_args!("{method} {}", route.as_str())));
     }
 }
 

@@ -130,7 +130,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
         .layer(
             ServiceBuilder::new()
                 // Outside the guard: a refused request is a span too, and its problem document names the trace.
-                .layer(TraceLayer::new("maily"))
+                .layer(TraceLayer::new("maily").with_sampled_pct(config.telemetry.sampled_pct))
                 .layer(MeasureLayer::default())
                 .layer(guard.clone())
                 .layer(DefaultBodyLimit::max(config.server.max_body_bytes))

@@ -107,7 +107,8 @@ impl Registry {
             leaves: left,
             version: changes,
         };
-        let span = tracing::info_span!("room", document = %document);
+        // Below nothing: the request that opened it ends long before it does.
+        let span = tracing::info_span!(parent: None, "room", document = %document);
         // Owned by its handles: it ends when the last one is dropped.
         tokio::spawn(
             async move {

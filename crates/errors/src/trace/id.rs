@@ -20,6 +20,12 @@ impl TraceId {
         Self(NonZeroU128::MIN | rand::random::<u128>())
     }
 
+    /// Returns the 16 bytes, the first digits first.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.get().to_be_bytes()
+    }
+
     /// Returns the 32 digits as ASCII.
     #[must_use]
     pub fn digits(self) -> [u8; 32] {
@@ -34,6 +40,12 @@ impl TraceId {
 impl SpanId {
     pub(super) fn random() -> Self {
         Self(NonZeroU64::MIN | rand::random::<u64>())
+    }
+
+    /// Returns the 8 bytes, the first digits first.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.get().to_be_bytes()
     }
 
     /// Returns the 16 digits as ASCII.

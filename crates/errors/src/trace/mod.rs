@@ -48,6 +48,15 @@ impl TraceContext {
         Self { trace_id: TraceId::random(), span_id: SpanId::random(), flags: SAMPLED | RANDOM }
     }
 
+    /// Begins a trace that is recorded with a probability of `share_pct` percent: 0.0 never, 100.0 always.
+    ///
+    /// Whoever goes on in the trace reads the decision in its [flag](Self::is_sampled), so it is made once.
+    #[must_use]
+    pub fn root_sampled(share_pct: f64) -> Self {
+        let sampled = share_pct >= 100.0 || rand::random::<f64>() * 100.0 < share_pct;
+        Self { flags: if sampled { SAMPLED | RANDOM } else { RANDOM }, ..Self::root() }
+    }
+
     /// Reads the value of a `traceparent` header; `None` means that the standard wants it ignored.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
@@ -171,6 +180,15 @@ const RANDOM: u8 = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn share_of_the_traces_that_begin_here_is_sampled() {
+        let sampled = |pct| (0..2_000).filter(|_| TraceContext::root_sampled(pct).is_sampled()).count();
+
+        assert_eq!((sampled(0.0), sampled(100.0)), (0, 2_000));
+        // Ten standard deviations on each side.
+        assert!((276..=724).contains(&sampled(25.0)));
+    }
 
     fn state(headers: &[(&'static str, &str)]) -> Option<String> {
         let mut map = HeaderMap::new();

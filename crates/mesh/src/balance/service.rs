@@ -44,8 +44,9 @@ impl Service<Prompt> for Balance {
         };
         prompt.head.course.tried.note(route.member.name());
         // Each attempt is a step of its own: the node sees which one it is.
-        prompt.head.trace = prompt.head.trace.map(TraceContext::child);
-        let span = span(&prompt.head, &route.member);
+        let above = prompt.head.trace;
+        prompt.head.trace = above.map(TraceContext::child);
+        let span = span(&prompt.head, above, &route.member);
         let (service, at_node) = route.parts();
         let prompt = match at_node {
             Some(name) => prompt.with_model(name.clone()),
@@ -59,7 +60,7 @@ impl Service<Prompt> for Balance {
 }
 
 /// The span of one attempt, below that of its prompt.
-fn span(head: &PromptHead, member: &Member) -> Span {
+fn span(head: &PromptHead, above: Option<TraceContext>, member: &Member) -> Span {
     let endpoint = &member.node.endpoint;
     head.course.span.in_scope(|| {
         tracing::info_span!(
@@ -68,6 +69,8 @@ fn span(head: &PromptHead, member: &Member) -> Span {
             otel.status_code = Empty,
             trace_id = head.trace.map(|trace| field::display(trace.trace_id())),
             span_id = head.trace.map(|trace| field::display(trace.span_id())),
+            parent_span_id = above.map(|above| field::display(above.span_id())),
+            sampled = head.trace.map(TraceContext::is_sampled),
             server.address = endpoint.address(),
             server.port = endpoint.port(),
             error.type = Empty,

@@ -36,7 +36,12 @@ where
         let result = ready!(this.inner.poll(cx));
         drop(entered);
         if let Ok(response) = &result {
-            this.span.record("status", response.status().as_u16());
+            let status = response.status();
+            this.span.record("http.response.status_code", status.as_u16());
+            if status.is_server_error() {
+                this.span.record("error.type", status.as_str());
+                this.span.record("otel.status_code", "ERROR");
+            }
         }
         Poll::Ready(result)
     }

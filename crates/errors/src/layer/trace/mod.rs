@@ -1,6 +1,7 @@
 //! Middleware for servers that knows in which trace a request is, and which service answers it.
 //!
-//! It reads `traceparent`, or begins a trace, and opens a span with `trace_id` and `span_id`. Whatever fails below it
+//! It reads `traceparent`, or begins a trace, and opens a span with `trace_id` and `span_id`, named and described as the
+//! HTTP conventions of OpenTelemetry 1.41 say; the span of the caller is its `parent_span_id`. Whatever fails below it
 //! carries these ids without a word of the handler: an [`Error`](crate::Error) with a detail, its problem document, its
 //! line in the log. The document also names the service in its [causes](crate::Causes).
 //!

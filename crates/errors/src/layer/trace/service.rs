@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower_service::Service;
-use tracing::field::Empty;
+use tracing::field::{self, Empty};
 
 use super::future::ResponseFuture;
 use crate::trace::{InTrace, TraceContext};
@@ -13,11 +13,12 @@ use crate::trace::{InTrace, TraceContext};
 pub struct Trace<S> {
     inner: S,
     service: Arc<str>,
+    sampled_pct: f64,
 }
 
 impl<S> Trace<S> {
-    pub(super) const fn new(inner: S, service: Arc<str>) -> Self {
-        Self { inner, service }
+    pub(super) const fn new(inner: S, service: Arc<str>, sampled_pct: f64) -> Self {
+        Self { inner, service, sampled_pct }
     }
 }
 
@@ -34,16 +35,26 @@ where
     }
 
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        let trace =
-            TraceContext::from_headers(req.headers()).map_or_else(TraceContext::root, TraceContext::child);
+        let caller = TraceContext::from_headers(req.headers());
+        let begin = || TraceContext::root_sampled(self.sampled_pct);
+        let trace = caller.map_or_else(begin, TraceContext::child);
         // Without the query, which may hold a key.
         let span = tracing::info_span!(
             "request",
-            method = %req.method(),
-            path = req.uri().path(),
+            // Whoever knows the route adds it: `POST /v1/models`.
+            otel.name = %req.method(),
+            otel.kind = "server",
+            otel.status_code = Empty,
             trace_id = %trace.trace_id(),
             span_id = %trace.span_id(),
-            status = Empty,
+            parent_span_id = caller.map(|caller| field::display(caller.span_id())),
+            sampled = trace.is_sampled(),
+            http.request.method = %req.method(),
+            http.route = Empty,
+            http.response.status_code = Empty,
+            url.path = req.uri().path(),
+            url.scheme = req.uri().scheme_str().unwrap_or("http"),
+            error.type = Empty,
         );
         // Some services do their work before they return the future.
         let entered = span.enter();

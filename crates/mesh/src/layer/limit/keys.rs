@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use super::price::{Price, Prices};
 use super::purse::Purse;
 use super::usage::KeyUsage;
+use super::watched::Watched;
 use crate::balance::Nodes;
 use crate::clock::Clock;
 use crate::config::{KeyConfig, LimitConfig, PriceConfig};
@@ -84,7 +85,7 @@ impl Keys {
 
     /// Shares the limits of the keys that are added from now on.
     pub fn share(&self, accounts: Arc<dyn Accounts>) {
-        *self.shared.accounts.write() = accounts;
+        *self.shared.accounts.write() = Arc::new(Watched::new(accounts));
     }
 
     /// Says what a model costs.

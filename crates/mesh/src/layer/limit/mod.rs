@@ -84,6 +84,7 @@ mod purse;
 mod service;
 mod tab;
 mod usage;
+mod watched;
 
 pub use self::charge::Charge;
 pub use self::future::ResponseFuture;

@@ -133,10 +133,7 @@ impl Purse {
                     tab.credit(window, grant, now);
                     Ok(())
                 }
-                Err(err) => {
-                    tracing::warn!(code = err.code().name(), error = ?err, "a shared limit is not reached");
-                    Err(err.code())
-                }
+                Err(err) => Err(err.code()),
             }
         };
         let drawing = drawing.boxed().shared();

@@ -10,7 +10,7 @@ use tracing::Span;
 
 use super::seen::Seen;
 use crate::body::Watch;
-use crate::model::{Completion, CompletionHead, OWN};
+use crate::model::{Completion, CompletionHead, Format, OWN};
 
 pin_project! {
     /// The future of [`Trace`](super::Trace).
@@ -19,15 +19,16 @@ pin_project! {
         #[pin]
         inner: F,
         span: Span,
+        format: Format,
         // None: nobody listens.
         start: Option<Instant>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, span: Span) -> Self {
+    pub(super) fn new(inner: F, span: Span, format: Format) -> Self {
         let start = (!span.is_disabled()).then(Instant::now);
-        Self { inner, span, start }
+        Self { inner, span, format, start }
     }
 }
 
@@ -46,7 +47,12 @@ where
             (Ok(Completion { head, body }), Some(start)) => {
                 begun(this.span, &head);
                 let start = head.streamed.then_some(start);
-                let watch = SpanWatch { span: this.span.clone(), start, seen: Seen::default(), ended: false };
+                let watch = SpanWatch {
+                    span: this.span.clone(),
+                    start,
+                    seen: Seen::of(*this.format, head.streamed),
+                    ended: false,
+                };
                 Ok(Completion { head, body: body.watched(watch) })
             }
             // Nobody listens: the body passes without a watcher.

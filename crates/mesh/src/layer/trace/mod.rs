@@ -10,14 +10,14 @@
 //! | `gen_ai.operation.name` | `chat` (chat, messages, responses) or `text_completion` |
 //! | `gen_ai.provider.name` | of the [endpoint](crate::Endpoint) that answered; `maily` for an answer from memory |
 //! | `gen_ai.request.model`, `.max_tokens`, `.stream` | what was asked for |
-//! | `gen_ai.response.model`, `.finish_reasons` | what the node says; reasons in chat, completions and messages |
+//! | `gen_ai.response.model`, `.finish_reasons` | what the node says; of responses why they are incomplete, else their status |
 //! | `gen_ai.response.time_to_first_chunk` | seconds, of a stream |
 //! | `gen_ai.usage.input_tokens`, `.output_tokens`, `.cache_read.input_tokens`, `.reasoning.output_tokens` | as the node counts; nothing where it does not |
 //! | `server.address`, `server.port` | the node that answered |
 //! | `error.type` | the name of the error's code; `canceled` when the reader left |
 //! | `maily.node`, `maily.recalled`, `maily.chunks` | who answered, memories in the prompt, pieces of the answer |
 //!
-//! `trace_id` and `span_id` are those of the `traceparent` that the layers below see. Each attempt at a node is a span
+//! `trace_id` and `span_id` (with `parent_span_id` above them and the flag `sampled`) are those of the `traceparent` that the layers below see. Each attempt at a node is a span
 //! `attempt` of its own below it, made by [`Balance`](crate::balance::Balance), and its id is the parent that the node
 //! reads: attempts of a retry, a hedge or a resumed stream differ in it.
 //!

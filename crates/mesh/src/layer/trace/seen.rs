@@ -3,6 +3,7 @@ use smallvec::SmallVec;
 use tracing::Span;
 use tracing::field::debug;
 
+use crate::model::Format;
 use crate::wire::{Tokens, UsageReader};
 
 /// What an answer says of itself, read as it passes: never what it says to the person.
@@ -11,12 +12,33 @@ pub(super) struct Seen {
     usage: UsageReader,
     model: Option<String>,
     reasons: SmallVec<[String; 1]>,
+    /// How a response says that it ended; other formats say it beside each choice.
+    ending: Option<Ending>,
     /// The end of the piece before, where a name or its value may have begun.
     tail: SmallVec<[u8; BORDER_BYTES]>,
     pieces: u64,
 }
 
+/// What a response says of its end: the reason for which it is incomplete, else its status.
+#[derive(Debug, Default)]
+struct Ending {
+    /// Only the last event of a stream says how it ended.
+    streamed: bool,
+    reason: Option<String>,
+    status: Option<String>,
+    /// The status stands before the output, whose items have one of their own; else it is the last of all.
+    settled: bool,
+    /// The output has begun.
+    inside: bool,
+}
+
 impl Seen {
+    /// Reads an answer in a format, which is a stream or not.
+    pub(super) fn of(format: Format, streamed: bool) -> Self {
+        let ending = (format == Format::Responses).then(|| Ending { streamed, ..Ending::default() });
+        Self { ending, ..Self::default() }
+    }
+
     pub(super) fn see(&mut self, piece: &[u8]) {
         self.pieces += 1;
         self.usage.see(piece);
@@ -38,6 +60,8 @@ impl Seen {
         }
         if !self.reasons.is_empty() {
             span.record("gen_ai.response.finish_reasons", debug(&self.reasons));
+        } else if let Some(ending) = self.ending() {
+            span.record("gen_ai.response.finish_reasons", debug([ending]));
         }
         let Some(Tokens { prompt, answer, cached, reasoning }) = self.usage.said() else { return };
         span.record("gen_ai.usage.input_tokens", prompt);
@@ -50,8 +74,18 @@ impl Seen {
         }
     }
 
+    /// Returns how a response ended, if it did.
+    fn ending(&self) -> Option<&str> {
+        let Ending { reason, status, .. } = self.ending.as_ref()?;
+        reason.as_deref().or(status.as_deref()).filter(|ending| *ending != "in_progress")
+    }
+
     /// Takes the values of which `counts` says yes to where they begin and end.
     fn search(&mut self, bytes: &[u8], counts: impl Fn(usize, usize) -> bool) {
+        if let Some(ending) = &mut self.ending {
+            ending.search(bytes, &counts);
+            return self.search_model(bytes, counts);
+        }
         for name in REASONS {
             for (begin, end, value) in values(bytes, name) {
                 if counts(begin, end) && self.reasons.len() < MOST_REASONS {
@@ -59,9 +93,50 @@ impl Seen {
                 }
             }
         }
+        self.search_model(bytes, counts);
+    }
+
+    fn search_model(&mut self, bytes: &[u8], counts: impl Fn(usize, usize) -> bool) {
         if self.model.is_none() {
             let mut models = values(bytes, MODEL).filter(|(begin, end, _)| counts(*begin, *end));
             self.model = models.next().map(|(_, _, value)| value.to_owned());
+        }
+    }
+}
+
+impl Ending {
+    fn search(&mut self, bytes: &[u8], counts: impl Fn(usize, usize) -> bool) {
+        if self.streamed {
+            for (begin, end, event) in values(bytes, EVENT) {
+                let status = event.strip_prefix("response.").filter(|status| LAST.contains(status));
+                if counts(begin, end) {
+                    self.status = status.map(str::to_owned).or(self.status.take());
+                }
+            }
+            return self.search_reason(bytes);
+        }
+        let output = if self.inside { Some(0) } else { memmem::find(bytes, OUTPUT) };
+        for (begin, end, status) in values(bytes, STATUS) {
+            if counts(begin, end) && !self.settled {
+                self.settled = output.is_none_or(|output| begin < output) && status != "in_progress";
+                self.status = Some(status.to_owned());
+            }
+        }
+        // What begins in the next piece is seen there.
+        self.inside |= output.is_some_and(|output| counts(output, output + OUTPUT.len()));
+        self.search_reason(bytes);
+    }
+
+    fn search_reason(&mut self, bytes: &[u8]) {
+        for at in memmem::find_iter(bytes, INCOMPLETE) {
+            let within = &bytes[at..bytes.len().min(at + BORDER_BYTES)];
+            // `null` for one that is complete: what comes behind it is something else.
+            if within[INCOMPLETE.len()..].iter().find(|byte| !b": \n".contains(byte)) == Some(&b'{') {
+                self.reason = values(within, REASON)
+                    .next()
+                    .map(|(_, _, reason)| reason.to_owned())
+                    .or(self.reason.take());
+            }
         }
     }
 }
@@ -80,6 +155,12 @@ fn values<'a>(bytes: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = (usize, u
 }
 
 const MODEL: &[u8] = b"\"model\"";
+const EVENT: &[u8] = b"\"type\"";
+const LAST: [&str; 4] = ["cancelled", "completed", "failed", "incomplete"];
+const INCOMPLETE: &[u8] = b"\"incomplete_details\"";
+const OUTPUT: &[u8] = b"\"output\"";
+const REASON: &[u8] = b"\"reason\"";
+const STATUS: &[u8] = b"\"status\"";
 const REASONS: [&[u8]; 2] = [b"\"finish_reason\"", b"\"stop_reason\""];
 /// One for each choice; nobody asks for more.
 const MOST_REASONS: usize = 8;
@@ -120,6 +201,62 @@ mod tests {
         let answer = br#"{"model":"m","choices":[{"message":{"content":"\"finish_reason\":\"secret\",\"model\":\"secret\""}}]}"#;
 
         assert_eq!(seen(&[answer]), (Some("m".to_owned()), vec![]));
+    }
+
+    #[test]
+    fn response_ends_with_its_status_wherever_it_stands_and_wherever_it_is_cut() {
+        let item = r#"{"type":"message","status":"completed","content":[{"text":"\\"status\\":\\"odd\\""}]}"#;
+        let failed = r#"{"type":"mcp_call","status":"failed"}"#;
+        let limit = r#"{"reason":"max_output_tokens"}"#;
+        for (streamed, answer, ending) in [
+            (
+                false,
+                format!(r#"{{"object":"response","status":"completed","output":[{item},{failed}]}}"#),
+                "completed",
+            ),
+            (false, format!(r#"{{"output":[{failed},{item}],"status":"completed"}}"#), "completed"),
+            (false, format!(r#"{{"output":[{item}],"status":"failed"}}"#), "failed"),
+            (
+                false,
+                format!(r#"{{"incomplete_details":{limit},"output":[{item}],"status":"incomplete"}}"#),
+                "max_output_tokens",
+            ),
+            (
+                false,
+                format!(
+                    r#"{{"incomplete_details": null, "tool":{{"reason":"odd"}},"output":[{item}],"status":"completed"}}"#
+                ),
+                "completed",
+            ),
+            (
+                true,
+                format!(
+                    r#"data: {{"type":"response.failed","response":{{"status":"failed","output":[{item}]}}}}"#
+                ),
+                "failed",
+            ),
+            (
+                true,
+                format!(
+                    r#"data: {{"type":"response.incomplete","response":{{"incomplete_details":{limit}}}}}"#
+                ),
+                "max_output_tokens",
+            ),
+            (
+                true,
+                format!(
+                    r#"data: {{"type":"response.created","response":{{"status":"in_progress","output":[{item}]}}}}"#
+                ),
+                "",
+            ),
+        ] {
+            for cut in 0..=answer.len() {
+                let mut seen = Seen::of(Format::Responses, streamed);
+                seen.see(&answer.as_bytes()[..cut]);
+                seen.see(&answer.as_bytes()[cut..]);
+                assert_eq!(seen.ending().unwrap_or_default(), ending, "{cut}: {answer}");
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 use maily_errors::{Error, InTrace, TraceContext};
 use tower_service::Service;
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{self, Empty};
 
 use super::ResponseFuture;
 use crate::model::{Completion, Prompt, PromptHead};
@@ -38,17 +38,18 @@ where
         let around = prompt.head.trace.or_else(TraceContext::current);
         let here = around.map_or_else(TraceContext::root, TraceContext::child);
         prompt.head.trace = Some(here);
-        let span = span(&prompt.head, here);
+        let format = prompt.head.format;
+        let span = span(&prompt.head, around, here);
         if !span.is_disabled() {
             // An attempt that a body makes later is below it too.
             prompt.head.course.span = span.clone();
         }
         let future = span.in_scope(|| self.inner.call(prompt));
-        ResponseFuture::new(here.scope(future), span)
+        ResponseFuture::new(here.scope(future), span, format)
     }
 }
 
-fn span(head: &PromptHead, here: TraceContext) -> Span {
+fn span(head: &PromptHead, around: Option<TraceContext>, here: TraceContext) -> Span {
     let operation = head.format.operation();
     tracing::info_span!(
         "prompt",
@@ -57,6 +58,8 @@ fn span(head: &PromptHead, here: TraceContext) -> Span {
         otel.status_code = Empty,
         trace_id = %here.trace_id(),
         span_id = %here.span_id(),
+        parent_span_id = around.map(|around| field::display(around.span_id())),
+        sampled = here.is_sampled(),
         gen_ai.operation.name = operation,
         gen_ai.provider.name = Empty,
         gen_ai.request.model = head.model.as_str(),
