@@ -48,15 +48,24 @@ impl<D: Dialect> Headers for Fields<D> {
             self.retry_after = delay(text());
         } else if is("retry-after-ms") {
             self.retry_after_ms = text().parse().ok().map(Duration::from_millis);
-        } else if (is(D::REQUEST_ID) || begins(name, D::RATE_LIMITS))
-            && let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value))
+        } else if is(D::REQUEST_ID) {
+            // The usual field, under the usual name: nothing is read and copied for that.
+            self.pass_on(const { HeaderName::from_static(D::REQUEST_ID) }, value);
+        } else if begins(name, D::RATE_LIMITS)
+            && let Ok(name) = name.parse()
         {
-            self.passed_on.append(name, value);
+            self.pass_on(name, value);
         }
     }
 }
 
 impl<D: Dialect> Fields<D> {
+    fn pass_on(&mut self, name: HeaderName, value: &[u8]) {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            self.passed_on.append(name, value);
+        }
+    }
+
     /// Whether the answer is a stream of events; anything but events and JSON is no answer.
     pub(super) fn is_stream(&self) -> Result<bool> {
         match &self.kind {
