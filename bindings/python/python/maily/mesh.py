@@ -22,6 +22,16 @@ A stream has more to tell than its text: `events()` gives thoughts, calls of too
     you
     stop
 
+A node may be an object of Python.
+
+    >>> class Shout:
+    ...     def stream(self, request):
+    ...         yield from (word.upper() + " " for word in request.text.split())
+    >>> mesh = Mesh()
+    >>> mesh.add_node("shout", Shout())
+    >>> mesh.complete("Hello you").text
+    'HELLO YOU '
+
 Settings are those of a file of the server, as typed dictionaries (`maily.mesh_config`).
 
     >>> mesh = Mesh(config={"hedge": {"enabled": False}}, nodes=[{"name": "local", "url": "echo:", "weight": 2.0}])
@@ -49,11 +59,13 @@ NodeStatus = _maily.mesh.NodeStatus
 Reasoning = _maily.mesh.Reasoning
 Recalled = _maily.mesh.Recalled
 Remembered = _maily.mesh.Remembered
+Request = _maily.mesh.Request
 Resumed = _maily.mesh.Resumed
 Signature = _maily.mesh.Signature
 Stream = _maily.mesh.Stream
 Text = _maily.mesh.Text
 Thought = _maily.mesh.Thought
+Times = _maily.mesh.Times
 ToolArguments = _maily.mesh.ToolArguments
 ToolCall = _maily.mesh.ToolCall
 Usage = _maily.mesh.Usage
@@ -79,11 +91,13 @@ __all__ = [
     "Reasoning",
     "Recalled",
     "Remembered",
+    "Request",
     "Resumed",
     "Signature",
     "Stream",
     "Text",
     "Thought",
+    "Times",
     "ToolArguments",
     "ToolCall",
     "Usage",

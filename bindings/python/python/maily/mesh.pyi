@@ -1,9 +1,9 @@
 """The core `mesh`: many language-model nodes as one model, streamed, with memories."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, Protocol, TypeAlias, final
 
 from typing_extensions import Self
 
@@ -27,11 +27,13 @@ __all__ = [
     "Reasoning",
     "Recalled",
     "Remembered",
+    "Request",
     "Resumed",
     "Signature",
     "Stream",
     "Text",
     "Thought",
+    "Times",
     "ToolArguments",
     "ToolCall",
     "Usage",
@@ -45,6 +47,15 @@ _Per = Literal["minute", "day", "month", "total"]
 _Priority = Literal["interactive", "standard", "batch"]
 
 Event: TypeAlias = Text | Reasoning | Signature | ToolCall | ToolArguments | Finish | Usage | Resumed
+
+_Said: TypeAlias = str | Iterable[str | Event]
+_Answered: TypeAlias = _Said | Awaitable[_Said] | AsyncIterable[str | Event]
+
+class _Completes(Protocol):
+    def complete(self, request: Request, /) -> _Answered: ...
+
+class _Streams(Protocol):
+    def stream(self, request: Request, /) -> _Answered: ...
 
 def default_config() -> MeshConfig: ...
 def read_config(path: str | PathLike[str], /) -> MeshConfig: ...
@@ -127,9 +138,22 @@ class Remembered:
     def ends(self) -> float | None: ...
 
 @final
+class Times:
+    @property
+    def count(self) -> int: ...
+    @property
+    def p50_ms(self) -> float: ...
+    @property
+    def p90_ms(self) -> float: ...
+    @property
+    def p99_ms(self) -> float: ...
+
+@final
 class NodeStatus:
     @property
     def name(self) -> str: ...
+    @property
+    def source(self) -> str: ...
     @property
     def models(self) -> list[str]: ...
     @property
@@ -151,6 +175,10 @@ class NodeStatus:
     @property
     def expected_ms(self) -> float: ...
     @property
+    def first_byte(self) -> Times: ...
+    @property
+    def duration(self) -> Times: ...
+    @property
     def prompts(self) -> int: ...
     @property
     def share(self) -> float: ...
@@ -168,26 +196,45 @@ class NodeStatus:
     def out_ms(self) -> int: ...
 
 @final
+class Request:
+    @property
+    def model(self) -> str: ...
+    @property
+    def messages(self) -> list[dict[str, Any]]: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def max_tokens(self) -> int | None: ...
+    @property
+    def stream(self) -> bool: ...
+
+@final
 class Text:
     __match_args__: Final = ("text",)
+    def __new__(cls, text: str, /) -> Self: ...
     @property
     def text(self) -> str: ...
 
 @final
 class Reasoning:
     __match_args__: Final = ("text",)
+    def __new__(cls, text: str, /) -> Self: ...
     @property
     def text(self) -> str: ...
 
 @final
 class Signature:
     __match_args__: Final = ("signature",)
+    def __new__(cls, signature: str, /) -> Self: ...
     @property
     def signature(self) -> str: ...
 
 @final
 class ToolCall:
     __match_args__: Final = ("index", "id", "name")
+    def __new__(cls, index: int, id: str, name: str, /, arguments: str = ...) -> Self: ...
     @property
     def index(self) -> int: ...
     @property
@@ -200,6 +247,7 @@ class ToolCall:
 @final
 class ToolArguments:
     __match_args__: Final = ("index", "json")
+    def __new__(cls, index: int, json: str, /) -> Self: ...
     @property
     def index(self) -> int: ...
     @property
@@ -208,12 +256,14 @@ class ToolArguments:
 @final
 class Finish:
     __match_args__: Final = ("reason",)
+    def __new__(cls, reason: str, /) -> Self: ...
     @property
     def reason(self) -> str: ...
 
 @final
 class Usage:
     __match_args__: Final = ("prompt_tokens", "completion_tokens")
+    def __new__(cls, prompt_tokens: int, completion_tokens: int, /, *, cached_tokens: int = 0, reasoning_tokens: int = 0) -> Self: ...
     @property
     def prompt_tokens(self) -> int: ...
     @property
@@ -228,6 +278,7 @@ class Usage:
 @final
 class Resumed:
     __match_args__: Final = ("after", "node")
+    def __new__(cls, after: int, node: str, /) -> Self: ...
     @property
     def after(self) -> int: ...
     @property
@@ -342,7 +393,7 @@ class Mesh:
     def add_node(
         self,
         name: str,
-        url: str,
+        url: str | _Completes | _Streams,
         /,
         *,
         models: Sequence[str] = ...,
@@ -426,7 +477,7 @@ class AsyncMesh:
     def add_node(
         self,
         name: str,
-        url: str,
+        url: str | _Completes | _Streams,
         /,
         *,
         models: Sequence[str] = ...,

@@ -79,6 +79,12 @@ pub(super) struct Usage {
 
 #[pymethods]
 impl ToolCall {
+    #[new]
+    #[pyo3(signature = (index, id, name, /, arguments=String::new()))]
+    const fn new(index: u32, id: String, name: String, arguments: String) -> Self {
+        Self { index, id, name, arguments }
+    }
+
     #[classattr]
     fn __match_args__() -> (&'static str, &'static str, &'static str) {
         ("index", "id", "name")
@@ -87,9 +93,25 @@ impl ToolCall {
 
 #[pymethods]
 impl Usage {
+    #[new]
+    #[pyo3(signature = (prompt_tokens, completion_tokens, /, *, cached_tokens=0, reasoning_tokens=0))]
+    fn new(prompt_tokens: u32, completion_tokens: u32, cached_tokens: u32, reasoning_tokens: u32) -> Self {
+        maily_mesh::Usage::new(prompt_tokens, completion_tokens)
+            .with_details(cached_tokens, reasoning_tokens)
+            .into()
+    }
+
     #[classattr]
     fn __match_args__() -> (&'static str, &'static str) {
         ("prompt_tokens", "completion_tokens")
+    }
+}
+
+impl Usage {
+    /// Returns the count as the mesh has it.
+    pub(super) const fn read(&self) -> maily_mesh::Usage {
+        maily_mesh::Usage::new(self.prompt_tokens, self.completion_tokens)
+            .with_details(self.cached_tokens, self.reasoning_tokens)
     }
 }
 

@@ -18,7 +18,8 @@ use tower::ServiceExt as _;
 
 use super::answer::Answer;
 use super::ask::{Ask, Wanted};
-use super::stream::{Reader, Tokens};
+use super::reader::Reader;
+use super::stream::Tokens;
 use super::{nodes, recall};
 
 /// The calls that both classes make.

@@ -2,6 +2,7 @@
 
 use maily_mesh::{Delta, FinishReason};
 use pyo3::IntoPyObjectExt as _;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::answer::{ToolCall, Usage};
@@ -30,6 +31,12 @@ macro_rules! events {
 
         #[pymethods]
         impl $name {
+            #[new]
+            #[pyo3(signature = ($($field),*, /))]
+            fn new($($field: $type),*) -> Self {
+                Self { $($field),* }
+            }
+
             #[classattr]
             fn __match_args__() -> ($(events!(@text $field),)*) {
                 $names
@@ -69,7 +76,7 @@ events! {
     /// Why the answer ended.
     Finish {
         /// `stop`, `length`, `tool_calls`, `content_filter` or `other`.
-        reason: &'static str
+        reason: String
     } match ("reason",);
 
     /// From here on another node goes on with the answer, which broke off at the one before.
@@ -106,9 +113,9 @@ impl<'py> IntoPyObject<'py> for Event {
             }
             Delta::ToolArguments { index, json } => ToolArguments { index, json }.into_bound_py_any(py),
             Delta::Usage(usage) => Usage::from(usage).into_bound_py_any(py),
-            Delta::Finish(reason) => Finish { reason: reason_name(reason) }.into_bound_py_any(py),
+            Delta::Finish(reason) => Finish { reason: reason_name(reason).to_owned() }.into_bound_py_any(py),
             // The kinds of steps are all here; a new one is nothing that a caller of today waits for.
-            _ => Finish { reason: "other" }.into_bound_py_any(py),
+            _ => Finish { reason: "other".to_owned() }.into_bound_py_any(py),
         }
     }
 }
@@ -121,5 +128,66 @@ pub(super) const fn reason_name(reason: FinishReason) -> &'static str {
         FinishReason::Stop => "stop",
         FinishReason::ToolCalls => "tool_calls",
         _ => "other",
+    }
+}
+
+/// What a node of Python says in one step: a text, or an event.
+pub(super) struct Said(pub(super) Vec<Delta>);
+
+impl<'py> FromPyObject<'_, 'py> for Said {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(text) = object.extract::<String>() {
+            return Ok(Self::of(Delta::Text(text)));
+        }
+        if let Ok(said) = object.cast::<Text>() {
+            return Ok(Self::of(Delta::Text(said.get().text.clone())));
+        }
+        if let Ok(said) = object.cast::<Reasoning>() {
+            return Ok(Self::of(Delta::Reasoning(said.get().text.clone())));
+        }
+        if let Ok(said) = object.cast::<Signature>() {
+            return Ok(Self::of(Delta::Signature(said.get().signature.clone())));
+        }
+        if let Ok(said) = object.cast::<ToolCall>() {
+            let ToolCall { index, id, name, arguments } = said.get().clone();
+            let arguments = Self::of(Delta::ToolArguments { index, json: arguments });
+            return Ok(Self([vec![Delta::ToolCall { index, id, name }], arguments.0].concat()));
+        }
+        if let Ok(said) = object.cast::<ToolArguments>() {
+            let (index, json) = (said.get().index, said.get().json.clone());
+            return Ok(Self::of(Delta::ToolArguments { index, json }));
+        }
+        if let Ok(said) = object.cast::<Finish>() {
+            return Ok(Self::of(Delta::Finish(reason_of(&said.get().reason))));
+        }
+        if let Ok(said) = object.cast::<Usage>() {
+            return Ok(Self::of(Delta::Usage(said.get().read())));
+        }
+        Err(PyTypeError::new_err("a node answers with texts and events"))
+    }
+}
+
+impl Said {
+    /// Leaves out what says nothing.
+    fn of(delta: Delta) -> Self {
+        let empty = match &delta {
+            Delta::Text(text) | Delta::Reasoning(text) | Delta::ToolArguments { json: text, .. } => {
+                text.is_empty()
+            }
+            _ => false,
+        };
+        Self(if empty { Vec::new() } else { vec![delta] })
+    }
+}
+
+fn reason_of(name: &str) -> FinishReason {
+    match name {
+        "content_filter" => FinishReason::ContentFilter,
+        "length" => FinishReason::Length,
+        "stop" => FinishReason::Stop,
+        "tool_calls" => FinishReason::ToolCalls,
+        _ => FinishReason::Other,
     }
 }

@@ -6,6 +6,8 @@ mod blocks;
 mod calls;
 mod event;
 mod nodes;
+mod python_node;
+mod reader;
 mod recall;
 mod settings;
 mod stream;
@@ -16,12 +18,13 @@ use std::path::PathBuf;
 use maily_mesh::{Format, MeshConfig, NodeConfig};
 use maily_nodes_kubernetes::KubernetesNodesConfig;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use self::answer::{Answer, Thought};
 use self::ask::{Wanted, read_format};
 use self::calls::Calls;
-use self::nodes::NodeStatus;
+use self::nodes::{NodeStatus, Times};
+use self::python_node::{PythonNode, Request, SCHEME};
 use self::recall::{Recalled, Remembered};
 use self::stream::{AsyncStream, Stream};
 use crate::keys::{KeyUsage, Keys, LimitUsage};
@@ -35,6 +38,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Answer>()?;
     module.add_class::<Thought>()?;
     module.add_class::<NodeStatus>()?;
+    module.add_class::<Times>()?;
+    module.add_class::<Request>()?;
     module.add_class::<Recalled>()?;
     module.add_class::<Remembered>()?;
     module.add_class::<Keys>()?;
@@ -137,6 +142,10 @@ twins! {
 
         /// Adds a node, or replaces the one of the same name. Without `models` it serves any.
         ///
+        /// In place of a URL stands an object of Python with a method `complete` or `stream`, or both: it takes a `Request` and
+        /// returns a text, or an iterator of texts and events. Such methods run in threads; asynchronous ones run on the event
+        /// loop that runs where the node is added to an `AsyncMesh`, else on one of their own.
+        ///
         /// `rename` maps a model to what the node calls it; `key` is sent as the node wants it. The others are as in
         /// `NodeConfig`.
         #[pyo3(signature = (name, url, /, *, models=Vec::new(), rename=BTreeMap::new(), key=None, native=Vec::new(), connect_ms=None, weight=1.0, canary_pct=0.0, capacity=None, price=None, zone=None))]
@@ -144,7 +153,7 @@ twins! {
         fn add_node(
             &self,
             name: String,
-            url: String,
+            url: &Bound<'_, PyAny>,
             models: Vec<String>,
             rename: BTreeMap<String, String>,
             key: Option<String>,
@@ -156,13 +165,19 @@ twins! {
             price: Option<f64>,
             zone: Option<String>,
         ) -> PyResult<()> {
+            let address = url.extract::<String>().unwrap_or_else(|_| format!("{SCHEME}:"));
             let native: Result<Vec<Format>, _> = native.into_iter().map(|name| read_format(Some(&name))).collect();
-            let mut node = models.into_iter().fold(NodeConfig::new(name, url), NodeConfig::with_model);
+            let mut node = models.into_iter().fold(NodeConfig::new(name, address), NodeConfig::with_model);
             node = key.into_iter().fold(node, NodeConfig::with_key).with_native(native.map_err(errors::to_py)?);
             node.rename = rename.into_iter().map(|(model, at_node)| (model.into(), at_node.into())).collect();
             (node.connect_ms, node.weight, node.canary_pct) = (connect_ms, weight, canary_pct);
             (node.capacity, node.price, node.zone) = (capacity, price, zone);
-            self.0.insert(node).map_err(errors::to_py)
+            let inserted = if url.is_instance_of::<PyString>() {
+                self.0.insert(node)
+            } else {
+                self.0.insert_python(&node, PythonNode::new(url, Self::ON_CALLERS_LOOP)?)
+            };
+            inserted.map_err(errors::to_py)
         }
 
         /// Removes a node; prompts under way are finished. Returns whether there was one.
@@ -243,4 +258,13 @@ twins! {
 
     /// Forgets a memory; returns whether there was one.
     (id, /, *, tenant=None) fn forget(id: String, tenant: Option<String>) -> bool;
+}
+
+// An event loop that waits for a blocking call cannot run a node meanwhile.
+impl Mesh {
+    const ON_CALLERS_LOOP: bool = false;
+}
+
+impl AsyncMesh {
+    const ON_CALLERS_LOOP: bool = true;
 }

@@ -15,12 +15,15 @@ use pyo3::prelude::*;
 
 use super::ask::seconds;
 use super::calls::Calls;
+use super::python_node::{PythonNode, SCHEME};
 
 /// What is known of a node.
 #[pyclass(frozen, get_all, module = "maily.mesh")]
 pub(super) struct NodeStatus {
     /// Its name.
     name: String,
+    /// Who named it: `static` for settings and calls, else `file`, `redis`, `kubernetes`.
+    source: &'static str,
     /// The models that it serves; none means any.
     models: Vec<String>,
     /// Where it stands.
@@ -41,6 +44,10 @@ pub(super) struct NodeStatus {
     peers_inflight: u32,
     /// The expected time to its first byte, in milliseconds.
     expected_ms: f64,
+    /// How long it took to the first byte of an answer lately.
+    first_byte: Times,
+    /// How long it took to the last byte, of answers that came whole.
+    duration: Times,
     /// How many prompts it was sent.
     prompts: u64,
     /// What part of all prompts that is, 0.0 to 1.0.
@@ -57,6 +64,20 @@ pub(super) struct NodeStatus {
     available: bool,
     /// How long it is left out because it cannot be reached or asked for it, in milliseconds.
     out_ms: u64,
+}
+
+/// How long something took lately.
+#[pyclass(frozen, get_all, module = "maily.mesh")]
+#[derive(Clone)]
+pub(super) struct Times {
+    /// How often it was measured.
+    count: u64,
+    /// Half of them took at most this long, in milliseconds.
+    p50_ms: f64,
+    /// Nine of ten took at most this long, in milliseconds.
+    p90_ms: f64,
+    /// All but one of a hundred took at most this long, in milliseconds.
+    p99_ms: f64,
 }
 
 /// Returns the adapters that a URL may name.
@@ -76,6 +97,14 @@ impl Calls {
     pub(super) fn insert(&self, mut node: NodeConfig) -> Result<()> {
         node.connect_ms.get_or_insert(self.connect_ms);
         self.mesh.nodes().insert(self.registry.node(&node)?);
+        Ok(())
+    }
+
+    /// Adds a node that is written in Python.
+    pub(super) fn insert_python(&self, config: &NodeConfig, node: PythonNode) -> Result<()> {
+        let mut registry = Registry::default();
+        registry.register(SCHEME, move |_: &NodeConfig| Ok(node.clone()));
+        self.mesh.nodes().insert(registry.node(config)?);
         Ok(())
     }
 
@@ -114,10 +143,18 @@ impl Calls {
     }
 }
 
+impl From<balance::Times> for Times {
+    fn from(times: balance::Times) -> Self {
+        let balance::Times { count, p50_ms, p90_ms, p99_ms, .. } = times;
+        Self { count, p50_ms, p90_ms, p99_ms }
+    }
+}
+
 impl From<balance::NodeStatus> for NodeStatus {
     fn from(node: balance::NodeStatus) -> Self {
         Self {
             name: node.name.to_string(),
+            source: node.source.as_str(),
             models: node.models.iter().map(ToString::to_string).collect(),
             zone: node.zone,
             weight: node.weight,
@@ -128,6 +165,8 @@ impl From<balance::NodeStatus> for NodeStatus {
             waiting: node.waiting,
             peers_inflight: node.peers_inflight,
             expected_ms: node.expected_ms,
+            first_byte: Times::from(node.first_byte),
+            duration: Times::from(node.duration),
             prompts: node.prompts,
             share: node.share,
             failures: node.failures,

@@ -28,6 +28,11 @@ impl Callback {
         Ok(Self { function: Arc::new(function.unbind()), event_loop })
     }
 
+    /// Takes a function that runs on an event loop, or without one in a thread of its own.
+    pub(crate) fn on(function: Py<PyAny>, event_loop: Option<Arc<Py<PyAny>>>) -> Self {
+        Self { function: Arc::new(function), event_loop }
+    }
+
     /// Calls the function; dropping the future cancels the task. What it raises is what the caller gets back.
     pub(crate) fn call<A, T>(&self, arguments: A) -> impl Future<Output = Result<T>> + Send + use<A, T>
     where

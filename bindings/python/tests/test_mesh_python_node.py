@@ -1,0 +1,210 @@
+"""Nodes that are written in Python."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from maily.errors import MailyError, Unavailable
+from maily.mesh import (
+    AsyncMesh,
+    Finish,
+    Mesh,
+    Reasoning,
+    Request,
+    Text,
+    ToolArguments,
+    ToolCall,
+    Usage,
+)
+
+
+class Words:
+    """Streams, and nothing else."""
+
+    def stream(self, request: Request) -> Iterator[str]:
+        yield from (request.text or "").split(" ")
+
+
+class Whole:
+    """Completes, and nothing else."""
+
+    def complete(self, request: Request) -> str:
+        return f"{request.model}: {request.messages[-1]['content']}"
+
+
+class AsyncWords:
+    async def stream(self, request: Request) -> AsyncIterator[str]:
+        for word in (request.text or "").split(" "):
+            await asyncio.sleep(0)
+            yield word
+
+
+class AsyncWhole:
+    async def complete(self, request: Request) -> str:
+        await asyncio.sleep(0)
+        return f"{request.model}: {request.text}"
+
+
+@pytest.mark.parametrize(
+    ("node", "pieces"),
+    [(Words(), ["a", "b"]), (AsyncWords(), ["a", "b"]), (Whole(), ["m: a b"]), (AsyncWhole(), ["m: a b"])],
+)
+def test_node_completes_and_streams_whichever_it_has(node: Any, pieces: list[str]) -> None:
+    mesh = Mesh()
+    mesh.add_node("python", node, models=["m"])
+
+    assert mesh.complete("a b", model="m").text == "".join(pieces)
+    assert list(mesh.stream("a b", model="m")) == pieces
+
+    async def main() -> None:
+        mesh = AsyncMesh()
+        mesh.add_node("python", node, models=["m"])
+        assert (await mesh.complete("a b", model="m")).text == "".join(pieces)
+        assert [piece async for piece in mesh.stream("a b", model="m")] == pieces
+
+    asyncio.run(main())
+
+
+def test_asynchronous_node_runs_on_the_loop_where_it_was_added() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    class Where:
+        async def complete(self, request: Request) -> str:
+            del request
+            loops.append(asyncio.get_running_loop())
+            return "here"
+
+    async def main() -> bool:
+        mesh = AsyncMesh()
+        mesh.add_node("python", Where())
+        await mesh.complete("Hi")
+        return loops == [asyncio.get_running_loop()]
+
+    assert asyncio.run(main())
+
+
+def test_events_of_a_node_arrive_as_they_were_said() -> None:
+    said = [
+        Reasoning("Hm."),
+        Text("It rains"),
+        ToolCall(0, "call-1", "weather", "{"),
+        ToolArguments(0, "}"),
+        Finish("tool_calls"),
+        Usage(3, 4, cached_tokens=1),
+    ]
+
+    class Tools:
+        def stream(self, request: Request) -> Iterator[Any]:
+            assert request.stream in (True, False)
+            yield from said
+
+    mesh = Mesh()
+    mesh.add_node("tools", Tools())
+    stream = mesh.stream("Weather?")
+    events = list(stream.events())
+
+    assert events == [*said[:2], ToolCall(0, "call-1", "weather"), ToolArguments(0, "{"), *said[3:]]
+    answer = mesh.complete("Weather?")
+    for one in (answer, stream.answer):
+        assert (one.text, one.finish, one.tool_calls) == ("It rains", "tool_calls", [ToolCall(0, "call-1", "weather", "{}")])
+        assert one.usage == Usage(3, 4, cached_tokens=1)
+
+
+def test_what_a_node_raises_is_what_the_caller_gets() -> None:
+    class Broken:
+        def complete(self, request: Request) -> str:
+            raise KeyError(request.model)
+
+    mesh = Mesh()
+    mesh.add_node("broken", Broken(), models=["m"])
+
+    with pytest.raises(KeyError, match="m"):
+        mesh.complete("Hi", model="m")
+
+
+def test_temporary_fault_of_a_node_goes_to_another_one() -> None:
+    class Busy:
+        def complete(self, request: Request) -> str:
+            del request
+            raise Unavailable("come back later")
+
+    mesh = Mesh()
+    mesh.add_node("busy", Busy(), models=["m"])
+    with pytest.raises(Unavailable):
+        mesh.complete("Hi", model="m")
+    mesh.add_node("well", Whole(), models=["m"])
+
+    assert {mesh.complete("Hi", model="m").node for _ in range(5)} == {"well"}
+
+
+def test_leaving_a_stream_ends_the_generator() -> None:
+    ended = threading.Event()
+
+    class Endless:
+        def stream(self, request: Request) -> Iterator[str]:
+            del request
+            try:
+                while True:
+                    yield "more "
+            finally:
+                ended.set()
+
+    class AsyncEndless:
+        async def stream(self, request: Request) -> AsyncIterator[str]:
+            del request
+            try:
+                while True:
+                    await asyncio.sleep(0.001)
+                    yield "more "
+            finally:
+                ended.set()
+
+    nodes: list[Any] = [Endless(), AsyncEndless()]
+    for node in nodes:
+        ended.clear()
+        mesh = Mesh()
+        mesh.add_node("endless", node)
+        stream = mesh.stream("Go on")
+        assert next(stream) == "more "
+        stream.close()
+        assert ended.wait(20), node
+
+
+def test_blocking_nodes_answer_at_once() -> None:
+    together = threading.Barrier(8, timeout=20)
+
+    class Slow:
+        def complete(self, request: Request) -> str:
+            together.wait()
+            return request.text or ""
+
+    async def main() -> list[str]:
+        mesh = AsyncMesh()
+        mesh.add_node("slow", Slow())
+        answers = await asyncio.gather(*(mesh.complete(str(number)) for number in range(8)))
+        return [answer.text for answer in answers]
+
+    assert asyncio.run(main()) == [str(number) for number in range(8)]
+
+
+def test_wrong_node_and_wrong_answer_are_type_errors() -> None:
+    class Numbers:
+        def stream(self, request: Request) -> Iterator[Any]:
+            del request
+            yield 7
+
+    mesh = Mesh()
+    untyped: Any = mesh
+    for wrong in (None, 7, object()):
+        with pytest.raises(TypeError, match="complete"):
+            untyped.add_node("wrong", wrong)
+    mesh.add_node("numbers", Numbers())
+    with pytest.raises(TypeError, match="texts and events"):
+        mesh.complete("Hi")
+    with pytest.raises(MailyError):
+        mesh.add_node("heavy", Whole(), weight=0.0)
