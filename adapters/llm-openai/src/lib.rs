@@ -19,8 +19,11 @@ impl Dialect for Protocol {
     const BUILD: &'static str = "openai::build";
     const CALL: &'static str = "openai::call";
     // Messages too: vLLM, llama.cpp and Ollama take them beside the others.
-    const FORMATS: Formats =
-        Formats::CHAT.with(Format::Completions).with(Format::Messages).with(Format::Responses);
+    const FORMATS: Formats = Formats::CHAT
+        .with(Format::Completions)
+        .with(Format::Embeddings)
+        .with(Format::Messages)
+        .with(Format::Responses);
     const RATE_LIMITS: &'static str = "x-ratelimit-";
     const REQUEST_ID: &'static str = "x-request-id";
 }

@@ -1,15 +1,15 @@
 //! The routes of the mesh, over real sockets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use maily_errors::TraceContext;
+use maily_errors::{Code, TraceContext};
 use maily_llm_echo::EchoConfig;
 use maily_mesh::balance::Node;
 use maily_mesh::memory::{HashEmbedder, Scripted, Step};
 use maily_mesh::recall::Memories;
 use maily_mesh::source::{LeaseRules, Leases};
-use maily_mesh::{AnyEmbed, Mesh, MeshConfig, Message, Prompt, Registry};
+use maily_mesh::{AnyEmbed, Body, Completion, Format, Formats, Mesh, MeshConfig, Message, Prompt, Registry};
 use maily_serve_http::mesh::{MeshState, router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -290,6 +290,40 @@ async fn embeddings_come_as_numbers_and_in_base64() {
         let body = json!({ "input": "a", "dimensions": wanted }).to_string();
         assert_eq!(send(&address, "POST", "/v1/embeddings", "", &body).await.status(), status, "{wanted}");
     }
+}
+
+#[tokio::test]
+async fn embeddings_of_a_model_that_a_node_serves_are_the_nodes_byte_for_byte() {
+    const VECTORS: &str = r#"{"object":"list","data":[{"embedding":[0.25,-1]}],"usage":{"prompt_tokens":3,"total_tokens":3},"new":1}"#;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&seen);
+    let node = tower::service_fn(move |prompt: Prompt| {
+        asked.lock().unwrap().push((prompt.head.format, prompt.body().clone()));
+        let answer = Completion::new(false, Body::full(VECTORS)).with_format(Format::Embeddings);
+        std::future::ready(Ok::<_, maily_errors::Error>(answer))
+    });
+    let mesh = echo();
+    mesh.nodes().insert(
+        Node::new("vectors", node).with_native(Formats::NONE.with(Format::Embeddings)).with_model("words"),
+    );
+    let address = serve(MeshState::new(mesh).with_embedder(AnyEmbed::new(HashEmbedder))).await;
+
+    // Tokens in lists, numbers beyond a double, fields that nobody knows.
+    let body = r#"{"model":"words","input":[[9007199254740993,2],[3]],"dimensions":2,"user":"u","x":1e400}"#;
+    let answer = send(&address, "POST", "/v1/embeddings", "", body).await;
+    assert_eq!((answer.status(), answer.body.as_str()), (200, VECTORS));
+    assert!(answer.head.contains("x-maily-node: vectors"));
+    assert_eq!(*seen.lock().unwrap(), [(Format::Embeddings, body.into())]);
+
+    // A model of the server's own, and a node that only embeds.
+    let own = send(&address, "POST", "/v1/embeddings", "", r#"{"model":"own","input":"a"}"#).await;
+    assert_eq!(own.json()["data"][0]["embedding"].as_array().unwrap().len(), HashEmbedder::DIMENSION);
+    let spoken = send(&address, "POST", CHAT, "", &self::body("words", "Hi", false)).await;
+    assert_eq!(
+        (spoken.status(), spoken.json()["code"].clone()),
+        (Code::PromptUntranslatable.http_status(), json!("prompt-untranslatable"))
+    );
+    assert_eq!(seen.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

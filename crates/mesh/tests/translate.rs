@@ -31,7 +31,7 @@ fn prompt(format: Format, stream: bool) -> Prompt {
         }
         Format::Messages => r#""max_tokens":9,"messages":[{"role":"user","content":"Hi"}]"#,
         Format::Completions => r#""prompt":"Hi","stream_options":{"include_usage":true}"#,
-        Format::Responses => r#""input":"Hi""#,
+        Format::Embeddings | Format::Responses => r#""input":"Hi""#,
     };
     Prompt::parse_as(format, format!(r#"{{"model":"m","stream":{stream},{said}}}"#)).expect("a valid prompt")
 }

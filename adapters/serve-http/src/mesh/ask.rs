@@ -19,14 +19,14 @@ const PRIORITY: &str = "x-maily-priority";
 const TENANT: &str = "x-maily-tenant";
 
 /// A request as the routes of prompts take it; nothing of it is copied.
-struct Asked {
-    caller: Option<Caller>,
+pub(super) struct Asked {
+    pub(super) caller: Option<Caller>,
     headers: HeaderMap,
-    body: Bytes,
+    pub(super) body: Bytes,
 }
 
 impl Asked {
-    async fn read(mut request: Request) -> Result<Self> {
+    pub(super) async fn read(mut request: Request) -> Result<Self> {
         let headers = mem::take(request.headers_mut());
         let caller = request.extensions_mut().remove();
         let body = Bytes::from_request(request, &()).await.map_err(|rejection| unread(&rejection))?;
@@ -36,7 +36,11 @@ impl Asked {
 
 /// Answers a prompt of any format, in that format.
 pub(super) async fn ask(state: &MeshState, format: Format, request: Request) -> Result<Response> {
-    let Asked { caller, headers, body } = Asked::read(request).await?;
+    answer(state, format, Asked::read(request).await?).await
+}
+
+pub(super) async fn answer(state: &MeshState, format: Format, asked: Asked) -> Result<Response> {
+    let Asked { caller, headers, body } = asked;
     let prompt = Prompt::parse_as(format, body)?;
     let mut prompt = protocol::read(prompt, &headers)?.with_caching(Caching::of(&headers));
     if let Some(priority) = headers.get(PRIORITY) {

@@ -1,24 +1,28 @@
 //! `POST /v1/embeddings`.
 
-use axum::extract::{Extension, State};
+use std::borrow::Cow;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use maily_errors::{Code, Error, Public};
+use maily_errors::{Code, Error, Public, Result};
 use maily_mesh::{Caller, Embedding, Format, ModelName, Texts, Usage};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 use utoipa::ToSchema;
 
+use super::ask::{Asked, answer};
 use super::{MeshState, OpenAiProblem};
-use crate::body::Json;
+use crate::body::decode;
 
 /// Texts to turn into vectors.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct EmbeddingsRequest {
     /// One text or up to 2048, each of at most 65 536 bytes.
     input: EmbeddingsInput,
-    /// The model; the server has one, whatever this says.
+    /// The model: a node that serves it and takes embeddings is asked, and otherwise the server's own model.
     #[serde(default)]
     model: String,
     /// How the values are written.
@@ -80,7 +84,7 @@ enum EmbeddingValues {
     Float(Vec<f32>),
 }
 
-/// Turns texts into vectors.
+/// Turns texts into vectors: at a node that serves the model and takes embeddings, byte for byte, or in the server.
 #[utoipa::path(
     post,
     path = "/v1/embeddings",
@@ -91,9 +95,35 @@ enum EmbeddingValues {
 )]
 pub(super) async fn create(
     State(state): State<MeshState>,
-    caller: Option<Extension<Caller>>,
-    Json(request): Json<EmbeddingsRequest>,
-) -> Result<(HeaderMap, axum::Json<Embeddings>), OpenAiProblem> {
+    request: Request,
+) -> Result<Response, OpenAiProblem> {
+    let asked = Asked::read(request).await?;
+    if is_served(&state, &asked.body) {
+        return Ok(answer(&state, Format::Embeddings, asked).await?);
+    }
+    let request = decode(&asked.body)?;
+    Ok(embed(&state, request, asked.caller.as_ref()).await?.into_response())
+}
+
+/// Whether a node takes the request.
+fn is_served(state: &MeshState, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        model: Cow<'a, str>,
+    }
+    let named = serde_json::from_slice::<Named<'_>>(body);
+    named.is_ok_and(|Named { model }| {
+        state.parts.mesh.nodes().takes(&ModelName::new(model), Format::Embeddings)
+    })
+}
+
+/// Embeds in the server.
+async fn embed(
+    state: &MeshState,
+    request: EmbeddingsRequest,
+    caller: Option<&Caller>,
+) -> Result<(HeaderMap, axum::Json<Embeddings>)> {
     let texts = match request.input {
         EmbeddingsInput::One(text) => vec![text],
         EmbeddingsInput::Many(texts) => texts,
@@ -103,13 +133,13 @@ pub(super) async fn create(
     // By the model that works, not by a name that the client is free to choose: it says what this costs.
     let named = || ModelName::new(request.model.as_str());
     let model = state.parts.embedding_model.clone().unwrap_or_else(named);
-    let key = caller.as_ref().and_then(|caller| caller.key.as_ref());
+    let key = caller.and_then(|caller| caller.key.as_ref());
     let charge = state.parts.mesh.keys().charge(key, Format::Chat, Some(&model), tokens.into()).await?;
     let vectors = match embedder.oneshot(texts).await {
         Ok(vectors) => vectors,
         Err(err) => {
             charge.cancel();
-            return Err(err.into());
+            return Err(err);
         }
     };
     let has = vectors.first().map(|vector| vector.as_slice().len());
@@ -119,7 +149,7 @@ pub(super) async fn create(
         // The work is done, and so it is paid.
         let refused = Error::new(Code::Invalid, "the model makes vectors of one length only");
         let told = refused.with_operation("serve_http::embeddings").with_context("dimensions", Public(has));
-        return Err(told.with_violation("/dimensions", "must be the model's, or absent").into());
+        return Err(told.with_violation("/dimensions", "must be the model's, or absent"));
     }
     let mut headers = HeaderMap::new();
     charge.write_headers(&mut headers);

@@ -19,7 +19,7 @@ use super::node::{Member, Node, NodeStatus};
 use super::prefixes::Prefixes;
 use super::rules::Rules;
 use crate::membership::{NodeLoad, Place};
-use crate::model::{ModelName, NodeName, Prompt};
+use crate::model::{Format, ModelName, NodeName, Prompt};
 use crate::port::{NodeChange, NodeSource};
 
 /// The nodes of a mesh. Clones are the same set; changing it does not disturb prompts under way.
@@ -166,6 +166,13 @@ impl Nodes {
         }
         models.sort_by(|left, right| left.id.cmp(&right.id));
         models
+    }
+
+    /// Returns whether a node that serves a model takes prompts of a format as they are.
+    #[must_use]
+    pub fn takes(&self, model: &ModelName, format: Format) -> bool {
+        let takes = |route: &Route| route.member.node.service.native().contains(format);
+        self.table().routes(model).is_ok_and(|routes| routes.as_slice().iter().any(takes))
     }
 
     /// Returns what a million tokens cost at the dearest node that serves a model; `None` if none says so.

@@ -24,6 +24,8 @@ pub enum Format {
     Chat,
     /// OpenAI completions: one text goes on.
     Completions,
+    /// OpenAI embeddings: texts become vectors. The answer is one object, and no node of another format can give it.
+    Embeddings,
     /// Anthropic messages.
     Messages,
     /// OpenAI responses.
@@ -32,7 +34,10 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of their names.
-    pub const ALL: [Self; 4] = [Self::Chat, Self::Completions, Self::Messages, Self::Responses];
+    pub const ALL: [Self; 5] =
+        [Self::Chat, Self::Completions, Self::Embeddings, Self::Messages, Self::Responses];
+    /// Every format whose answer is what a model says.
+    pub const SPOKEN: [Self; 4] = [Self::Chat, Self::Completions, Self::Messages, Self::Responses];
 
     /// Returns the name, as a configuration writes it.
     #[must_use]
@@ -40,6 +45,7 @@ impl Format {
         match self {
             Self::Chat => "chat",
             Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
             Self::Messages => "messages",
             Self::Responses => "responses",
         }
@@ -51,6 +57,7 @@ impl Format {
         match self {
             Self::Chat | Self::Messages | Self::Responses => "chat",
             Self::Completions => "text_completion",
+            Self::Embeddings => "embeddings",
         }
     }
 
@@ -60,6 +67,7 @@ impl Format {
         match self {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
+            Self::Embeddings => "/embeddings",
             Self::Messages => "/messages",
             Self::Responses => "/responses",
         }
@@ -71,7 +79,7 @@ impl Format {
         match self {
             Self::Chat | Self::Messages => "/messages",
             Self::Completions => "/prompt",
-            Self::Responses => "/input",
+            Self::Embeddings | Self::Responses => "/input",
         }
     }
 }

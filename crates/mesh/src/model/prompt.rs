@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderValue;
-use maily_errors::{Result, TraceContext};
+use maily_errors::{Code, Error, Result, TraceContext};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -190,8 +190,14 @@ impl Prompt {
     ///
     /// # Errors
     ///
-    /// [`Code::PromptTooLarge`](maily_errors::Code::PromptTooLarge) when the body would be over [`MAX_BYTES`](Self::MAX_BYTES).
+    /// - [`Code::PromptTooLarge`](maily_errors::Code::PromptTooLarge) when the body would be over [`MAX_BYTES`](Self::MAX_BYTES).
+    /// - [`Code::PromptInvalid`](maily_errors::Code::PromptInvalid) for embeddings, which come in one piece.
     pub fn with_stream(self) -> Result<Self> {
+        if self.head.format == Format::Embeddings {
+            return Err(
+                Error::new(Code::PromptInvalid, "vectors are not streamed").with_operation("mesh::parse")
+            );
+        }
         if self.head.stream && self.head.include_usage {
             return Ok(self);
         }

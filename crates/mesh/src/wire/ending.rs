@@ -51,7 +51,7 @@ impl Ending {
     pub const fn new(format: Format, streamed: bool) -> Self {
         let marks: &[&[u8]] = match (streamed, format) {
             (false, _) => &[],
-            (true, Format::Chat | Format::Completions) => {
+            (true, Format::Chat | Format::Completions | Format::Embeddings) => {
                 &[b"\ndata: [DONE]", b"\ndata:[DONE]", b"\"finish_reason\":\"", b"\"finish_reason\": \""]
             }
             (true, Format::Messages) => &[b"\"message_stop\""],

@@ -71,10 +71,10 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
     Ok(PromptHead {
         format,
         model: ModelName::new(name),
-        stream: raw.stream.unwrap_or(false),
+        stream: format != Format::Embeddings && raw.stream.unwrap_or(false),
         include_usage: match format {
             Format::Chat | Format::Completions => options.include_usage.unwrap_or(false),
-            Format::Messages | Format::Responses => true,
+            Format::Embeddings | Format::Messages | Format::Responses => true,
         },
         max_tokens: raw.max_completion_tokens.or(raw.max_output_tokens).or(raw.max_tokens),
         estimated_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
@@ -103,7 +103,7 @@ fn said<'a>(format: Format, raw: &RawHead<'a>) -> Result<&'a str> {
     let value = match format {
         Format::Chat | Format::Messages => raw.messages,
         Format::Completions => raw.prompt,
-        Format::Responses => raw.input,
+        Format::Embeddings | Format::Responses => raw.input,
     };
     let pointer = format.said_at();
     let list = |value: &'a RawValue| match value.get().strip_prefix('[') {
@@ -119,9 +119,9 @@ fn said<'a>(format: Format, raw: &RawHead<'a>) -> Result<&'a str> {
                 Err(missing(pointer, "must be a list"))
             }
         }
-        (Format::Completions, None) => Err(missing(pointer, "send a text")),
+        (Format::Completions | Format::Embeddings, None) => Err(missing(pointer, "send a text")),
         (Format::Responses, None) => Ok(""),
-        (Format::Completions | Format::Responses, Some(value)) => {
+        (Format::Completions | Format::Embeddings | Format::Responses, Some(value)) => {
             if list(value)? || value.get().starts_with('"') {
                 Ok(value.get())
             } else {

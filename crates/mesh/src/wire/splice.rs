@@ -34,6 +34,8 @@ pub(crate) fn splice_system(body: &Bytes, head: &PromptHead, text: &str) -> Byte
             }
             replace(body, at..at, inside(&format!("{text}\n\n")).as_bytes())
         }
+        // Texts to embed have no place for a rule.
+        Format::Embeddings => body.clone(),
         Format::Messages => splice_rules(body, "system", text),
         Format::Responses => splice_rules(body, "instructions", text),
     }

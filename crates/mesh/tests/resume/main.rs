@@ -16,7 +16,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use self::reader::Read;
 
-const FORMATS: [Format; 4] = Format::ALL;
+const FORMATS: [Format; 4] = Format::SPOKEN;
 const TEXT: &str = "Eins, zwei, drei, vier, fünf, sechs, sieben,\n\nund \"acht\". ";
 
 /// Asks a fleet that says the text, and whose streams break off after so many bytes each; the last one is whole.

@@ -41,7 +41,7 @@ pub(crate) fn read(format: Format, raw: &str) -> Read {
     let mut read = match format {
         Format::Chat | Format::Completions => chat(&values, format == Format::Chat),
         Format::Messages => messages(&values),
-        Format::Responses => responses(&values),
+        Format::Embeddings | Format::Responses => responses(&values),
     };
     if matches!(format, Format::Messages | Format::Responses) {
         for (event, value) in events.iter().zip(&values) {

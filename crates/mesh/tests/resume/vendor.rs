@@ -17,7 +17,7 @@ pub(crate) fn prompt(format: Format) -> Prompt {
             r#""messages":[{"role":"user","content":"Count"}],"stream_options":{"include_usage":true}"#
         }
         Format::Messages => r#""messages":[{"role":"user","content":"Count"}]"#,
-        Format::Responses => r#""input":"Count""#,
+        Format::Embeddings | Format::Responses => r#""input":"Count""#,
     };
     Prompt::parse_as(format, format!(r#"{{"model":"m","stream":true,{said}}}"#)).expect("as it was written")
 }
@@ -40,7 +40,7 @@ pub(crate) fn answer(prompt: &Prompt, text: &str, call: usize) -> String {
     match prompt.head.format {
         Format::Chat | Format::Completions => chat(prompt.head.format, rest, call, asked),
         Format::Messages => messages(rest, call, asked),
-        Format::Responses => responses(rest, call, asked),
+        Format::Embeddings | Format::Responses => responses(rest, call, asked),
     }
 }
 
@@ -64,7 +64,7 @@ fn begun(prompt: &Prompt) -> String {
                 String::new()
             }
         }
-        Format::Responses => {
+        Format::Embeddings | Format::Responses => {
             let last = last("input");
             assert_eq!(goes_on, last["role"] == "assistant");
             if !goes_on {

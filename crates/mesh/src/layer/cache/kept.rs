@@ -61,7 +61,7 @@ pub(in crate::layer) fn says_done(head: &CompletionHead, last: &Bytes) -> bool {
     match head.format {
         _ if !head.streamed => false,
         // A reason to end is not enough: a count of tokens may follow.
-        Format::Chat | Format::Completions => last.trim_ascii_end().ends_with(b"[DONE]"),
+        Format::Chat | Format::Completions | Format::Embeddings => last.trim_ascii_end().ends_with(b"[DONE]"),
         Format::Messages | Format::Responses => {
             last.ends_with(b"\n\n") && Ending::new(head.format, true).is_whole_with(last)
         }

@@ -23,7 +23,12 @@ impl Count {
     }
 
     pub(super) fn see(&mut self, chunk: &[u8]) {
-        self.seen += if self.streamed { spoken(self.format, chunk) } else { chunk.len() as u64 };
+        self.seen += match self.format {
+            // Vectors are no tokens.
+            Format::Embeddings => 0,
+            _ if self.streamed => spoken(self.format, chunk),
+            _ => chunk.len() as u64,
+        };
         self.usage.see(chunk);
     }
 

@@ -6,7 +6,7 @@ use maily_errors::Error;
 use tower_service::Service;
 
 use super::{ResponseFuture, Rules};
-use crate::model::{Completion, Prompt};
+use crate::model::{Completion, Format, Prompt};
 use crate::port::Recall;
 
 /// Recalls what fits into each prompt.
@@ -37,7 +37,8 @@ where
     }
 
     fn call(&mut self, prompt: Prompt) -> Self::Future {
-        let recall = self.recall.as_ref().filter(|recall| recall.holds(&prompt.head.tenant));
+        let speaks = prompt.head.format != Format::Embeddings;
+        let recall = self.recall.as_ref().filter(|recall| speaks && recall.holds(&prompt.head.tenant));
         let asked = recall.and_then(|recall| Some((recall, prompt.last_user_text()?)));
         match asked {
             None => ResponseFuture::call(self.inner.call(prompt)),

@@ -42,6 +42,8 @@ pub(super) fn ask(prompt: &Prompt, story: &Story) -> Result<Prompt, &'static str
     match prompt.head.format {
         Format::Chat => openai::append(&mut edits, &fields, sent, story)?,
         Format::Completions => openai::lengthen(&mut edits, &fields, sent)?,
+        // It is no stream, so it is never cut in the middle.
+        Format::Embeddings => return Err("vectors"),
         Format::Messages => messages::append(&mut edits, &fields, sent)?,
         Format::Responses => responses::append(&mut edits, &fields, sent, story)?,
     }

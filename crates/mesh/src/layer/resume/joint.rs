@@ -27,7 +27,9 @@ enum Dialect {
 impl Joint {
     pub(super) fn new(format: Format, story: &Story) -> Self {
         let dialect = match format {
-            Format::Chat | Format::Completions => Dialect::OpenAi(openai::Joint::new(format, story)),
+            Format::Chat | Format::Completions | Format::Embeddings => {
+                Dialect::OpenAi(openai::Joint::new(format, story))
+            }
             Format::Messages => Dialect::Messages(messages::Joint::new(story)),
             Format::Responses => Dialect::Responses(Box::new(responses::Joint::new(story))),
         };
@@ -63,6 +65,6 @@ pub(super) fn last_event(format: Format) -> Bytes {
     match format {
         Format::Messages => Bytes::from_static(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
         // Responses ends with that one, so nobody asks.
-        Format::Chat | Format::Completions | Format::Responses => DONE,
+        Format::Chat | Format::Completions | Format::Embeddings | Format::Responses => DONE,
     }
 }

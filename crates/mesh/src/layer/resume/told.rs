@@ -93,7 +93,7 @@ fn read(format: Format, chunks: &[Bytes], story: &mut Story) -> Result<()> {
         decoder.push(chunk)?;
         while let Some(event) = decoder.next() {
             match format {
-                Format::Chat | Format::Completions => openai::read(&event, story)?,
+                Format::Chat | Format::Completions | Format::Embeddings => openai::read(&event, story)?,
                 Format::Messages => messages::read(&event, story)?,
                 Format::Responses => responses::read(&event, story)?,
             }

@@ -20,7 +20,7 @@ use super::shelf::{Entry, Said, Shelf};
 use crate::layer::cache;
 use crate::layer::cache::kept::Kept;
 use crate::layer::cache::key::{Digest, Key};
-use crate::model::{CacheStatus, Caching, Completion, CompletionHead, Embedding, Prompt, Texts};
+use crate::model::{CacheStatus, Caching, Completion, CompletionHead, Embedding, Format, Prompt, Texts};
 use crate::port::AnyEmbed;
 use crate::wire;
 
@@ -74,6 +74,9 @@ impl Store {
 
     /// Reads what a prompt asks, if another answer may stand for its own.
     pub(super) fn asked(&self, prompt: &Prompt) -> Option<Asked> {
+        if prompt.head.format == Format::Embeddings {
+            return None;
+        }
         let said = prompt.head.spans.said.clone();
         let (place, text) = wire::last_text(&prompt.body()[said.clone()])?;
         if text.trim().is_empty() || text.len() > self.rules.max_text_bytes {

@@ -26,6 +26,12 @@ impl<S> Translate<S> {
         self
     }
 
+    /// Returns which formats the node takes as they are.
+    #[must_use]
+    pub const fn native(&self) -> Formats {
+        self.native
+    }
+
     /// The format to say a prompt in: chat, in which all others meet, or messages.
     fn target(&self, format: Format) -> Result<Format> {
         let mut wanted = [Format::Chat, Format::Messages].into_iter();

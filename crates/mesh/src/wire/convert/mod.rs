@@ -26,6 +26,7 @@ pub(crate) fn convert(body: &[u8], from: Format, to: Format) -> Result<String> {
     let chat = match from {
         Format::Chat => return if to == Format::Messages { to_messages::convert(&fields) } else { no_way() },
         Format::Completions => completions::convert(&fields)?,
+        Format::Embeddings => return no_way(),
         Format::Messages => messages::convert(&fields)?,
         Format::Responses => responses::convert(&fields)?,
     };
@@ -35,7 +36,7 @@ pub(crate) fn convert(body: &[u8], from: Format, to: Format) -> Result<String> {
             let fields = serde_json::from_str(&chat).map_err(|_| invalid("", "must be a JSON object"))?;
             to_messages::convert(&fields)
         }
-        Format::Completions | Format::Responses => no_way(),
+        Format::Completions | Format::Embeddings | Format::Responses => no_way(),
     }
 }
 

@@ -57,7 +57,9 @@ impl Deltas {
     pub(crate) fn new(format: Format, streamed: bool, body: Body) -> Self {
         let source = if streamed { Source::Events(SseDecoder::default()) } else { Source::Json(Vec::new()) };
         let decoder = match format {
-            Format::Chat | Format::Completions => Decoder::Chat(chat::Decoder::default()),
+            Format::Chat | Format::Completions | Format::Embeddings => {
+                Decoder::Chat(chat::Decoder::default())
+            }
             Format::Messages => Decoder::Messages(messages::Decoder::default()),
             Format::Responses => Decoder::Responses(responses::Decoder::default()),
         };

@@ -31,7 +31,7 @@ pub fn error_event(error: &Error) -> Bytes {
 pub fn error_event_of(format: Format, error: &Error) -> Bytes {
     let (code, message) = (error.code(), error.message());
     let (name, body) = match format {
-        Format::Chat | Format::Completions => {
+        Format::Chat | Format::Completions | Format::Embeddings => {
             let error = json!({ "message": message, "type": code.kind().as_str(), "code": code.name() });
             ("", json!({ "error": error }))
         }

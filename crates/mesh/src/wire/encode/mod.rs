@@ -78,7 +78,8 @@ impl Encoder {
     fn new(head: &PromptHead) -> Self {
         let (model, include_usage) = (head.model.clone(), head.include_usage);
         match head.format {
-            Format::Chat => Self::Chat { chunks: Chunks::new(model), include_usage },
+            // Nobody who speaks is asked for vectors.
+            Format::Chat | Format::Embeddings => Self::Chat { chunks: Chunks::new(model), include_usage },
             Format::Completions => {
                 Self::Completions { chunks: completions::Chunks::new(model), include_usage }
             }
