@@ -5,9 +5,14 @@ use std::sync::Arc;
 use maily_mesh::account::GossipAccounts;
 use maily_mesh::memory::{HashEmbedder, LocalAccounts, LocalGossip, VolatileArchive};
 use maily_mesh::recall::Memories;
+use maily_mesh::{NodeConfig, Origin};
 
 maily_mesh::conformance!(embed, HashEmbedder);
-maily_mesh::conformance!(nodes, maily_mesh::memory::nodes([maily_mesh::NodeConfig::new("a", "echo:")]));
+maily_mesh::conformance!(nodes, {
+    let mut node = NodeConfig::new("a", "echo:");
+    node.origin = Origin::new("list");
+    maily_mesh::memory::nodes([node])
+});
 maily_mesh::conformance!(recall, Memories::new(HashEmbedder));
 maily_mesh::conformance!(archive, VolatileArchive::default());
 maily_mesh::conformance!(gossip, LocalGossip::pair());
