@@ -56,6 +56,17 @@ impl Instance {
 
 /// Says something of nodes by hand, as an instance that lies, or another version, would.
 fn claim(gossip: &LocalGossip, names: &[&str], inflight: u32, waiting: u32, failing: bool) {
+    claim_slow(gossip, names, inflight, waiting, 1.0, failing);
+}
+
+fn claim_slow(
+    gossip: &LocalGossip,
+    names: &[&str],
+    inflight: u32,
+    waiting: u32,
+    expected_ms: f32,
+    failing: bool,
+) {
     let mut page = BytesMut::new();
     for name in names {
         // FNV-1a, as the docs of the wire say.
@@ -63,14 +74,14 @@ fn claim(gossip: &LocalGossip, names: &[&str], inflight: u32, waiting: u32, fail
         page.put_u64_le(url(name).bytes().fold(0xcbf2_9ce4_8422_2325, hash));
         page.put_u32_le(inflight);
         page.put_u32_le(waiting);
-        page.put_f32_le(1.0);
+        page.put_f32_le(expected_ms);
         page.put_u8(1 | u8::from(failing) << 1);
     }
     gossip.publish("load/0", page.freeze()).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn node_that_others_keep_busy_gets_fewer_prompts() {
+async fn prompts_of_other_instances_are_known_until_they_end() {
     let [east, west] = LocalGossip::pair();
     let services = [&answering(), &answering()];
     let (east, west) = (Instance::start(east, services, None), Instance::start(west, services, None));
@@ -80,19 +91,40 @@ async fn node_that_others_keep_busy_gets_fewer_prompts() {
         open.push(west.ask().await.unwrap());
     }
     sleep(SOON).await;
-
     assert_eq!((east.status("left").peers_inflight, east.status("left").inflight), (160, 0));
-    let mut at_right = 0;
-    for _ in 0..10 {
-        let answer = east.ask().await.unwrap();
-        at_right += usize::from(answer.head.node.as_ref().unwrap().as_str() == "right");
-        open.push(answer);
-    }
-    assert!(at_right >= 9, "{at_right} of 10 went where nobody else is");
 
     drop(open);
     sleep(SOON).await;
     assert_eq!(east.status("left").peers_inflight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_that_was_slow_here_is_not_forgotten_while_another_instance_remembers_it() {
+    let [east, west] = LocalGossip::pair();
+    let (left, right) = (answering(), answering());
+    let east = Instance::start(east, [&left, &right], None);
+    while left.calls() == 0 || right.calls() == 0 {
+        let answer = east.ask().await.unwrap();
+        if answer.head.node.as_ref().unwrap().as_str() == "left" {
+            sleep(Duration::from_millis(800)).await;
+        }
+        answer.into_text().await.unwrap();
+    }
+    let expected = |name| east.status(name).expected_ms.round();
+    sleep(Duration::from_secs(60)).await;
+    assert!(expected("left") < 600.0, "{} ms: half forgotten", expected("left"));
+
+    claim_slow(&west, &["left"], 0, 0, 700.0, false);
+    sleep(SOON).await;
+    assert_eq!(expected("left"), 700.0);
+
+    claim_slow(&west, &NAMES, 0, 0, 1e9, false);
+    sleep(SOON).await;
+    assert_eq!(expected("left"), 800.0, "not slower than it was seen here");
+    assert!(expected("right") < 10.0, "{} ms: it was never slow here", expected("right"));
+
+    sleep(Duration::from_secs(600)).await;
+    assert!(expected("left") < 400.0, "{} ms: ten minutes are over", expected("left"));
 }
 
 #[tokio::test(start_paused = true)]

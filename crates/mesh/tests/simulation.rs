@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a simulation that says what it measured")]
 
 mod simulation {
+    mod arrivals;
     mod fleet;
     mod instances;
     mod machine;

@@ -160,12 +160,12 @@ impl Routes {
     fn affine(&self, near: &Places, asked: &Asked<'_>) -> Option<[u32; 2]> {
         let members = near.iter().map(|place| self.member(*place));
         let (inflight, weight) = members.fold((1.0, 0.0), |(inflight, weight), member| {
-            (inflight + f64::from(member.load.all_inflight()), weight + member.node.weight)
+            (inflight + f64::from(member.load.inflight()), weight + member.node.weight)
         });
         let each = asked.rules.load_factor.max(1.0) * inflight / weight;
         let admits = |place: u32| {
             let member = self.member(place);
-            f64::from(member.load.all_inflight()) + 1.0 <= (each * member.node.weight).ceil()
+            f64::from(member.load.inflight()) + 1.0 <= (each * member.node.weight).ceil()
         };
         let on_ring = |place: &u32| near.contains(place) && admits(*place);
         let first = self.ring.behind(asked.head.prefix).map(|place| place as u32).find(on_ring)?;

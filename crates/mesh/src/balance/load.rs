@@ -108,6 +108,8 @@ pub(super) struct Load {
     well_nanos: AtomicU64,
     /// What other instances have there.
     peers_inflight: AtomicU32,
+    /// How long the one that remembers it slowest expects it to take, in seconds, as the bits of a float.
+    peers_expected: AtomicU64,
     /// Whether one of them says that it fails.
     suspected: AtomicBool,
     /// Held while the above is written; how often in a row the node could not be reached.
@@ -123,9 +125,11 @@ pub(super) struct Out {
 }
 
 /// What other instances together say of a node.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Heard {
     pub(crate) inflight: u32,
+    /// The longest of the times that they expect.
+    pub(crate) expected_ms: f32,
     pub(crate) failing: bool,
 }
 
@@ -144,6 +148,7 @@ impl Load {
             out: AtomicU64::new(0),
             well_nanos: AtomicU64::new(0),
             peers_inflight: AtomicU32::new(0),
+            peers_expected: AtomicU64::new(0),
             suspected: AtomicBool::new(false),
             unreachable: Mutex::new(0),
         }
@@ -169,10 +174,10 @@ impl Load {
 
     /// How many prompts a new one waits for. One that is being answered is a small part of one that is being read.
     ///
-    /// Those of other instances count as being answered: what waited when they said so does not wait any more.
+    /// Those of other instances do not count: when they are heard of, other ones wait there.
     pub(super) fn ahead(&self) -> f64 {
         let waiting = self.waiting();
-        let answering = self.all_inflight().saturating_sub(waiting);
+        let answering = self.inflight().saturating_sub(waiting);
         f64::from(waiting) + f64::from(answering) * ANSWERING
     }
 
@@ -199,6 +204,8 @@ impl Load {
     /// Takes in what other instances say together.
     pub(super) fn hear(&self, heard: Heard) {
         self.peers_inflight.store(heard.inflight, Ordering::Relaxed);
+        let expected = f64::from(heard.expected_ms) / 1000.0;
+        self.peers_expected.store(expected.to_bits(), Ordering::Relaxed);
         self.suspected.store(heard.failing, Ordering::Relaxed);
     }
 
@@ -232,8 +239,21 @@ impl Load {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The expected time to the first byte, in seconds. A node that was never asked is thought faster than most.
+    /// The expected time to the first byte, in seconds.
+    ///
+    /// A peak that was seen here does not fade while another instance remembers one, so that one of them tries a slow
+    /// node and not each. It never gets higher than it was seen here, and fades after ten minutes all the same.
     pub(super) fn expected(&self, clock: &Clock, now: Moment) -> f64 {
+        let own = self.remembered(clock, now);
+        if now.since(self.asked_nanos.load(Ordering::Relaxed)) > HELD {
+            return own;
+        }
+        let theirs = f64::from_bits(self.peers_expected.load(Ordering::Relaxed));
+        own.max(theirs.min(f64::from_bits(self.expected.load(Ordering::Relaxed))))
+    }
+
+    /// What this instance alone expects. A node that was never asked is thought faster than most.
+    pub(super) fn remembered(&self, clock: &Clock, now: Moment) -> f64 {
         if self.seen_nanos.load(Ordering::Relaxed) == 0 {
             // Half of that, so that it is asked before one that is known to be usual.
             return clock.typical() / 2.0;
@@ -329,6 +349,8 @@ const DECAY: f64 = 10.0;
 const DECAY_PICKS: f64 = 400.0;
 /// How long a peak is remembered by a fleet that is hardly asked, in seconds.
 const MOST_DECAY: f64 = 120.0;
+/// For how long after it was asked here others may keep a peak from fading, in seconds.
+const HELD: f64 = 600.0;
 /// What a node is expected to take before any of the fleet was asked.
 const UNKNOWN: Duration = Duration::from_millis(30);
 /// For how long an answer outweighs what others say of the node.

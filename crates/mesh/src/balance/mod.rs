@@ -18,7 +18,8 @@
 //! - A node that cannot be reached is left out for a second, then two, four, up to 30, and its cache is forgotten.
 //! - A node that asks to slow down, by 429 or by 503 with `Retry-After`, is left out for that time, at most an hour.
 //! - A node that fails half of its prompts is left out by its [breaker](crate::layer::breaker).
-//! - What [other instances](crate::membership::share_load) have at a node counts as what this one has there. A node of which
+//! - What [other instances](crate::membership::share_load) have at a node counts for its capacity. That it was slow here is
+//!   not forgotten while one of them remembers it, for ten minutes at most. A node of which
 //!   one of them says that it fails is asked once a second, until it has answered this instance; when all are such, it
 //!   does not matter.
 //! - A node that is out counts for nothing: neither its load nor its expectation is compared with.

@@ -265,7 +265,8 @@ impl Member {
         NodeLoad {
             inflight: self.load.inflight(),
             waiting: self.load.waiting(),
-            expected_ms: (self.load.expected(&self.clock, now) * 1000.0) as f32,
+            // Not what others said: two would keep each other from forgetting.
+            expected_ms: (self.load.remembered(&self.clock, now) * 1000.0) as f32,
             available: self.is_in(now),
             // Who asked for a pause is well.
             failing: out.is_some_and(|out| !out.asked) || self.circuit.state(Instant::now()) != State::Closed,

@@ -97,8 +97,9 @@ impl NodeLoad {
 /// # How far an instance is believed
 ///
 /// What it says changes the order in which nodes are preferred, and never takes one out: the last one that is there is
-/// asked whatever is said of it. It counts with at most 2,048 prompts at a node, none of which waits; that a node fails
-/// holds until this instance has an answer of it, which it asks for once a second.
+/// asked whatever is said of it. It counts with at most 2,048 prompts at a node, towards its capacity only; that a node is
+/// slow keeps this instance from forgetting what it saw itself, for ten minutes at most; that a node fails holds until this
+/// instance has an answer of it, which it asks for once a second.
 pub async fn share_load(nodes: Nodes, gossip: Arc<dyn Gossip>) {
     let mut pace = tokio::time::interval(HEAR);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -141,6 +142,7 @@ fn heard(gossip: &dyn Gossip) -> HashMap<Place, Heard> {
             let (sum, teller) = entry.or_insert_with(|| (Heard::default(), page.name.clone()));
             *teller = page.name.clone();
             sum.inflight = sum.inflight.saturating_add(load.inflight.min(MOST_INFLIGHT));
+            sum.expected_ms = sum.expected_ms.max(load.expected_ms);
             sum.failing |= load.failing;
         }
     }
@@ -225,7 +227,7 @@ mod tests {
 
         let all = NodeLoad { failing: true, ..NodeLoad::new(5, 1, 30.0) };
         assert_eq!(NodeLoad::of_all(&east, place(1)), Some(all));
-        assert_eq!(heard(&east)[&place(1)], Heard { inflight: 3, failing: true });
+        assert_eq!(heard(&east)[&place(1)], Heard { inflight: 3, expected_ms: 30.0, failing: true });
     }
 
     #[test]
@@ -249,7 +251,7 @@ mod tests {
         west.publish("load/1", twice).unwrap();
         west.publish("load/2", "no page".into()).unwrap();
 
-        let most = Heard { inflight: MOST_INFLIGHT, failing: false };
+        let most = Heard { inflight: MOST_INFLIGHT, expected_ms: 0.0, failing: false };
         assert_eq!(heard(&east)[&place(1)], most);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use maily_errors::Result;
@@ -15,6 +14,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt;
 
+use super::arrivals::Arrivals;
 use super::machine::Machine;
 
 /// Who chooses.
@@ -40,7 +40,7 @@ pub(super) struct Fleet {
 
 /// What came of a run.
 pub(super) struct Outcome {
-    seconds: Vec<f64>,
+    pub(super) seconds: Vec<f64>,
     pub(super) failed: usize,
     /// The share of tokens that were cached.
     pub(super) hits: f64,
@@ -61,8 +61,7 @@ impl Fleet {
     }
 
     /// Another instance of a mesh over the same machines, which knows of the others only what it is told.
-    pub(super) fn beside(&self) -> Self {
-        let seed = self.random.lock().random();
+    pub(super) fn beside(&self, seed: u64) -> Self {
         let nodes = Nodes::new(Rules { seed: Some(seed), ..Rules::default() });
         for (number, machine) in self.machines.iter().enumerate() {
             let place = Place::of(&format!("http://node-{number}")).expect("the URL names a host");
@@ -90,18 +89,18 @@ impl Fleet {
 
     /// Sends prompts at random times, so many a second on average, each up to three times.
     pub(super) async fn run(&self, prompts: Vec<Prompt>, per_second: f64) -> Outcome {
-        Self::run_all(std::slice::from_ref(self), prompts, per_second).await
+        Self::run_all(std::slice::from_ref(self), prompts, Arrivals::steady(per_second)).await
     }
 
-    /// Does so at several instances over the same machines: half of the prompts at the first, half of the rest at the
-    /// second, and so on.
-    pub(super) async fn run_all(all: &[Self], prompts: Vec<Prompt>, per_second: f64) -> Outcome {
-        let (mut random, mut which) = (StdRng::seed_from_u64(5), StdRng::seed_from_u64(9));
-        let mut at = Instant::now();
+    /// Does so at several instances over the same machines, at each as often.
+    pub(super) async fn run_all(all: &[Self], prompts: Vec<Prompt>, arrivals: Arrivals) -> Outcome {
+        let mut which = StdRng::seed_from_u64(arrivals.seed + 4);
+        let start = Instant::now();
+        let times = arrivals.times(prompts.len());
         let mut tasks = Vec::new();
-        for prompt in prompts {
-            at += Duration::from_secs_f64(-(1.0 - random.random::<f64>()).ln() / per_second);
-            let fleet = all.iter().find(|_| which.random()).or(all.last()).expect("an instance").clone();
+        for (prompt, time) in prompts.into_iter().zip(times) {
+            let at = start + time;
+            let fleet = all[which.random_range(0..all.len())].clone();
             tasks.push(tokio::spawn(async move {
                 sleep_until(at).await;
                 for _ in 0..3 {
