@@ -108,7 +108,7 @@ async fn wrong_password_is_said_and_not_printed() {
 
         assert_eq!(said.exit, 1, "{}", said.text);
         said.assert("wrong", "redis.url", "redis-password-refused");
-        said.assert("wrong", "redis.url", "Correct the URL");
+        said.assert("wrong", "redis.url", "redis://:PASSWORD@HOST:PORT");
         assert!(!said.text.contains("wrong2"), "{}", said.text);
     }
     let said = doctor(&format!("redis://:hunter2@{address}"), &[]).await;
