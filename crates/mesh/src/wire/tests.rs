@@ -6,7 +6,7 @@ use maily_errors::{Code, Error};
 
 use super::*;
 use crate::body::Body;
-use crate::model::{Completion, Delta, FinishReason, Message, Prompt, Usage};
+use crate::model::{Completion, Delta, FinishReason, Format, Message, Prompt, Usage};
 
 const BODY: &str = r#" {"x_unknown":{"b":1.50,"a":12345678901234567890123},
   "messages" : [ {"role":"system","content":"Be brief."}, {"role":"user","content":"H\u00e9 \"model\": 1"}],
@@ -231,4 +231,21 @@ fn error_event_shows_code_and_message_only() {
     let expected =
         r#"data: {"error":{"code":"node-failed","message":"the node failed","type":"unavailable"}}"#;
     assert_eq!(event, format!("{expected}\n\n"));
+}
+
+#[test]
+fn texts_to_embed_are_read_and_left_alone() {
+    let parse = |body: &'static str| Prompt::parse_as(Format::Embeddings, body);
+    const BODY: &str = r#"{"model":"words","input":[[1,2]],"stream":true}"#;
+
+    let prompt = parse(BODY).unwrap();
+    assert!(!prompt.head.stream, "vectors come in one piece");
+    assert_eq!(parse(BODY).unwrap().with_stream().unwrap_err().code(), Code::PromptInvalid);
+    assert_eq!(prompt.clone().with_system("Be kind").unwrap().body(), BODY);
+    assert_eq!(prompt.with_model("x").body(), &BODY.replace("words", "x"));
+    for wrong in
+        [r#"{"model":"m"}"#, r#"{"model":"m","input":[]}"#, r#"{"input":"a"}"#, r#"{"model":"m","input":7}"#]
+    {
+        assert_eq!(parse(wrong).unwrap_err().code(), Code::PromptInvalid, "{wrong}");
+    }
 }
