@@ -103,6 +103,12 @@ struct Port {
     port: Option<u16>,
 }
 
+/// How far a watch has come.
+#[derive(Deserialize)]
+struct Mark {
+    metadata: Meta,
+}
+
 /// What an API server says when it cannot go on.
 #[derive(Deserialize)]
 struct Status {
@@ -134,15 +140,18 @@ impl Slices {
                     .with_context("status", code.unwrap_or_default())),
             };
         }
+        if !matches!(kind.as_str(), "ADDED" | "MODIFIED" | "DELETED") {
+            // It says only how far the watch has come, in a slice whose other fields are empty, and no slice therefore.
+            // Kinds that come later say no less.
+            let mark: Mark = serde_json::from_str(object.get()).map_err(wrong)?;
+            return Ok(Said::Version(mark.metadata.resource_version));
+        }
         let slice: Slice = serde_json::from_str(object.get()).map_err(wrong)?;
         let version = slice.metadata.resource_version.clone();
-        match kind.as_str() {
-            "ADDED" | "MODIFIED" => self.insert(slice),
-            "DELETED" => {
-                self.known.remove(&(slice.address_type, slice.metadata.name));
-            }
-            // It says only how far the watch has come. Kinds that come later say no less.
-            _ => {}
+        if kind == "DELETED" {
+            self.known.remove(&(slice.address_type, slice.metadata.name));
+        } else {
+            self.insert(slice);
         }
         Ok(Said::Version(version))
     }
