@@ -31,7 +31,7 @@ async fn pod_that_comes_ends_and_goes_is_followed() {
     assert_eq!(next(&mut source).await, "+d");
     server.say(event(
         "BOOKMARK",
-        // As kube-apiserver 1.36.2 writes it.
+        // An API server writes the zero value of every field that has no `omitempty`.
         r#"{"kind":"EndpointSlice","apiVersion":"discovery.k8s.io/v1","metadata":{"resourceVersion":"20"},"addressType":"","endpoints":null,"ports":null}"#,
     ));
     server.say(event("DELETED", &slice("s1", 21, &[])));

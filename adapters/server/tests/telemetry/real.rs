@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use maily_errors::TraceContext;
+use maily_errors::testing::missing;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdout, Command};
@@ -88,8 +89,7 @@ async fn free() -> String {
 async fn real_collector_reads_one_trace() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut rotel) = Rotel::start(folder.path()).await else {
-        println!("skipped: MAILY_OTEL_COLLECTOR names no collector");
-        return;
+        return missing("MAILY_OTEL_COLLECTOR", "pip install rotel");
     };
     let fleet = Fleet::start([Fail, Words]).await;
     let server = Server::start(&fleet, &rotel.url, SOON).await;
