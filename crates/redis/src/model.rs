@@ -232,6 +232,8 @@ pub type Arguments = SmallVec<[Bytes; 4]>;
 pub struct Command {
     /// The name of the command and its arguments.
     pub arguments: Arguments,
+    /// When it was made; its duration counts from then on.
+    pub begun: Instant,
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// Which argument is the key that says which node of a cluster answers; `None` for any node.
@@ -249,7 +251,7 @@ impl Command {
     #[must_use]
     pub fn new(arguments: impl IntoIterator<Item = Bytes>, deadline: Instant) -> Self {
         let arguments = arguments.into_iter().collect();
-        Self { arguments, deadline, key: None, blocking: false, epoch: None }
+        Self { arguments, begun: Instant::now(), deadline, key: None, blocking: false, epoch: None }
     }
 
     /// Says which argument is the key.

@@ -57,8 +57,6 @@ impl Call {
                 *parked = None;
             }
             let shared = &self.link.owner.shared;
-            // Before the look at the state: what changes after it wakes this.
-            let changed = Arc::clone(&shared.changed);
             let mut queue = shared.queue.lock();
             match &queue.state {
                 State::Up => {
@@ -91,7 +89,7 @@ impl Call {
                 }
             }
             // Made under the lock, so that no change is missed between the look and the wait.
-            let mut notified = Box::pin(changed.notified_owned());
+            let mut notified = Box::pin(Arc::clone(&shared.changed).notified_owned());
             notified.as_mut().enable();
             drop(queue);
             let deadline = command.deadline;

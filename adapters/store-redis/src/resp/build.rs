@@ -21,6 +21,17 @@ pub(super) fn push(frame: &Bytes) -> Result<Vec<Reply>, Malformed> {
     }
 }
 
+/// Builds the reply of one element without children that needs no memory, if it is such a one: two of three commands
+/// are answered by a number or by `OK`.
+#[inline]
+pub(super) fn short(kind: u8, data: &[u8]) -> Option<Result<Reply, Malformed>> {
+    match kind {
+        b':' => Some(number(data).map(Reply::Integer)),
+        b'+' if data == b"OK" => Some(Ok(Reply::Data(Bytes::from_static(b"OK")))),
+        _ => None,
+    }
+}
+
 /// Builds the reply of one element without children, whose data are already cut out.
 #[inline]
 pub(super) fn leaf(kind: u8, data: Bytes) -> Result<Reply, Malformed> {

@@ -29,15 +29,20 @@ fn bulk(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn header(out: &mut Vec<u8>, kind: u8, number: u64) {
-    out.push(kind);
-    if number < 10 {
-        // Most arguments are short: one digit needs no loop.
-        out.push(b'0' + number as u8);
-    } else {
-        let mut digits = [0; MAX_DIGITS];
-        out.extend_from_slice(decimal(&mut digits, number));
+    // Most arguments are short: one or two digits need no loop, and one look at the room that is left.
+    match number {
+        0..10 => out.extend_from_slice(&[kind, b'0' + number as u8, b'\r', b'\n']),
+        10..100 => {
+            let (tens, ones) = (number as u8 / 10, number as u8 % 10);
+            out.extend_from_slice(&[kind, b'0' + tens, b'0' + ones, b'\r', b'\n']);
+        }
+        _ => {
+            let mut digits = [0; MAX_DIGITS];
+            out.push(kind);
+            out.extend_from_slice(decimal(&mut digits, number));
+            out.extend_from_slice(b"\r\n");
+        }
     }
-    out.extend_from_slice(b"\r\n");
 }
 
 fn decimal(digits: &mut [u8; MAX_DIGITS], mut number: u64) -> &[u8] {

@@ -47,7 +47,10 @@ impl Frames {
                     return Ok(Some(Frame::Reply(Reply::Nil)));
                 }
                 Body::Data(range) => {
-                    let data = if range.len() <= MAX_COPIED_BYTES {
+                    let data = if let Some(reply) = build::short(element.kind, &self.buffer[range.clone()]) {
+                        self.buffer.advance(element.bytes);
+                        return reply.map(|reply| Some(Frame::Reply(reply)));
+                    } else if range.len() <= MAX_COPIED_BYTES {
                         let data = Bytes::copy_from_slice(&self.buffer[range]);
                         self.buffer.advance(element.bytes);
                         data

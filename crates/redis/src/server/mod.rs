@@ -55,8 +55,11 @@ impl<T: Transport> ServerStore<T> {
         self.timeout
     }
 
-    /// Returns the key as the server knows it, in one allocation: sharing that of the key would cost one too.
+    /// Returns the key as the server knows it, in one allocation at most.
     pub(crate) fn key(&self, key: &Key) -> Result<Bytes> {
+        if self.prefix.is_empty() {
+            return Ok(key.bytes());
+        }
         let bytes = self.prefix.len() + key.as_bytes().len();
         model::at_most("redis::key", bytes, MAX_KEY_BYTES)?;
         let mut full = Vec::with_capacity(bytes);
@@ -75,11 +78,22 @@ impl<T: Transport> ServerStore<T> {
         operation: &'static str,
         arguments: impl Into<Arguments> + Send,
     ) -> Result<Reply> {
-        let deadline = Instant::now() + self.timeout;
-        let command = Command::new(arguments.into(), deadline);
-        // Every command of the store has its key behind its name; one without arguments has none.
-        let command = if command.arguments.len() > 1 { command.with_key(1) } else { command };
-        reply::accepted(operation, self.call(command).await?)
+        let begun = Instant::now();
+        // Before the command, so that it is made where it goes: it is large, and there are many.
+        let mut transport = self.ready().await?;
+        let arguments = arguments.into();
+        let call = transport.call(Command {
+            // Every command of the store has its key behind its name; one without arguments has none.
+            key: (arguments.len() > 1).then_some(1),
+            arguments,
+            begun,
+            deadline: begun + self.timeout,
+            blocking: false,
+            epoch: None,
+        });
+        // Counted out by the core that counted it in, not by the one that hears the reply.
+        drop(transport);
+        reply::accepted(operation, call.await?)
     }
 
     /// Runs a script by its hash, and by its text if the server does not have it.
@@ -109,9 +123,14 @@ impl<T: Transport> ServerStore<T> {
     }
 
     pub(crate) async fn call(&self, command: Command) -> Result<Reply> {
+        let call = self.ready().await?.call(command);
+        call.await
+    }
+
+    async fn ready(&self) -> Result<T> {
         let mut transport = self.transport.clone();
         poll_fn(|cx| transport.poll_ready(cx)).await?;
-        transport.call(command).await
+        Ok(transport)
     }
 }
 

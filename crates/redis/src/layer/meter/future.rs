@@ -25,14 +25,19 @@ pin_project! {
 struct Running {
     operation: Operation,
     instruments: Instruments,
-    start: Instant,
+    begun: Instant,
     ended: bool,
 }
 
 impl<F> ResponseFuture<F> {
     #[inline]
-    pub(super) fn new(inner: F, operation: Operation, instruments: Instruments) -> Self {
-        Self { inner, running: Running { operation, instruments, start: Instant::now(), ended: false } }
+    pub(super) const fn new(
+        inner: F,
+        operation: Operation,
+        begun: Instant,
+        instruments: Instruments,
+    ) -> Self {
+        Self { inner, running: Running { operation, instruments, begun, ended: false } }
     }
 }
 
@@ -52,7 +57,7 @@ impl Running {
     #[inline]
     fn end(&mut self, failure: Option<&Failure<'_>>) {
         self.ended = true;
-        let took = self.start.elapsed();
+        let took = self.begun.elapsed();
         match failure {
             None => self.instruments.succeeded(self.operation, took),
             Some(failure) => self.instruments.failed(self.operation, took, failure),

@@ -39,8 +39,8 @@ where
 
     #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
-        let operation = Operation::of(&command);
-        ResponseFuture::new(self.inner.call(command), operation, self.instruments)
+        let (operation, begun) = (Operation::of(&command), command.begun);
+        ResponseFuture::new(self.inner.call(command), operation, begun, self.instruments)
     }
 }
 
