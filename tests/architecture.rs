@@ -11,6 +11,7 @@ mod architecture {
     mod grammar;
     mod length;
     mod names;
+    mod peers;
     mod source;
     mod tree;
     mod words;
