@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::project::Project;
 use crate::shell::{Log, TAIL, clock, output, tail};
-use crate::{Outcome, generate};
+use crate::{Outcome, generate, peers};
 
 /// Runs every check and goes on after one that fails.
 pub(crate) fn run(project: &Project) -> Outcome {
@@ -23,6 +23,17 @@ pub(crate) fn run(project: &Project) -> Outcome {
             good = false;
             println!("{}\n    all of it: {}", tail(&ran.text, TAIL), log.path().display());
         }
+    }
+    let start = Instant::now();
+    let log = Log::create(project.logs().join("check-peers-lock.log"))?;
+    match peers::is_locked(project, &log)? {
+        Some(true) => report("lock of the peers", "ok", start),
+        Some(false) => {
+            good = false;
+            report("lock of the peers", "FAILED", start);
+            println!("{}", peers::WHAT_TO_DO);
+        }
+        None => report("lock of the peers", "as far as manifests tell", start),
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

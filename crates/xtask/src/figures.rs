@@ -1,5 +1,6 @@
 //! Figures: what was measured, one JSON line each, in `target/figures/AREA.jsonl`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -69,6 +70,24 @@ pub(crate) fn print(figures: &[Figure]) {
     }
 }
 
+/// Says how many bars are held, which are not, and what was left out because it is not there.
+///
+/// A bar that stands beside several peers is one, and is held if it is held beside all.
+pub(crate) fn summary(figures: &[Figure]) -> String {
+    let with = |holds: bool| figures.iter().filter(move |figure| figure.holds == Some(holds));
+    let missed: BTreeMap<&str, &Figure> = with(false).map(|figure| (&*figure.what, figure)).collect();
+    let held: BTreeSet<&str> = with(true).map(|figure| &*figure.what).collect();
+    let held = held.iter().filter(|what| !missed.contains_key(*what)).count();
+    let mut text = format!("bars: {held} held, {} not held", missed.len());
+    for Figure { what, unit, ours, bar, .. } in missed.into_values() {
+        text += &format!("\n    not held: {what}: {}, and at most {} {unit}", number(*ours), number(*bar));
+    }
+    for Figure { what, peer_name, .. } in figures.iter().filter(|it| it.ours.is_none() && it.peer.is_none()) {
+        text += &format!("\n    left out: {what}: {}", peer_name.as_deref().unwrap_or("no reason is known"));
+    }
+    text
+}
+
 fn number(value: Option<f64>) -> String {
     match value {
         None => "-".to_owned(),
@@ -89,6 +108,31 @@ mod tests {
 
         assert_eq!(figures.len(), 1);
         assert_eq!(serde_json::to_string(&figures[0]).unwrap(), line);
+    }
+
+    #[test]
+    fn bar_is_held_if_it_is_held_beside_every_peer() {
+        let line = |what: &str, holds: &str| {
+            format!(
+                r#"{{"area":"mesh","what":"{what}","unit":"us","ours":2,"peer":4,"peer_name":"p","bar":1.5,"holds":{holds}}}"#
+            )
+        };
+        let missing = r#"{"area":"mesh","what":"nginx","unit":"","ours":null,"peer":null,"peer_name":"needs root","bar":null,"holds":null}"#;
+        let lines = [
+            line("CPU", "true"),
+            line("start", "true"),
+            line("CPU", "false"),
+            line("p50", "null"),
+            line("CPU", "true"),
+            missing.to_owned(),
+        ];
+
+        let said = summary(&parse(&lines.join("\n")));
+
+        assert_eq!(
+            said,
+            "bars: 1 held, 1 not held\n    not held: CPU: 2.00, and at most 1.50 us\n    left out: nginx: needs root"
+        );
     }
 
     #[test]

@@ -95,32 +95,40 @@ impl Tools {
     }
 }
 
-/// Makes a Python environment with exactly the packages of `requirements.txt`.
+/// Makes the Python environment of the tests.
 fn python(project: &Project, log: &Log) -> Result<PathBuf, String> {
-    let venv = project.cache.join("python");
-    let marker = venv.join("maily-requirements");
-    let wanted = digest(REQUIREMENTS.as_bytes());
-    let python = venv.join("bin/python");
-    if fs::read_to_string(&marker).is_ok_and(|found| found == wanted)
+    environment(project, log, &project.cache.join("python"), REQUIREMENTS)
+}
+
+/// Makes a Python environment with exactly the packages of a requirements file, unless that was done before.
+pub(crate) fn environment(
+    project: &Project,
+    log: &Log,
+    venv: &Path,
+    wanted: &str,
+) -> Result<PathBuf, String> {
+    let (marker, python) = (venv.join("maily-requirements"), venv.join("bin/python"));
+    let digest = digest(wanted.as_bytes());
+    if fs::read_to_string(&marker).is_ok_and(|found| found == digest)
         && output(Command::new(&python).arg("-V")).is_some()
     {
-        return Ok(venv);
+        return Ok(venv.to_owned());
     }
     fs::create_dir_all(&project.cache).map_err(|err| format!("{}: {err}", project.cache.display()))?;
     let create =
-        || log.run("python3 -m venv", project.command("python3").args(["-m", "venv", "--clear"]).arg(&venv));
+        || log.run("python3 -m venv", project.command("python3").args(["-m", "venv", "--clear"]).arg(venv));
     if !create()?.ok {
         // Debian splits the module off from Python.
         apt(log, "python3-venv")?;
         create()?.success("python3 -m venv")?;
     }
     let file = venv.join("requirements.txt");
-    fs::write(&file, REQUIREMENTS).map_err(|err| err.to_string())?;
+    fs::write(&file, wanted).map_err(|err| err.to_string())?;
     let mut pip = project.command(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&file);
     log.run("pip install", &mut pip)?.success("pip install")?;
-    fs::write(marker, wanted).map_err(|err| err.to_string())?;
-    Ok(venv)
+    fs::write(marker, digest).map_err(|err| err.to_string())?;
+    Ok(venv.to_owned())
 }
 
 fn valkey(venv: &Path) -> Option<PathBuf> {

@@ -2,25 +2,21 @@
 
 use std::ffi::OsString;
 
+use crate::fetch;
 use crate::npm;
+use crate::peers::variable;
 use crate::project::Project;
 use crate::shell::Log;
 
-/// Returns the variables that say where both are, if the area asks them.
-pub(crate) fn find(project: &Project, area: &str, log: &Log) -> Vec<(&'static str, OsString)> {
+/// Returns the variables that say where both are, if the area asks them. What cannot be had has one that says why.
+pub(crate) fn find(project: &Project, area: &str, log: &Log) -> Vec<(String, OsString)> {
     if area != "local" {
         return Vec::new();
     }
-    let mut variables = Vec::new();
-    let model = project.cache.join(MODEL);
-    if model.is_file() {
-        variables.push(("MAILY_PEERS_MODEL", model.into_os_string()));
-    }
-    match npm::fetch(project, log, &PACKAGES) {
-        Ok(modules) => variables.push(("MAILY_PEERS_LLAMA", modules.into_os_string())),
-        Err(why) => println!("without llama.cpp: {why}"),
-    }
-    variables
+    vec![
+        variable("MODEL", fetch::models(project).map(|()| project.cache.join(MODEL))),
+        variable("LLAMA", npm::fetch(project, log, &PACKAGES)),
+    ]
 }
 
 /// What `cargo xtask assets` fetches.

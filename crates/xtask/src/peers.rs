@@ -1,5 +1,7 @@
 //! `cargo xtask peers`: ours beside others, interleaved in the same minutes.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::bench::choose;
@@ -17,7 +19,11 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Outcome {
     let log = Log::create(project.logs().join("peers-build.log"))?;
     let mut build = project.cargo();
     build.current_dir(&folder).args(["build", "--release", "--locked", "--target-dir", "target"]);
-    log.run("building the peers", &mut build)?.success("building the peers")?;
+    let built = log.run("building the peers", &mut build)?;
+    if lags_behind(&built.text) {
+        return Err(WHAT_TO_DO.to_owned());
+    }
+    built.success("building the peers")?;
 
     for area in areas {
         let log = Log::create(project.logs().join(format!("peers-{area}.log")))?;
@@ -30,7 +36,38 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Outcome {
         found.extend(python_peers::run(project, area, &log));
         let path = figures::save(project, area, true, &found)?;
         figures::print(&found);
-        println!("{} figures in {}\n", found.len(), path.display());
+        println!("{}", figures::summary(&found));
+        println!(
+            "{} figures in {}, all that was said in {}\n",
+            found.len(),
+            path.display(),
+            log.path().display()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// Lets cargo say, without the network, whether the lock file of the peers fits. `None` if the registry on this machine does
+/// not know all of it; what needs no registry is then still checked by `tests/architecture`.
+pub(crate) fn is_locked(project: &Project, log: &Log) -> Result<Option<bool>, String> {
+    let mut update = project.cargo();
+    update.current_dir(project.root.join("benches/peers"));
+    let ran = log.run("cargo update", update.args(["update", "--workspace", "--locked", "--offline"]))?;
+    Ok(if ran.ok { Some(true) } else { lags_behind(&ran.text).then_some(false) })
+}
+
+fn lags_behind(said: &str) -> bool {
+    said.contains("--locked was passed")
+}
+
+/// The variable that tells the peers where a component is, or why it is not there.
+pub(crate) fn variable(name: &str, found: Result<PathBuf, String>) -> (String, OsString) {
+    match found {
+        Ok(path) => (format!("MAILY_PEERS_{name}"), path.into_os_string()),
+        Err(why) => (format!("MAILY_PEERS_{name}_MISSING"), why.into()),
+    }
+}
+
+/// What helps a lock file that lags behind.
+pub(crate) const WHAT_TO_DO: &str = "benches/peers/Cargo.lock does not fit the workspace: \
+    run `cargo update --workspace` in benches/peers and commit it";

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::figures::{self, Figure};
-use crate::npm::digest;
+use crate::install;
 use crate::project::Project;
 use crate::shell::Log;
 
@@ -32,18 +32,8 @@ pub(crate) fn run(project: &Project, area: &str, log: &Log) -> Vec<Figure> {
 /// Makes a Python environment in the cache with exactly the packages of a file beside the clients.
 pub(crate) fn environment(project: &Project, log: &Log, name: &str, file: &str) -> Result<PathBuf, String> {
     let file = project.root.join("benches/peers/python").join(file);
-    let venv = project.cache.join(name);
     let wanted = fs::read_to_string(&file).map_err(|err| format!("{}: {err}", file.display()))?;
-    let marker = venv.join("maily-requirements");
-    if !fs::read_to_string(&marker).is_ok_and(|found| found == digest(wanted.as_bytes())) {
-        let create = project.command("python3").args(["-m", "venv", "--clear"]).arg(&venv).output();
-        create.map_err(|err| format!("python3 -m venv: {err}"))?;
-        let mut pip = project.command(venv.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-        log.run("pip install", pip.arg(file))?.success("pip install")?;
-        fs::write(&marker, digest(wanted.as_bytes())).map_err(|err| err.to_string())?;
-    }
-    Ok(venv)
+    install::environment(project, log, &project.cache.join(name), &wanted)
 }
 
 fn measure(project: &Project, script: &Path, log: &Log) -> Result<Vec<Figure>, String> {

