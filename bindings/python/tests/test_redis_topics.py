@@ -33,6 +33,7 @@ from maily.redis import (
     Store,
     Worker,
 )
+from maily.trace import Trace, current, use
 
 
 @pytest.fixture(params=["memory", "file", "server"])
@@ -210,6 +211,57 @@ def test_async_worker_and_iterator_share_a_queue(url: str | None) -> None:
 
     assert done == 5
     assert sorted(seen, key=int) == [str(n).encode() for n in range(10)]
+
+
+def test_handler_works_in_the_trace_of_who_appended_its_job(store: Store) -> None:
+    jobs, parent = Jobs(store, "traced"), Trace.root()
+    with use(parent):
+        jobs.append("in a block")
+    jobs.append("a trace", trace=parent)
+    jobs.append("a header", trace=str(parent))
+    jobs.append("none")
+    seen: dict[bytes, tuple[str | None, Trace | None]] = {}
+    worker = Worker(jobs)
+
+    def handle(job: Job) -> None:
+        seen[job.payload] = (job.trace, current())
+        if len(seen) == 4:
+            worker.stop()
+
+    worker.run(handle)
+
+    alone, begun = seen.pop(b"none")
+    assert (alone, begun is not None and begun.trace_id != parent.trace_id) == (None, True)
+    assert len(seen) == 3
+    for carried, here in seen.values():
+        assert carried == str(parent)
+        assert here is not None
+        assert (here.trace_id, here.sampled) == (parent.trace_id, True)
+        assert here.span_id != parent.span_id
+    assert current() is None
+
+
+def test_coroutine_handler_works_in_the_trace_of_its_job(url: str | None) -> None:
+    async def main() -> tuple[Trace, list[Trace | None]]:
+        jobs, parent = AsyncJobs(AsyncStore(url, prefix=f"{uuid.uuid4().hex}:", timeout=10.0), "traced"), Trace.root()
+        with use(parent):
+            await jobs.append("a")
+        seen, worker = [], AsyncWorker(jobs)
+
+        async def handle(job: Job) -> None:
+            seen.append(current())
+            await asyncio.sleep(0)
+            seen.append(current())
+            worker.stop()
+
+        await worker.run(handle)
+        return parent, seen
+
+    parent, [before, after] = asyncio.run(main())
+
+    assert before is not None
+    assert before == after
+    assert (before.trace_id, before == parent) == (parent.trace_id, False)
 
 
 def test_bus_reaches_who_listens(store: Store) -> None:

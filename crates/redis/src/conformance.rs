@@ -50,6 +50,7 @@ macro_rules! conformance {
     (jobs, optional $port:expr) => {
         $crate::conformance!(@each [$port]
             jobs_are_handed_out_in_order
+            jobs_carry_the_trace_of_who_appended_them
             jobs_belong_to_one_worker
             jobs_are_waited_for
             jobs_with_one_key_are_one

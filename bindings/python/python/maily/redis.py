@@ -47,10 +47,11 @@ Jobs are done at least once; a worker keeps, acknowledges and repeats them.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from maily import _maily
+from maily.trace import Trace, use
 
 Answer = _maily.redis.Answer
 AsyncBus = _maily.redis.AsyncBus
@@ -123,6 +124,23 @@ __all__ = [
     "Summary",
     "Worker",
 ]
+
+
+def _traced(handler: Callable[[Any], Any]) -> Callable[[Any, str | None], Any]:
+    """Lets the handler of a worker, coroutine function or not, work in the trace of its job."""
+
+    def handle(job: Any, here: str | None) -> Any:
+        trace = Trace.parse(here or "") or Trace.root()
+        with use(trace):
+            result = handler(job)
+        return _awaited(result, trace) if inspect.isawaitable(result) else result
+
+    return handle
+
+
+async def _awaited(result: Awaitable[Any], trace: Trace) -> Any:
+    with use(trace):
+        return await result
 
 
 async def _await(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

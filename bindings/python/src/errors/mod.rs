@@ -18,6 +18,7 @@ use pyo3::PyErr;
 use pyo3::prelude::*;
 
 use self::state::State;
+pub(crate) use self::trace::Position;
 use crate::runtime::Raised;
 
 /// Fills `maily._maily.errors`.

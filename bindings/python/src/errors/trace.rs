@@ -2,9 +2,30 @@
 
 use maily_errors::TraceContext;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Trace>()
+}
+
+/// A `maily.trace.Trace`, or the text of a `traceparent` header; nothing if the standard wants it ignored.
+pub(crate) struct Position(pub(crate) Option<TraceContext>);
+
+impl<'py> FromPyObject<'_, 'py> for Position {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(TraceContext::parse(object.str()?.to_str()?)))
+    }
+}
+
+impl Position {
+    /// Returns the position in which the caller works, as `maily.trace` knows it.
+    pub(crate) fn current(py: Python<'_>) -> PyResult<Self> {
+        static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let current = CURRENT.import(py, "maily.trace", "current")?.call0()?;
+        if current.is_none() { Ok(Self(None)) } else { current.extract() }
+    }
 }
 
 /// A position in a trace, as the `traceparent` header carries it (W3C Trace Context).

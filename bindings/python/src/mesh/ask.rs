@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use maily_errors::{Code, Error, Result, TraceContext};
+use maily_errors::{Code, Error, Result};
 use maily_mesh::{Caching, EventId, Format, Prompt, Tenant};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::errors;
+use crate::errors::{self, Position};
 use crate::keys::read_priority;
 
 /// A text, or a whole body.
@@ -70,21 +69,10 @@ options! {
     timeout: f64,
     tenant: String,
     priority: String,
-    trace: TraceText,
+    trace: Position,
     caching: String,
     resumable: bool,
     last_event_id: String,
-}
-
-/// A `maily.trace.Trace`, or the text of a `traceparent` header.
-struct TraceText(Option<TraceContext>);
-
-impl<'py> FromPyObject<'_, 'py> for TraceText {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        Ok(Self(TraceContext::parse(object.str()?.to_str()?)))
-    }
 }
 
 /// One call: what is asked, and how long it may take from when the mesh is asked.
@@ -101,7 +89,7 @@ impl Ask {
     pub(super) fn read(wanted: Wanted, given: Option<&Bound<'_, PyDict>>, stream: bool) -> Result<Self> {
         let mut options = Options::read(given).map_err(errors::from_py)?;
         if options.trace.is_none() {
-            options.trace = given_by_context(given)?;
+            options.trace = Some(Python::attach(Position::current).map_err(errors::from_py)?);
         }
         let raw = matches!(wanted, Wanted::Body(_));
         let prompt = match wanted {
@@ -158,20 +146,6 @@ fn describe(prompt: Prompt, options: Options) -> Result<Prompt> {
     let prompt = if options.resumable == Some(true) { prompt.with_event_ids() } else { prompt };
     let last = options.last_event_id.as_deref().map(str::parse::<EventId>).transpose()?;
     Ok(last.into_iter().fold(prompt, Prompt::with_last_event))
-}
-
-/// Returns the position in which the caller works, as `maily.trace` knows it.
-fn given_by_context(given: Option<&Bound<'_, PyDict>>) -> Result<Option<TraceText>> {
-    static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let current = |py: Python<'_>| {
-        let current = CURRENT.import(py, "maily.trace", "current")?.call0()?;
-        if current.is_none() { Ok(None) } else { current.extract().map(Some) }
-    };
-    match given {
-        Some(given) => current(given.py()),
-        None => Python::attach(current),
-    }
-    .map_err(errors::from_py)
 }
 
 pub(super) fn read_format(name: Option<&str>) -> Result<Format> {

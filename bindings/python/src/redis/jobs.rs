@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use maily_errors::{Error, Result, TraceContext};
+use maily_errors::{Error, Result};
 use maily_redis::jobs::{
     DeadLetter as CoreDead, DeadLetters as _, Failure, Fate, Job as CoreJob, Jobs as _, NewJob, Queue,
     QueueConfig, Receipt, Stats as CoreStats, WorkerId,
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use super::any::AnyStore;
 use super::store::Stores;
 use super::values::{Blob, duration, milliseconds};
+use crate::errors::Position;
 use crate::runtime::Next;
 use crate::twins::twins;
 use crate::{errors, runtime};
@@ -80,9 +81,10 @@ twins! {
 
     /// Adds a job and returns its name. A second one with the `key` of an earlier one has the name of the first.
     ///
-    /// It waits for `delay` seconds before anybody gets it. `trace` is a `traceparent`; the worker finds it in the job.
+    /// It waits for `delay` seconds before anybody gets it. `trace` is a `maily.trace.Trace` or a `traceparent`, else the
+    /// current one; the job carries it, and its handler works in a step below it.
     (payload, /, *, key=None, delay=0.0, trace=None)
-    fn append(payload: Blob, key: Option<Blob>, delay: f64, trace: Option<String>) -> String;
+    fn append(payload: Blob, key: Option<Blob>, delay: f64, trace: Option<Position>) -> String;
 
     /// Takes 1 to `max` jobs; waits for the first one for `wait` seconds, and returns none if none came.
     (max=1, /, *, wait=0.0) fn claim(max: usize, wait: f64) -> Vec<Job>;
@@ -238,13 +240,14 @@ impl Work {
         payload: Blob,
         key: Option<Blob>,
         delay: f64,
-        trace: Option<String>,
+        trace: Option<Position>,
     ) -> impl Future<Output = Result<String>> + Send + use<> {
         let (store, queue) = (self.store.clone(), self.queue.clone());
+        let trace = trace.map_or_else(|| Python::attach(Position::current).map_err(errors::from_py), Ok);
         async move {
             let mut job = NewJob::new(payload.0).with_delay(duration(delay)?);
             job.key = key.map(|key| key.0);
-            job.trace = trace.as_deref().and_then(TraceContext::parse);
+            job.trace = trace?.0;
             Ok(store.append(&queue, job).await?.as_str().to_owned())
         }
     }

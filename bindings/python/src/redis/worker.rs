@@ -3,14 +3,15 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use maily_errors::Result;
+use maily_errors::{Result, TraceContext};
 use maily_redis::jobs::{Job as CoreJob, Summary as CoreSummary, Worker as CoreWorker};
 use pyo3::prelude::*;
 use tokio::sync::Notify;
 
 use super::any::AnyStore;
 use super::jobs::{AsyncJobs, Job, Jobs, Work};
-use super::values::{Function, duration};
+use super::values::duration;
+use crate::runtime::Callback;
 use crate::twins::twins;
 use crate::{errors, runtime};
 
@@ -26,7 +27,7 @@ twins! {
     /// Does the jobs of a queue: `concurrency` at a time, kept for as long as they take, acknowledged when done.
     ///
     /// The handler is called in threads with a `Job`. When it returns the job is done; what it raises decides as
-    /// `Jobs.fail` says.
+    /// `Jobs.fail` says. `maily.trace.current()` is then a step below the position in which the job was appended.
     sync Worker {
         #[new]
         #[pyo3(signature = (jobs, /, *, concurrency=16, drain=30.0))]
@@ -52,7 +53,7 @@ twins! {
     }
 
     /// Works until `stop`, and returns what was done.
-    (handler, /) fn run(handler: Function) -> Summary;
+    (handler, /) fn run(handler: Handler) -> Summary;
 }
 
 /// What a worker did.
@@ -93,16 +94,29 @@ impl Labor {
         Ok(Self { worker: build().map_err(errors::to_py)?, stop: Arc::default() })
     }
 
-    fn run(&self, handler: Function) -> impl Future<Output = Result<Summary>> + Send + use<> {
+    fn run(&self, handler: Handler) -> impl Future<Output = Result<Summary>> + Send + use<> {
         let (worker, stop) = (self.worker.clone(), Arc::clone(&self.stop));
         async move {
             let handle = move |job: CoreJob| {
-                let handled = handler.0.call::<_, Ignored>((Job::from(job),));
+                let here = TraceContext::current().map(|here| here.to_string());
+                let handled = handler.0.call::<_, Ignored>((Job::from(job), here));
                 async move { handled.await.map(drop) }
             };
             let ended = async move { stop.notified().await };
             Ok(worker.run(handle, ended).await.into())
         }
+    }
+}
+
+/// A function of the caller that works in the trace of its job.
+pub(super) struct Handler(Callback);
+
+impl<'py> FromPyObject<'_, 'py> for Handler {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let traced = object.py().import("maily.redis")?.getattr("_traced")?.call1((object.to_owned(),))?;
+        Callback::new(traced).map(Self)
     }
 }
 

@@ -46,7 +46,7 @@ pub struct NewJob {
     pub key: Option<Bytes>,
     /// How long it waits before anybody gets it: at most [`MAX_DELAY`], in whole milliseconds rounded up.
     pub delay: Duration,
-    /// The trace in which it is appended; the handler works in the same.
+    /// The position in a trace in which it is appended; the span of the handler is a child of it.
     pub trace: Option<TraceContext>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use maily_errors::TraceContext;
 use metrics::{Counter, Gauge, Histogram, SharedString};
 use tokio::time::sleep;
 use tracing::Span;
@@ -64,21 +65,31 @@ pub(super) async fn watch(store: &impl Jobs, queue: &Queue, instruments: &Instru
     }
 }
 
-/// Returns the span in which a handler works.
+/// Returns the span in which a handler works, whose position in the trace is `here`.
 ///
-/// Source: OpenTelemetry semantic conventions 1.37, messaging spans.
-pub(super) fn span(queue: &Queue, worker: &WorkerId, job: &Job) -> Span {
+/// Its parent is the position in which the job was appended. The conventions let a span of one message have that, and
+/// link to it where a span has several, or where another span is around it; a handler has one job, and a task of its
+/// own.
+///
+/// Source: OpenTelemetry semantic conventions 1.37, messaging spans, "message creation context as parent".
+pub(super) fn span(queue: &Queue, worker: &WorkerId, job: &Job, here: TraceContext) -> Span {
     tracing::info_span!(
+        parent: None,
         "process",
+        otel.name = %format_args!("process {}", queue.name()),
         otel.kind = "consumer",
         messaging.system = "redis",
+        messaging.operation.name = "process",
         messaging.operation.type = "process",
         messaging.destination.name = queue.name(),
         messaging.client.id = worker.as_str(),
         messaging.message.id = job.id.as_str(),
         messaging.message.body.size = job.payload.len(),
         maily.deliveries = job.deliveries,
-        trace_id = job.trace.map(|trace| tracing::field::display(trace.trace_id())),
+        trace_id = %here.trace_id(),
+        span_id = %here.span_id(),
+        parent_span_id = job.trace.map(|above| tracing::field::display(above.span_id())),
+        sampled = here.is_sampled(),
         error.type = Empty,
     )
 }

@@ -29,8 +29,9 @@ use crate::port::Jobs;
 /// | `maily_redis_jobs` | gauge, every 5 s | `queue`, `state`: `waiting`, `pending`, `delayed`, `dead` |
 /// | `maily_redis_jobs_oldest_seconds` | gauge, every 5 s | `queue` |
 ///
-/// Each job is a span `process` with the OpenTelemetry fields of messaging, in the trace that the job carries. The
-/// payload is never recorded.
+/// Each job is a span `process` with the OpenTelemetry fields of messaging: a child of the span in which the job was
+/// appended, in its trace and as sampled as that, so that one trace goes from whoever appended it to what the handler
+/// does. A job without a trace begins one. The payload is never recorded.
 ///
 /// # Examples
 ///

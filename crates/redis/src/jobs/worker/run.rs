@@ -168,8 +168,9 @@ where
         if job.deliveries == 1 {
             self.instruments.age.record(job.age);
         }
-        let span = instruments::span(&self.worker.queue, &self.worker.id, &job);
-        let (receipt, deliveries, trace) = (job.receipt.clone(), job.deliveries, job.trace);
+        let here = job.trace.map_or_else(TraceContext::root, TraceContext::child);
+        let span = instruments::span(&self.worker.queue, &self.worker.id, &job, here);
+        let (receipt, deliveries) = (job.receipt.clone(), job.deliveries);
         let (handler, instruments) = (Arc::clone(&self.handler), Arc::clone(&self.instruments));
         let work = async move {
             let start = Instant::now();
@@ -180,8 +181,7 @@ where
             }
             result
         };
-        let trace = trace.map_or_else(TraceContext::root, TraceContext::child);
-        let abort = self.tasks.spawn(trace.scope(work).instrument(span));
+        let abort = self.tasks.spawn(here.scope(work).instrument(span));
         self.running.insert(abort.id(), Running { receipt, deliveries, abort });
     }
 

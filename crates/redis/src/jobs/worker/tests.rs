@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -6,6 +7,7 @@ use maily_errors::{Code, Error, Result, TraceContext};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use super::*;
 use crate::MemoryStore;
@@ -152,6 +154,74 @@ async fn handler_works_in_the_trace_of_its_job() {
     let seen = told.await.unwrap().unwrap();
     assert_eq!(seen.trace_id(), trace.trace_id());
     assert_ne!(seen.span_id(), trace.span_id());
+}
+
+/// Writes down the fields of each span `process`.
+#[derive(Clone, Default)]
+struct Spans(Arc<parking_lot::Mutex<Vec<HashMap<String, String>>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Spans {
+    fn on_new_span(
+        &self,
+        attributes: &tracing::span::Attributes<'_>,
+        _: &tracing::span::Id,
+        _: Context<'_, S>,
+    ) {
+        struct Fields(HashMap<String, String>);
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.insert(field.name().to_owned(), format!("{value:?}"));
+            }
+        }
+        let mut fields = Fields(HashMap::new());
+        attributes.record(&mut fields);
+        assert!(attributes.is_root(), "whatever span the worker runs in");
+        self.0.lock().push(fields.0);
+    }
+}
+
+#[test]
+fn span_of_a_job_is_below_the_one_that_appended_it() {
+    let [root, unsampled] = ["01", "00"].map(|flags| {
+        TraceContext::parse(&format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}")).unwrap()
+    });
+    let (spans, positions) = (Spans::default(), Arc::new(parking_lot::Mutex::new(Vec::new())));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(spans.clone()), || {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (store, queue, seen) = (MemoryStore::default(), queue(), positions.clone());
+            let jobs =
+                [NewJob::new("a").with_trace(root), NewJob::new("b").with_trace(unsampled), NewJob::new("c")];
+            for job in jobs {
+                store.append(&queue, job).await.unwrap();
+            }
+            let handler = move |_| {
+                seen.lock().push(TraceContext::current());
+                async { Ok(()) }
+            };
+            worker(&store, &queue).run(handler, sleep(Duration::from_secs(1))).await;
+        });
+    });
+
+    let (spans, positions) = (spans.0.lock(), positions.lock());
+    assert_eq!((spans.len(), positions.len()), (3, 3));
+    for (number, above) in [Some(root), Some(unsampled), None].into_iter().enumerate() {
+        let (span, here) = (&spans[number], positions[number]);
+        let said = |field: &str| span.get(field).map(String::as_str);
+        assert_eq!(said("otel.name"), Some("process jobs"));
+        assert_eq!(said("otel.kind"), Some("\"consumer\""));
+        assert_eq!(said("parent_span_id"), above.map(|_| "00f067aa0ba902b7"));
+        assert_eq!(said("sampled"), Some(if number == 1 { "false" } else { "true" }));
+        // The handler is called in the task of the span, so that what it asks is below it.
+        let here = here.expect("a handler works in a trace");
+        assert_eq!(said("span_id").unwrap(), here.span_id().to_string());
+        assert_eq!(said("trace_id").unwrap(), here.trace_id().to_string());
+        assert!(
+            above
+                .is_none_or(|above| above.trace_id() == here.trace_id() && above.span_id() != here.span_id())
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
