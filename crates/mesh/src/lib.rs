@@ -28,10 +28,10 @@ pub use self::model::{
     Answer, Archived, CacheStatus, Cached, Caching, Caller, Chat, Completion, CompletionHead, Delta,
     Embedding, Endpoint, EventId, FinishReason, Format, Formats, KeyName, Memory, MemoryId, MemoryPage,
     MemoryQuery, Message, ModelName, NodeName, Origin, PassedOn, Priority, Prompt, PromptHead, Recalled,
-    Remembered, Role, Tenant, Texts, Thought, ToolCall, Usage,
+    Remembered, Role, StreamId, Tenant, Texts, Thought, ToolCall, Usage,
 };
 pub use self::port::{
-    Accounts, AnyEmbed, AnyLlm, Archive, Embed, Gossip, Llm, NodeChange, NodeSource, Recall,
+    Accounts, AnyEmbed, AnyLlm, Archive, Embed, Gossip, Llm, NodeChange, NodeSource, Recall, Transcripts,
 };
 pub use self::registry::Registry;
 pub use self::service::{Mesh, ResponseFuture};

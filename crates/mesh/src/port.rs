@@ -1,6 +1,7 @@
 //! What the mesh needs from outside: models, embedders, memories, nodes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -14,7 +15,7 @@ use crate::account::{Grant, Pot};
 use crate::membership::{Event, InstanceName, Peer, Shared};
 use crate::model::{
     Archived, Completion, Embedding, Memory, MemoryId, MemoryPage, MemoryQuery, NodeName, Prompt, Recalled,
-    Remembered, Tenant, Texts,
+    Remembered, StreamId, Tenant, Texts,
 };
 
 /// A language model, as the mesh sees it.
@@ -235,4 +236,39 @@ pub trait Accounts: Send + Sync {
     ///
     /// As [`draw`](Self::draw). Then it is lost; giving it back twice would make more of it.
     fn give_back(&self, pot: &Pot, amount: u64) -> BoxFuture<'static, Result<()>>;
+}
+
+/// The events of numbered streams, where every instance of a mesh finds them.
+///
+/// A stream is a row of pages, from 0. Each page is written once, by whoever is first, so who comes second knows that
+/// somebody else goes on with the stream.
+///
+/// # Contract
+///
+/// - Of all who write one page one succeeds, and what it wrote is what everybody reads.
+/// - What `write` acknowledged is read by all, until its time is over; then it is gone.
+/// - Pages are read in order and without a gap: nothing behind a page that is missing.
+/// - A failed or dropped write has happened or has not; whoever writes the page next sees which.
+pub trait Transcripts: Send + Sync {
+    /// Writes a page of at most 1 MiB, unless there is one; returns whether there was none.
+    ///
+    /// The future owns what it needs, so that a stream can be polled on with it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store behind fails with; a temporary error when it cannot be reached.
+    fn write(
+        &self,
+        stream: StreamId,
+        page: u32,
+        content: Bytes,
+        keep: Duration,
+    ) -> BoxFuture<'static, Result<bool>>;
+
+    /// Reads the pages of a stream from `first` on.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    fn read(&self, stream: StreamId, first: u32) -> BoxFuture<'static, Result<Vec<Bytes>>>;
 }

@@ -29,7 +29,7 @@ use crate::layer::shed::{Shed, ShedLayer};
 use crate::layer::similar::{Similar, SimilarLayer};
 use crate::layer::trace::{Trace, TraceLayer};
 use crate::model::{Completion, Prompt};
-use crate::port::{AnyEmbed, NodeChange, NodeSource, Recall};
+use crate::port::{AnyEmbed, NodeChange, NodeSource, Recall, Transcripts};
 use crate::registry::Registry;
 
 /// The whole stack, outermost first. It has a name so that a prompt costs no box on its way.
@@ -59,6 +59,7 @@ pub struct Mesh {
     stack: Stack,
     nodes: Nodes,
     keys: Keys,
+    replay: ReplayLayer,
     connect: Duration,
     total: Duration,
 }
@@ -147,7 +148,8 @@ impl Mesh {
         // Outside retry: one search for all attempts.
         let node = memory.with_rules(config.recall.rules()).layer(node);
         // Outside the memories: a prompt that comes back is compared as the client sent it.
-        let node = ReplayLayer::new(config.replay.keep()).layer(node);
+        let replay = ReplayLayer::new(config.replay.keep());
+        let node = replay.layer(node);
         // Outside of what costs time and work, and one place for all attempts.
         let node = ShedLayer::new(config.shed.rules()).layer(node);
         // Outside all that costs time: the client waits for it too.
@@ -159,7 +161,7 @@ impl Mesh {
         // Outermost: everything below is part of the span.
         let stack = TraceLayer::new().layer(node);
         let connect = Duration::from_millis(config.deadline.connect_ms);
-        Self { stack, nodes, keys, connect, total: Duration::from_millis(config.deadline.total_ms) }
+        Self { stack, nodes, keys, replay, connect, total: Duration::from_millis(config.deadline.total_ms) }
     }
 
     /// Returns the nodes, to add, remove and look at them.
@@ -172,6 +174,13 @@ impl Mesh {
     #[must_use]
     pub const fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// Keeps numbered streams where other instances can go on with them: a reader who lost this instance comes back to any.
+    ///
+    /// Streams that were begun before stay in this process. See [`replay`](crate::layer::replay).
+    pub fn share_streams(&self, transcripts: Arc<dyn Transcripts>) {
+        self.replay.share(transcripts);
     }
 
     /// Answers one prompt: [`call`](Service::call), for callers that hold no service.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use maily_mesh::account::GossipAccounts;
-use maily_mesh::memory::{HashEmbedder, LocalAccounts, LocalGossip, VolatileArchive};
+use maily_mesh::memory::{HashEmbedder, LocalAccounts, LocalGossip, LocalTranscripts, VolatileArchive};
 use maily_mesh::recall::Memories;
 use maily_mesh::{NodeConfig, Origin};
 
@@ -17,6 +17,7 @@ maily_mesh::conformance!(recall, Memories::new(HashEmbedder));
 maily_mesh::conformance!(archive, VolatileArchive::default());
 maily_mesh::conformance!(gossip, LocalGossip::pair());
 maily_mesh::conformance!(accounts, LocalAccounts::default());
+maily_mesh::conformance!(transcripts, LocalTranscripts::default());
 
 mod over_gossip {
     use super::*;

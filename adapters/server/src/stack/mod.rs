@@ -9,6 +9,7 @@ pub mod mesh;
 mod metrics;
 pub mod nodes;
 pub(crate) mod redis;
+mod streams;
 pub mod trust;
 
 use std::path::PathBuf;
@@ -71,6 +72,7 @@ pub async fn start(config: &Config, cores: &[Core], live: Live) -> Result<Starte
 
     if Core::Mesh.is_in(cores) {
         let parts = mesh::build(config).await?;
+        streams::share(config, &parts.mesh)?;
         sharing = mesh::share(config, &parts.mesh).await?;
         let gossip = sharing.as_ref().map(mesh::Sharing::gossip);
         limits = limits::open(config, &parts.mesh, gossip.clone()).await?;

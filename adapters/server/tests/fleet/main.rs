@@ -15,4 +15,5 @@ mod leave;
 mod network;
 mod node;
 mod partition;
+mod resume;
 mod support;

@@ -16,6 +16,8 @@ use tokio::time::sleep;
 pub(crate) enum Act {
     /// Streams so many words, with a pause before each, and ends.
     Words(usize, Duration),
+    /// The same, from behind the words that the prompt says it has said already.
+    GoesOn(usize, Duration),
     /// Sends a word at once, and another one whenever it is told to.
     Hold,
     /// Answers in one piece with these bytes.
@@ -49,10 +51,11 @@ impl Node {
                     (counting.clone(), act.clone(), hearing.subscribe(), sees.clone());
                 connections.spawn(async move {
                     while let Some(body) = request(&mut socket).await {
+                        let said = words_said(&body);
                         sees.send_replace(body);
                         asked.fetch_add(1, Relaxed);
                         open.fetch_add(1, Relaxed);
-                        let answered = answer(&mut socket, &act, &mut words).await;
+                        let answered = answer(&mut socket, &act, &mut words, said).await;
                         open.fetch_sub(1, Relaxed);
                         if answered.is_none() {
                             return;
@@ -99,13 +102,27 @@ async fn request(socket: &mut TcpStream) -> Option<Bytes> {
     Some(Bytes::from(bytes).slice(head..))
 }
 
-async fn answer(socket: &mut TcpStream, act: &Act, words: &mut watch::Receiver<u32>) -> Option<()> {
+/// How many words stand in the last message of a prompt, if that is the assistant's.
+fn words_said(body: &[u8]) -> usize {
+    let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return 0 };
+    let last = body["messages"].as_array().and_then(|messages| messages.last());
+    let said = last.filter(|last| last["role"] == "assistant").and_then(|last| last["content"].as_str());
+    said.map_or(0, |said| said.split_whitespace().count())
+}
+
+async fn answer(
+    socket: &mut TcpStream,
+    act: &Act,
+    words: &mut watch::Receiver<u32>,
+    said: usize,
+) -> Option<()> {
     const HEAD: &str =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     match act {
-        Act::Words(count, pause) => {
+        Act::Words(count, pause) | Act::GoesOn(count, pause) => {
+            let first = if matches!(act, Act::GoesOn(..)) { said } else { 0 };
             socket.write_all(HEAD.as_bytes()).await.ok()?;
-            for word in 0..*count {
+            for word in first..*count {
                 sleep(*pause).await;
                 socket.write_all(event(&format!("w{word} ")).as_bytes()).await.ok()?;
             }

@@ -157,8 +157,10 @@ pub struct ReplayConfig {
     pub total_bytes: usize,
     /// The most streams.
     pub streams: usize,
-    /// How long after its last event, in seconds.
+    /// How long after its last event, in seconds; of shared streams, after the time that the prompt had.
     pub keep_s: u64,
+    /// Whether streams are kept on the server that instances share, so that a reader may come back to another instance.
+    pub shared: bool,
 }
 
 /// How far to continue a stream that breaks off.
@@ -358,13 +360,13 @@ impl Default for RetryConfig {
 impl Default for ReplayConfig {
     fn default() -> Self {
         let Keep { stream_bytes, total_bytes, streams, time } = Keep::default();
-        Self { stream_bytes, total_bytes, streams, keep_s: time.as_secs() }
+        Self { stream_bytes, total_bytes, streams, keep_s: time.as_secs(), shared: false }
     }
 }
 
 impl ReplayConfig {
     pub(crate) const fn keep(self) -> Keep {
-        let Self { stream_bytes, total_bytes, streams, keep_s } = self;
+        let Self { stream_bytes, total_bytes, streams, keep_s, .. } = self;
         Keep { stream_bytes, total_bytes, streams, time: Duration::from_secs(keep_s) }
     }
 }

@@ -24,8 +24,10 @@ pub mod gossip;
 pub mod llm;
 pub mod nodes;
 pub mod recall;
+pub mod transcripts;
 
-/// Runs every rule of a port (`llm`, `embed`, `nodes`, `recall`, `archive`, `gossip` or `accounts`) as a test of its own.
+/// Runs every rule of a port as a test of its own: of `llm`, `embed`, `nodes`, `recall`, `archive`, `gossip`, `accounts` or
+/// `transcripts`.
 #[macro_export]
 macro_rules! conformance {
     (llm, $port:expr) => {
@@ -104,6 +106,17 @@ macro_rules! conformance {
             withdrawn_key_is_gone
             change_is_told
             limits_hold_at_their_edge
+        }
+    };
+    (transcripts, $port:expr) => {
+        $crate::conformance! { @rules transcripts, $port,
+            pages_are_read_as_they_were_written
+            page_is_written_once
+            reading_ends_before_a_gap
+            streams_do_not_see_each_other
+            page_is_gone_after_its_time
+            largest_page_is_kept
+            dropped_write_has_happened_or_not
         }
     };
     (@rules $of:ident, $port:expr, $($rule:ident)*) => {

@@ -5,12 +5,14 @@ mod archive;
 mod embedder;
 mod gossip;
 mod scripted;
+mod transcripts;
 
 pub use self::accounts::LocalAccounts;
 pub use self::archive::VolatileArchive;
 pub use self::embedder::HashEmbedder;
 pub use self::gossip::LocalGossip;
 pub use self::scripted::{Scripted, Step};
+pub use self::transcripts::LocalTranscripts;
 
 use crate::port::{NodeChange, NodeSource};
 

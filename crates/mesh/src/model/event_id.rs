@@ -5,6 +5,35 @@ use std::str::FromStr;
 
 use maily_errors::{Code, Error};
 
+/// The number of a stream, drawn by chance: whoever knows it has seen the stream.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct StreamId(u128);
+
+impl StreamId {
+    /// Names a stream.
+    #[must_use]
+    pub const fn new(number: u128) -> Self {
+        Self(number)
+    }
+
+    /// Draws a number of 128 bits.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::random())
+    }
+
+    /// Returns the number of an event of it.
+    pub(crate) const fn event(self, number: u32) -> EventId {
+        EventId { stream: self.0, number }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
 /// The number of an event of a stream: the stream's own number, a hyphen, how many events it follows.
 ///
 /// # Examples

@@ -19,7 +19,7 @@ pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, 
 pub use self::caching::{CacheStatus, Cached, Caching};
 pub use self::caller::Caller;
 pub use self::endpoint::Endpoint;
-pub use self::event_id::EventId;
+pub use self::event_id::{EventId, StreamId};
 pub use self::format::{Format, Formats};
 pub use self::memory::{Archived, Memory, MemoryPage, MemoryQuery, Recalled, Remembered};
 pub use self::name::{InstanceName, KeyName, MemoryId, ModelName, NodeName, Tenant};

@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use maily_errors::{Code, Error, Result};
-use memchr::memmem;
 
+use super::events::split;
 use super::shelf::Transcript;
 use crate::body::Body;
 
@@ -61,19 +61,4 @@ impl Stream for Numbered {
             }
         })
     }
-}
-
-/// The events of a chunk that has whole ones only.
-fn split(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = chunk;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let ends =
-            [memmem::find(rest, b"\n\n").map(|at| at + 2), memmem::find(rest, b"\n\r\n").map(|at| at + 3)];
-        let (event, behind) = rest.split_at(ends.into_iter().flatten().min().unwrap_or(rest.len()));
-        rest = behind;
-        Some(event)
-    })
 }

@@ -7,6 +7,7 @@ use maily_errors::Result;
 use pin_project_lite::pin_project;
 
 use super::body::Numbered;
+use super::kept::Kept;
 use crate::body::Body;
 use crate::model::Completion;
 
@@ -16,21 +17,46 @@ pin_project! {
         #[pin]
         state: State<F>,
         // What numbers the events, if the prompt asks for it.
-        numbered: Option<Numbered>,
+        numbered: Option<Numbers>,
     }
 }
+
+/// What numbers the events of a stream.
+pub(super) enum Numbers {
+    /// They are kept in this process.
+    Here(Numbered),
+    /// They are kept where every instance finds them.
+    Shared(Box<Kept>),
+}
+
+impl Numbers {
+    pub(super) fn around(self, body: Body) -> Body {
+        match self {
+            Self::Here(numbered) => Body::stream(numbered.with_body(body)),
+            Self::Shared(kept) => Body::stream(kept.with_body(body)),
+        }
+    }
+}
+
+/// A reader who comes back to a stream of any instance: boxed, for it is rare.
+type Returning = Pin<Box<dyn Future<Output = Result<Completion>> + Send>>;
 
 pin_project! {
     #[project = StateProjection]
     enum State<F> {
         Called { #[pin] future: F },
         Ready { answer: Option<Result<Completion>> },
+        Returning { future: Returning },
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn passing(future: F, numbered: Option<Numbered>) -> Self {
+    pub(super) const fn passing(future: F, numbered: Option<Numbers>) -> Self {
         Self { state: State::Called { future }, numbered }
+    }
+
+    pub(super) const fn returning(future: Returning) -> Self {
+        Self { state: State::Returning { future }, numbered: None }
     }
 
     pub(super) const fn ready(answer: Result<Completion>) -> Self {
@@ -45,12 +71,11 @@ impl<F: Future<Output = Result<Completion>>> Future for ResponseFuture<F> {
         let this = self.project();
         let answer = match this.state.project() {
             StateProjection::Called { future } => ready!(future.poll(cx)),
+            StateProjection::Returning { future } => ready!(future.as_mut().poll(cx)),
             StateProjection::Ready { answer } => answer.take().expect("polled after it was ready"),
         };
         Poll::Ready(answer.map(|Completion { head, body }| match this.numbered.take() {
-            Some(numbered) if head.streamed => {
-                Completion { head, body: Body::stream(numbered.with_body(body)) }
-            }
+            Some(numbered) if head.streamed => Completion { head, body: numbered.around(body) },
             _ => Completion { head, body },
         }))
     }

@@ -1,9 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_layer::Layer;
 
 use super::Replay;
 use super::shelf::Shelf;
+use crate::port::Transcripts;
 
 /// How much of numbered streams is kept, and for how long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +43,11 @@ impl ReplayLayer {
     #[must_use]
     pub fn new(keep: Keep) -> Self {
         Self { shelf: Shelf::new(keep) }
+    }
+
+    /// Keeps the streams that begin from now on where other instances can go on with them.
+    pub fn share(&self, transcripts: Arc<dyn Transcripts>) {
+        self.shelf.shared.set(transcripts);
     }
 }
 

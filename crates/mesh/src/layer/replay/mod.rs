@@ -11,6 +11,20 @@
 //! limit is gone, the oldest stream first; then the answer is [`Code::StreamGone`](maily_errors::Code::StreamGone).
 //! A stream belongs to its prompt and tenant: whoever sends another prompt does not get it.
 //!
+//! # Several instances
+//!
+//! Streams are kept in this process, unless [`share`](ReplayLayer::share) says where else: in
+//! [`Transcripts`](crate::Transcripts), where a reader finds them who comes back to another instance, also because this one
+//! was killed. Then
+//!
+//! - the reader gets an event when it is kept, not before: what somebody has seen is never lost with an instance. That costs
+//!   the time of one write for each chunk;
+//! - the instance that goes on with a stream writes its next page, and who comes second with a page stops, with
+//!   [`Code::StreamCut`](maily_errors::Code::StreamCut): no two instances tell one stream;
+//! - while transcripts cannot be reached, streams go on and are not kept;
+//! - pages are kept until the deadline of the prompt and the [time](Keep::time) behind it; [`Keep`] bounds what one instance
+//!   puts there.
+//!
 //! # Order
 //!
 //! Outside [resume](super::resume), which hands on whole events and can begin in the middle of an answer.
@@ -44,9 +58,14 @@
 //! ```
 
 mod body;
+mod events;
 mod future;
+mod kept;
 mod layer;
+mod page;
+mod room;
 mod service;
+mod shared;
 mod shelf;
 
 pub use self::future::ResponseFuture;

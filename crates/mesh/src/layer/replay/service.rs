@@ -1,14 +1,18 @@
+use std::mem;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use maily_errors::Error;
+use maily_errors::{Error, Result};
 use tower_service::Service;
 
 use super::ResponseFuture;
 use super::body::Numbered;
+use super::future::Numbers;
+use super::kept::Kept;
+use super::shared::{Found, Writer};
 use super::shelf::Shelf;
 use crate::body::Body;
-use crate::model::{Completion, Prompt};
+use crate::model::{Completion, EventId, Prompt};
 
 /// Numbers the events of streams, and replays them for readers who come back.
 #[derive(Clone, Debug)]
@@ -25,7 +29,7 @@ impl<S> Replay<S> {
 
 impl<S> Service<Prompt> for Replay<S>
 where
-    S: Service<Prompt, Response = Completion, Error = Error>,
+    S: Service<Prompt, Response = Completion, Error = Error, Future: Send> + Clone + Send + 'static,
 {
     type Response = Completion;
     type Error = Error;
@@ -40,13 +44,20 @@ where
         if !prompt.head.resumable || !prompt.head.stream {
             return ResponseFuture::passing(self.inner.call(prompt), None);
         }
+        let shared = self.shelf.shared.begin(&prompt);
         let Some(last) = prompt.head.last_event else {
-            let transcript = self.shelf.begin(&prompt);
-            return ResponseFuture::passing(
-                self.inner.call(prompt),
-                Some(Numbered::new(transcript, Bytes::new())),
-            );
+            let numbered = match shared {
+                Some(writer) => Numbers::Shared(Box::new(Kept::new(writer, Bytes::new()))),
+                None => Numbers::Here(Numbered::new(self.shelf.begin(&prompt), Bytes::new())),
+            };
+            return ResponseFuture::passing(self.inner.call(prompt), Some(numbered));
         };
+        if let Some(writer) = shared {
+            // The ready one is called, its clone is ready later.
+            let next = self.inner.clone();
+            let inner = mem::replace(&mut self.inner, next);
+            return ResponseFuture::returning(Box::pin(come_back(inner, prompt, last, writer)));
+        }
         match self.shelf.find(last, &prompt) {
             Err(err) => ResponseFuture::ready(Err(err)),
             Ok(transcript) => {
@@ -58,9 +69,28 @@ where
                 if !events.is_empty() {
                     prompt.head.course.told = Some(events.into());
                 }
-                let numbered = Numbered::new(transcript, missed.into());
+                let numbered = Numbers::Here(Numbered::new(transcript, missed.into()));
                 ResponseFuture::passing(self.inner.call(prompt), Some(numbered))
             }
         }
     }
+}
+
+/// Answers a reader who comes back to a stream that any instance may have begun.
+async fn come_back<S>(mut inner: S, mut prompt: Prompt, last: EventId, writer: Writer) -> Result<Completion>
+where
+    S: Service<Prompt, Response = Completion, Error = Error>,
+{
+    let Found { told, writer } = writer.take_over(last).await?;
+    let missed = told.events[last.number as usize..].concat();
+    if told.ended {
+        return Ok(Completion::new(true, Body::full(missed)));
+    }
+    if !told.events.is_empty() {
+        prompt.head.course.told = Some(told.events.into());
+    }
+    let Completion { head, body } = inner.call(prompt).await?;
+    let body =
+        if head.streamed { Body::stream(Kept::new(writer, missed.into()).with_body(body)) } else { body };
+    Ok(Completion { head, body })
 }

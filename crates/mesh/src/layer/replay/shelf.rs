@@ -6,11 +6,12 @@ use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use maily_errors::{Code, Error, Result};
-use memchr::memmem;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::Keep;
+use super::events::comment;
+use super::shared::Shared;
 use crate::model::{EventId, Prompt};
 
 /// The streams that are kept. Clones share them.
@@ -20,6 +21,8 @@ pub(super) struct Shelf {
     streams: Arc<Mutex<Streams>>,
     bytes: Arc<AtomicUsize>,
     hasher: RandomState,
+    /// Where streams are kept instead, if they are shared.
+    pub(super) shared: Shared,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +56,13 @@ struct State {
 
 impl Shelf {
     pub(super) fn new(keep: Keep) -> Self {
-        Self { keep, streams: Arc::default(), bytes: Arc::default(), hasher: RandomState::new() }
+        Self {
+            keep,
+            streams: Arc::default(),
+            bytes: Arc::default(),
+            hasher: RandomState::new(),
+            shared: Shared::new(keep),
+        }
     }
 
     /// Begins to keep a stream; the oldest ones make room.
@@ -144,9 +153,8 @@ impl Transcript {
         state.touched = Instant::now();
         let mut passed = Vec::new();
         for event in events {
-            if event.starts_with(b":") && memmem::find(event, b"\ndata:").is_none() {
-                // Without its blank line: behind numbers, some clients take that for an event without data.
-                passed.extend_from_slice(event.trim_ascii_end());
+            if let Some(comment) = comment(event) {
+                passed.extend_from_slice(comment);
                 passed.push(b'\n');
                 continue;
             }

@@ -10,6 +10,8 @@ use crate::layer::resume::{Resume, ResumeLayer};
 use crate::memory::{Scripted, Step};
 use crate::model::{Completion, EventId, Format, Message, Prompt};
 
+mod shared;
+
 const ANSWER: &str = "One, two, three, four.";
 
 fn prompt() -> Prompt {
