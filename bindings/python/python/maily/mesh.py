@@ -47,6 +47,7 @@ Answer = _maily.mesh.Answer
 AsyncChunks = _maily.mesh.AsyncChunks
 AsyncEvents = _maily.mesh.AsyncEvents
 AsyncMesh = _maily.mesh.AsyncMesh
+AsyncRedisNodes = _maily.mesh.AsyncRedisNodes
 AsyncStream = _maily.mesh.AsyncStream
 Chunks = _maily.mesh.Chunks
 Events = _maily.mesh.Events
@@ -56,8 +57,10 @@ Keys = _maily.mesh.Keys
 LimitUsage = _maily.mesh.LimitUsage
 Mesh = _maily.mesh.Mesh
 NodeStatus = _maily.mesh.NodeStatus
+Peer = _maily.mesh.Peer
 Reasoning = _maily.mesh.Reasoning
 Recalled = _maily.mesh.Recalled
+RedisNodes = _maily.mesh.RedisNodes
 Remembered = _maily.mesh.Remembered
 Request = _maily.mesh.Request
 Resumed = _maily.mesh.Resumed
@@ -79,6 +82,7 @@ __all__ = [
     "AsyncChunks",
     "AsyncEvents",
     "AsyncMesh",
+    "AsyncRedisNodes",
     "AsyncStream",
     "Chunks",
     "Events",
@@ -88,8 +92,10 @@ __all__ = [
     "LimitUsage",
     "Mesh",
     "NodeStatus",
+    "Peer",
     "Reasoning",
     "Recalled",
+    "RedisNodes",
     "Remembered",
     "Request",
     "Resumed",

@@ -153,10 +153,10 @@ class PriceConfig(TypedDict):
 
 
 class LimitConfig(TypedDict, total=False):
-    """Who may spend how much; limits in this process are shared with nobody."""
+    """Who may spend how much, and with whom that is shared: `redis` needs `accounts` of the mesh, `gossip` its key."""
 
     keys: Sequence[KeyConfig]
-    shared: Literal["nobody"]
+    shared: Literal["gossip", "nobody", "redis"]
     owners: Sequence[str]
     prices: Sequence[PriceConfig]
 
@@ -187,6 +187,7 @@ class ReplayConfig(TypedDict, total=False):
     total_bytes: int
     streams: int
     keep_s: int
+    shared: bool
 
 
 class ResumeConfig(TypedDict, total=False):

@@ -10,7 +10,7 @@ use maily_errors::Result;
 use maily_gossip_udp::GossipUdp;
 use maily_mesh::membership::share_load;
 use maily_mesh::memory::HashEmbedder;
-use maily_mesh::{AnyEmbed, Body, Completion, Mesh, MeshConfig, Recall, Registry, Texts};
+use maily_mesh::{AnyEmbed, Body, Completion, Gossip, Mesh, MeshConfig, Recall, Registry, Texts};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tokio::task::JoinSet;
@@ -20,7 +20,14 @@ use super::answer::Answer;
 use super::ask::{Ask, Wanted};
 use super::reader::Reader;
 use super::stream::Tokens;
-use super::{nodes, recall};
+use super::{instances, nodes, recall};
+use crate::redis::AnyStore;
+
+/// What a mesh shares with others through stores.
+pub(super) struct SharedStores {
+    pub(super) accounts: Option<AnyStore>,
+    pub(super) streams: Option<AnyStore>,
+}
 
 /// The calls that both classes make.
 pub(crate) struct Calls {
@@ -28,6 +35,7 @@ pub(crate) struct Calls {
     pub(super) recall: Arc<dyn Recall>,
     pub(super) registry: Registry,
     pub(super) connect_ms: u64,
+    pub(super) gossip: Option<Arc<GossipUdp>>,
     embed: AnyEmbed,
     /// They end with the mesh.
     tasks: Mutex<JoinSet<()>>,
@@ -38,6 +46,7 @@ impl Calls {
         config: MeshConfig,
         embedder: Option<PathBuf>,
         archive: Option<PathBuf>,
+        stores: SharedStores,
     ) -> Result<Self> {
         config.check()?;
         let embed = match embedder {
@@ -48,13 +57,34 @@ impl Calls {
         let recall = recall::open(archive, embed.clone(), config.memories.clone(), &mut tasks).await?;
         let mesh = Mesh::with_memory(&config, recall.clone(), embed.clone());
         let registry = nodes::registry();
+        let gossip = match config.gossip.key {
+            Some(_) => Some(Arc::new(GossipUdp::bind(&config.gossip).await?)),
+            None => None,
+        };
+        let others = gossip.clone().map(|gossip| gossip as Arc<dyn Gossip>);
+        // Keys keep the accounts that hold when they are added.
+        mesh.keys().share(instances::accounts(&config.limit, others, stores.accounts, &mut tasks)?);
+        instances::share_streams(&config, &mesh, stores.streams)?;
         mesh.connect(&config, &registry)?;
-        if config.gossip.key.is_some() {
-            let gossip = Arc::new(GossipUdp::bind(&config.gossip).await?);
+        if let Some(gossip) = gossip.clone() {
             tasks.spawn(share_load(mesh.nodes().clone(), gossip));
         }
         let connect_ms = config.deadline.connect_ms;
-        Ok(Self { mesh, recall, registry, connect_ms, embed, tasks: Mutex::new(tasks) })
+        Ok(Self { mesh, recall, registry, connect_ms, gossip, embed, tasks: Mutex::new(tasks) })
+    }
+
+    /// Gives back what keys drew and did not spend, leaves the other instances, and ends what follows nodes.
+    pub(super) fn close(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let (keys, gossip) = (self.mesh.keys().clone(), self.gossip.clone());
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        async move {
+            let given_back = keys.give_back().await;
+            drop(tasks);
+            if let Some(gossip) = gossip {
+                gossip.leave().await;
+            }
+            given_back
+        }
     }
 
     /// Runs a task for as long as the mesh is there.

@@ -5,10 +5,12 @@ mod ask;
 mod blocks;
 mod calls;
 mod event;
+mod instances;
 mod nodes;
 mod python_node;
 mod reader;
 mod recall;
+mod redis_nodes;
 mod settings;
 mod stream;
 
@@ -18,16 +20,18 @@ use std::path::PathBuf;
 use maily_mesh::{Format, MeshConfig, NodeConfig};
 use maily_nodes_kubernetes::KubernetesNodesConfig;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use self::answer::{Answer, Thought};
 use self::ask::{Wanted, read_format};
-use self::calls::Calls;
+use self::calls::{Calls, SharedStores};
+use self::instances::Peer;
 use self::nodes::{NodeStatus, Times};
 use self::python_node::{PythonNode, Request, SCHEME};
 use self::recall::{Recalled, Remembered};
 use self::stream::{AsyncStream, Stream};
 use crate::keys::{KeyUsage, Keys, LimitUsage};
+use crate::redis::{AnyStore, Stores, failed};
 use crate::twins::twins;
 use crate::{errors, runtime};
 
@@ -39,6 +43,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Thought>()?;
     module.add_class::<NodeStatus>()?;
     module.add_class::<Times>()?;
+    module.add_class::<Peer>()?;
     module.add_class::<Request>()?;
     module.add_class::<Recalled>()?;
     module.add_class::<Remembered>()?;
@@ -46,6 +51,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<KeyUsage>()?;
     module.add_class::<LimitUsage>()?;
     event::register(module)?;
+    redis_nodes::register(module)?;
     settings::register(module)?;
     stream::register(module)
 }
@@ -65,7 +71,22 @@ twins! {
     /// With `cache` a prompt with a temperature of 0 that was answered before is answered from memory. With `max_wrong`,
     /// 0.0001 to 0.5, a similar one is too, so that at most this share of all prompts gets another answer than a node
     /// would give.
+    ///
+    /// `accounts` is a `maily.redis.Store` that keeps what the keys draw: one with a file outlives the process, and one on a
+    /// server is shared by all who use it. With `limit.shared` set to `gossip` it keeps the share of this instance alone.
+    /// `streams` is one that keeps resumable streams: a mesh of another process with the same store goes on with them.
     sync Mesh {
+        fn __enter__(slf: Py<Self>) -> Py<Self> {
+            slf
+        }
+
+        /// Closes the mesh.
+        #[pyo3(signature = (*raised))]
+        fn __exit__(&self, py: Python<'_>, raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
+            let closed = runtime::block_on(py, self.0.close());
+            if failed(raised)? { Ok(false) } else { closed.map(|()| false) }
+        }
+
         /// Answers a prompt: a text, or the `bytes` of a whole body, of which only `model` and `system` are changed if given.
         ///
         /// The body is chat completions, or what `format` says: `completions`, `messages`, `responses`; then `answer.body`
@@ -89,6 +110,20 @@ twins! {
 
     /// A mesh of language-model nodes, as one model. What asks a node or a memory returns an awaitable.
     async AsyncMesh {
+        fn __aenter__(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+            runtime::drive(py, async move { Ok(slf) })
+        }
+
+        /// Closes the mesh.
+        #[pyo3(signature = (*raised))]
+        fn __aexit__<'py>(&self, py: Python<'py>, raised: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+            let (close, failed) = (self.0.close(), failed(raised)?);
+            runtime::spawn(py, async move {
+                let closed = close.await;
+                if failed { Ok(false) } else { closed.map(|()| false) }
+            })
+        }
+
         /// Answers a prompt: a text, or the `bytes` of a whole body, of which only `model` and `system` are changed if given.
         ///
         /// The body is chat completions, or what `format` says: `completions`, `messages`, `responses`; then `answer.body`
@@ -117,13 +152,16 @@ twins! {
 
     both {
         #[new]
-        #[pyo3(signature = (*, config=None, nodes=Vec::new(), embedder=None, archive=None, cache=false, max_wrong=None))]
+        #[pyo3(signature = (*, config=None, nodes=Vec::new(), embedder=None, archive=None, accounts=None, streams=None, cache=false, max_wrong=None))]
+        #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
         fn new(
             py: Python<'_>,
             config: Option<Bound<'_, PyAny>>,
             nodes: Vec<Bound<'_, PyAny>>,
             embedder: Option<PathBuf>,
             archive: Option<PathBuf>,
+            accounts: Option<Stores>,
+            streams: Option<Stores>,
             cache: bool,
             max_wrong: Option<f64>,
         ) -> PyResult<Self> {
@@ -137,7 +175,8 @@ twins! {
                 settings.cache.similar.enabled = true;
                 settings.cache.similar.max_wrong = max_wrong;
             }
-            runtime::block_on(py, Calls::open(settings, embedder, archive)).map(Self)
+            let stores = SharedStores { accounts: accounts.map(Stores::into_any), streams: streams.map(Stores::into_any) };
+            runtime::block_on(py, Calls::open(settings, embedder, archive, stores)).map(Self)
         }
 
         /// Adds a node, or replaces the one of the same name. Without `models` it serves any.
@@ -211,10 +250,17 @@ twins! {
         }
 
         /// Follows the nodes under a key of a Redis or Valkey server, for as long as this mesh is there.
-        #[pyo3(signature = (url, /, *, key="mesh:nodes", every=1.0))]
-        fn follow_redis(&self, url: String, key: &str, every: f64) -> PyResult<()> {
+        ///
+        /// `at` is the URL of the server, or a `maily.redis.Store`; `RedisNodes` changes them. They are looked at each `every`
+        /// seconds. While the server is away, the nodes stay.
+        #[pyo3(signature = (at, /, *, key="mesh:nodes", every=1.0))]
+        fn follow_redis(&self, at: &Bound<'_, PyAny>, key: &str, every: f64) -> PyResult<()> {
             let _runtime = runtime::enter()?;
-            self.0.follow_redis(url, key, every).map_err(errors::to_py)
+            let store = match at.extract::<String>() {
+                Ok(url) => AnyStore::at(url).map_err(errors::to_py)?,
+                Err(_) => at.extract::<Stores>()?.into_any(),
+            };
+            self.0.follow_redis(store, key, every).map_err(errors::to_py)
         }
 
         /// Follows the pods of a service of Kubernetes, for as long as this mesh is there.
@@ -233,11 +279,20 @@ twins! {
             Keys(self.0.mesh.keys().clone())
         }
 
+        /// Returns the other instances that the gossip knows, at once; none without `gossip.key`.
+        fn peers(&self) -> Vec<Peer> {
+            self.0.peers()
+        }
+
         /// Returns the models that the nodes name, at once.
         fn models(&self) -> Vec<String> {
             self.0.models()
         }
     }
+
+    /// Gives back what the keys drew and did not spend, so that others can have it, leaves the other instances, and follows
+    /// no source of nodes any more. Prompts are still answered; closing again is harmless.
+    () fn close() -> ();
 
     /// Turns texts into vectors of length 1: 1 to 2048 texts, each of at most 65 536 bytes.
     (texts, /) fn embed(texts: Vec<String>) -> Vec<Vec<f32>>;

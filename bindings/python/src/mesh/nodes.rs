@@ -10,12 +10,12 @@ use maily_nodes_file::FileNodesConfig;
 use maily_nodes_kubernetes::KubernetesNodesConfig;
 use maily_nodes_redis::RedisNodes;
 use maily_redis::Key;
-use maily_store_redis::RedisConfig;
 use pyo3::prelude::*;
 
 use super::ask::seconds;
 use super::calls::Calls;
 use super::python_node::{PythonNode, SCHEME};
+use crate::redis::AnyStore;
 
 /// What is known of a node.
 #[pyclass(frozen, get_all, module = "maily.mesh")]
@@ -121,9 +121,9 @@ impl Calls {
         Ok(())
     }
 
-    pub(super) fn follow_redis(&self, url: String, key: &str, every: f64) -> Result<()> {
+    pub(super) fn follow_redis(&self, store: AnyStore, key: &str, every: f64) -> Result<()> {
         let every = seconds(every)?;
-        let nodes = RedisNodes::new(RedisConfig::new(url).build()?).with_key(Key::new(key.to_owned())?);
+        let nodes = RedisNodes::new(store).with_key(Key::new(key.to_owned())?);
         self.follow(nodes.with_interval(every).watch());
         Ok(())
     }

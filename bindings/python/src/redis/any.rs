@@ -14,17 +14,22 @@ use maily_redis::{
     Held, Key, Leases, Limits, Listener, MemoryStore, ServerStore, Store, Swap, Watch, Watched,
 };
 use maily_store_redb::{RedbStore, RedbWatched};
-use maily_store_redis::RedisTransport;
+use maily_store_redis::{RedisConfig, RedisTransport};
 
 /// A store in a file, in memory or on a server.
 #[derive(Clone, Debug)]
-pub(super) enum AnyStore {
+pub(crate) enum AnyStore {
     File(RedbStore),
     Memory(MemoryStore),
     Server(ServerStore<RedisTransport>),
 }
 
 impl AnyStore {
+    /// Reaches a server by its URL alone.
+    pub(crate) fn at(url: String) -> Result<Self> {
+        RedisConfig::new(url).build().map(Self::Server)
+    }
+
     /// Closes the file, if the store is one.
     pub(super) async fn close(&self) -> Result<()> {
         match self {
@@ -99,7 +104,7 @@ impl Bus for AnyStore {
 }
 
 /// What is read and watched in a store of any kind.
-pub(super) enum AnyWatched {
+pub(crate) enum AnyWatched {
     File(RedbWatched),
     Memory(<MemoryStore as Watch>::Watched),
     Server(<ServerStore<RedisTransport> as Watch>::Watched),

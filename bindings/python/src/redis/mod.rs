@@ -13,6 +13,10 @@ mod worker;
 
 use pyo3::prelude::*;
 
+pub(crate) use self::any::AnyStore;
+pub(crate) use self::store::Stores;
+pub(crate) use self::values::failed;
+
 /// Fills `maily._maily.redis`.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     store::register(module)?;

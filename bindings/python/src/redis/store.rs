@@ -128,10 +128,10 @@ twins! {
 }
 
 /// A store of either class: what is built on one shares its connections.
-pub(super) struct Stores(Arc<AnyStore>);
+pub(crate) struct Stores(Arc<AnyStore>);
 
 impl Stores {
-    pub(super) fn into_any(self) -> AnyStore {
+    pub(crate) fn into_any(self) -> AnyStore {
         Arc::unwrap_or_clone(self.0)
     }
 }

@@ -61,6 +61,6 @@ pub(super) fn milliseconds(seconds: f64) -> Result<u64> {
 }
 
 /// Returns whether the block of a context manager raised, by what its end is told.
-pub(super) fn failed(raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
+pub(crate) fn failed(raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
     Ok(!raised.is_empty() && !raised.get_item(0)?.is_none())
 }
