@@ -2,6 +2,7 @@
 
 use maily_client_http1::Patience;
 use maily_errors::{Result, Secret};
+use maily_mesh::Betas;
 use serde::Deserialize;
 
 use crate::Anthropic;
@@ -27,7 +28,7 @@ pub struct AnthropicConfig {
     /// The key, sent as `x-api-key`.
     #[serde(default)]
     pub key: Option<Secret<String>>,
-    /// What to ask for in `anthropic-beta`.
+    /// What to ask for in `anthropic-beta`, beside what a prompt asks for.
     #[serde(default)]
     pub betas: Vec<String>,
     /// How long the server may be silent.
@@ -71,11 +72,8 @@ impl AnthropicConfig {
     pub fn build(self) -> Result<Anthropic> {
         let betas = self.betas.join(",");
         let key = self.key.iter().map(|key| ("x-api-key", key.expose().as_str()));
-        let beta = (!betas.is_empty()).then_some(("anthropic-beta", &*betas));
-        let fields: Vec<_> = [("anthropic-version", VERSION)].into_iter().chain(key).chain(beta).collect();
+        let beta = (!betas.is_empty()).then_some((Betas::HEADER, &*betas));
+        let fields: Vec<_> = key.into_iter().chain(beta).collect();
         Anthropic::new(&self.url, &fields, self.patience)
     }
 }
-
-/// The version of the protocol; there is no later one.
-const VERSION: &str = "2023-06-01";

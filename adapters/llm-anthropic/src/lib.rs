@@ -29,6 +29,7 @@ pub const SCHEMES: [&str; 2] = ["anthropic+http", "anthropic+https"];
 /// Offers the adapter to configurations, for both schemes.
 pub fn register(registry: &mut Registry) {
     for scheme in SCHEMES {
+        registry.count_natively(scheme, Formats::MESSAGES);
         registry.register_native(scheme, Formats::MESSAGES, |node: &NodeConfig| {
             let mut config = AnthropicConfig::new(node.url.strip_prefix("anthropic+").unwrap_or(&node.url));
             config.patience.connect_ms = node.connect_ms.unwrap_or(config.patience.connect_ms);

@@ -87,6 +87,28 @@ async fn chat_answers_as_json_and_as_events() {
 }
 
 #[tokio::test]
+async fn answer_says_which_attempt_it_is_of_unless_it_comes_from_memory() {
+    let config = json!({ "cache": { "enabled": true, "which": "all" } });
+    let mesh = Mesh::new(&serde_json::from_value(config).unwrap());
+    let fail = || Step::Fail(Code::NodeFailed);
+    let node = Scripted::new([fail(), fail(), Step::Answer("Hi".into())]);
+    mesh.nodes().insert(Node::new("n", node.clone()));
+    let address = serve(MeshState::new(mesh)).await;
+
+    let third = send(&address, "POST", CHAT, "", &body("m", "Hi", false)).await;
+    let again = send(&address, "POST", CHAT, "", &body("m", "Hi", false)).await;
+    let first = send(&address, "POST", CHAT, "", &body("m", "Ho", true)).await;
+
+    assert!(third.head.contains("x-maily-attempt: 3"), "{}", third.head);
+    assert!(
+        again.head.contains("x-maily-cache: hit") && !again.head.contains("x-maily-attempt"),
+        "{}",
+        again.head
+    );
+    assert!(first.head.contains("x-maily-attempt: 1"), "{}", first.head);
+}
+
+#[tokio::test]
 async fn stream_that_fails_ends_with_an_error_and_no_done() {
     let (mesh, _) = scripted(Step::Cut("half".into()));
     let address = serve(MeshState::new(mesh)).await;

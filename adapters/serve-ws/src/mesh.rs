@@ -2,14 +2,17 @@
 //!
 //! The client sends one body per message: chat completions, or the format that the address names, as in
 //! `/v1/mesh/stream?format=responses` (`chat`, `completions`, `messages`, `responses`). It may also say `tenant`, one of the
-//! caller's tenants, `priority` (`interactive`, `standard`, `batch`) and `timeout_ms`, which an answer may take at most.
+//! caller's tenants, `priority` (`interactive`, `standard`, `batch`), `timeout_ms`, which an answer may take at most, and
+//! `betas`, as `anthropic-beta` has them, which is read as well.
 //! The server answers with
 //! JSON text frames that are the same for every format, token by token whether or not the body says `"stream": true`:
 //!
 //! - `{"type":"token","text":".."}` for each piece of text, `{"type":"thought","text":".."}` of what the model thinks before,
 //! - `{"type":"call","index":0,"id":"..","name":".."}` when it begins to call a tool, and
 //!   `{"type":"arguments","index":0,"json":".."}` for each piece of what it calls it with,
-//! - `{"type":"done","text":"..","finish":"stop","usage":{..},"node":"..","recalled":[..]}` once, with `thoughts` and
+//! - `{"type":"resumed","after":17,"node":"..","attempt":2}` where another node goes on with an answer that broke off, behind
+//!   17 pieces of text,
+//! - `{"type":"done","text":"..","finish":"stop","usage":{..},"node":"..","attempt":1,"recalled":[..]}` once, with `thoughts` and
 //!   `tool_calls` if there are any, or
 //! - `{"type":"error","problem":{..}}` once; the socket stays open for the next prompt.
 //!
@@ -28,7 +31,8 @@ use axum::routing::get;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, Result, TraceContext};
-use maily_mesh::{Answer, Caller, Delta, Format, Mesh, Priority, Prompt, Tenant};
+use maily_mesh::wire::Resumed;
+use maily_mesh::{Answer, Betas, Caller, Delta, Format, Mesh, Priority, Prompt, Tenant};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -45,6 +49,7 @@ pub fn router(mesh: Mesh, sockets: Sockets) -> Router {
             trace,
             trace_state: TraceContext::state_from_headers(&headers),
             caller: caller.map(|Extension(caller)| caller),
+            betas: betas(&headers, &options),
             options,
         };
         let mesh = mesh.clone();
@@ -62,6 +67,14 @@ struct Options {
     #[serde(default)]
     priority: Priority,
     timeout_ms: Option<NonZero<u32>>,
+    #[serde(default)]
+    betas: String,
+}
+
+/// All betas that the opening names, in one list.
+fn betas(headers: &HeaderMap, options: &Options) -> String {
+    let lines = headers.get_all(Betas::HEADER).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    lines.fold(options.betas.clone(), |list, line| list + "," + &line)
 }
 
 /// What the opening of a socket says of every prompt on it.
@@ -69,6 +82,8 @@ struct Opening {
     trace: Option<TraceContext>,
     trace_state: Option<HeaderValue>,
     caller: Option<Caller>,
+    /// As they were said: a list that is wrong is told to each prompt.
+    betas: String,
     options: Options,
 }
 
@@ -79,7 +94,8 @@ impl Opening {
         let wait = self.options.timeout_ms.map(|millis| Duration::from_millis(millis.get().into()));
         let prompt =
             wait.into_iter().fold(prompt, |prompt, wait| prompt.with_deadline(Instant::now() + wait));
-        let prompt = prompt.with_priority(self.options.priority);
+        let prompt =
+            prompt.with_priority(self.options.priority).with_betas(Betas::new(self.betas.split(','))?);
         prompt.with_caller(self.caller.as_ref(), self.options.tenant.clone())
     }
 }
@@ -126,6 +142,7 @@ enum Frame<'a> {
     Thought { text: &'a str },
     Call { index: u32, id: &'a str, name: &'a str },
     Arguments { index: u32, json: &'a str },
+    Resumed(&'a Resumed),
     Done(Answer),
 }
 
@@ -137,6 +154,7 @@ impl<'a> Frame<'a> {
             Delta::Reasoning(text) => Some(Self::Thought { text }),
             Delta::ToolCall { index, id, name } => Some(Self::Call { index: *index, id, name }),
             Delta::ToolArguments { index, json } => Some(Self::Arguments { index: *index, json }),
+            Delta::Resumed(resumed) => Some(Self::Resumed(resumed)),
             _ => None,
         }
     }

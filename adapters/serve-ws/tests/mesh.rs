@@ -92,6 +92,7 @@ async fn prompt_is_answered_token_by_token_and_then_done() {
             (&json!("done"), &json!("Hello you"), &json!("stop"))
         );
         assert_eq!((&done["node"], &done["recalled"]), (&json!("local"), &json!([])));
+        assert_eq!(done["attempt"], 1);
     }
 }
 
@@ -131,6 +132,22 @@ async fn address_says_who_goes_first_and_how_long_an_answer_may_take() {
 }
 
 #[tokio::test]
+async fn address_says_which_betas_are_asked_for_or_each_prompt_is_refused() {
+    let (mesh, node) = scripted([Step::Answer("Hi".into())]);
+    let mut client = connect_as("?betas=context-1m,skills", mesh.clone(), Sockets::default()).await;
+    send(&mut client, prompt()).await;
+    while next(&mut client).await["type"] != "done" {}
+    assert_eq!(node.seen()[0].head.betas.as_str(), "context-1m,skills");
+
+    let mut client = connect_as("?betas=two%20words", mesh, Sockets::default()).await;
+    for _ in 0..2 {
+        send(&mut client, prompt()).await;
+        let refused = next(&mut client).await;
+        assert_eq!((&refused["type"], &refused["problem"]["code"]), (&json!("error"), &json!("invalid")));
+    }
+}
+
+#[tokio::test]
 async fn socket_that_closes_lets_the_node_go() {
     let (mesh, teller) = told();
     let mut client = connect(mesh.clone()).await;
@@ -163,6 +180,24 @@ async fn body_that_asks_for_no_stream_is_streamed_and_otherwise_untouched() {
     assert_eq!((&done["type"], &done["usage"]["completion_tokens"]), (&json!("done"), &json!(2)));
     let added = r#"{"stream":true,"stream_options":{"include_usage":true},"#;
     assert_eq!(node.seen()[0].body(), &body.replacen('{', added, 1));
+}
+
+#[tokio::test]
+async fn stream_that_goes_on_at_another_node_says_where_in_a_frame_of_its_own() {
+    let (mesh, _) = scripted([Step::Cut("One, two, ".into()), Step::Answer("three.".into())]);
+    let mut client = connect(mesh).await;
+
+    send(&mut client, prompt()).await;
+
+    for frame in [
+        json!({ "type": "token", "text": "One, two, " }),
+        json!({ "type": "resumed", "after": 1, "node": "local", "attempt": 2 }),
+        json!({ "type": "token", "text": "three." }),
+    ] {
+        assert_eq!(next(&mut client).await, frame);
+    }
+    let done = next(&mut client).await;
+    assert_eq!((&done["text"], &done["attempt"]), (&json!("One, two, three."), &json!(2)));
 }
 
 #[tokio::test]

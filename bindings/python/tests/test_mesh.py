@@ -402,6 +402,7 @@ def test_asynchronous_twin_has_the_same_methods_and_answers() -> None:
         {"temperature": float("nan")},
         {"priority": "urgent"},
         {"caching": "maybe"},
+        {"betas": ["two words"]},
         {"format": "messages"},
         {"format": "morse"},
     ],

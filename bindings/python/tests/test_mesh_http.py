@@ -204,11 +204,12 @@ def test_node_of_messages_is_asked_in_messages() -> None:
     }
     with serve(whole(body)) as node:
         mesh = Mesh(nodes=[{"name": "claude", "url": f"anthropic+{node.url}", "key": "k-1"}])
-        answer = mesh.complete("Hi", model="m", max_tokens=5)
+        answer = mesh.complete("Hi", model="m", max_tokens=5, betas=["context-1m", "skills"])
 
     assert (answer.text, answer.finish, answer.thoughts[0].signature) == ("Yes", "stop", "sig")
     assert node.asked[0].path == "/v1/messages"
     assert node.asked[0].headers["x-api-key"] == "k-1"
+    assert node.asked[0].headers["anthropic-beta"] == "context-1m,skills"
 
 
 def test_stream_that_breaks_off_goes_on_and_says_where() -> None:
@@ -232,7 +233,7 @@ def test_stream_that_breaks_off_goes_on_and_says_where() -> None:
         ("resumed", 2, "far"),
         ("text", "three"),
     ]
-    assert stream.answer.text == "One, two, three"
+    assert (stream.answer.text, stream.answer.node, stream.answer.attempt) == ("One, two, three", "far", 2)
     assert node.asked[1].body["messages"][-1]["role"] == "assistant"
 
 

@@ -25,10 +25,10 @@ pub use self::config::{
     PriceConfig, RecallConfig, ReplayConfig, ResumeConfig, RetryConfig, SharedBy, ShedConfig, SimilarConfig,
 };
 pub use self::model::{
-    Answer, Archived, CacheStatus, Cached, Caching, Caller, Chat, Completion, CompletionHead, Delta,
+    Answer, Archived, Betas, CacheStatus, Cached, Caching, Caller, Chat, Completion, CompletionHead, Delta,
     Embedding, Endpoint, EventId, FinishReason, Format, Formats, KeyName, Memory, MemoryId, MemoryPage,
     MemoryQuery, Message, ModelName, NodeName, Origin, PassedOn, Priority, Prompt, PromptHead, Recalled,
-    Remembered, Role, StreamId, Tenant, Texts, Thought, ToolCall, Usage,
+    Remembered, Role, StreamId, Tenant, Texts, Thought, TokenCount, ToolCall, Usage,
 };
 pub use self::port::{
     Accounts, AnyEmbed, AnyLlm, Archive, Embed, Gossip, Llm, NodeChange, NodeSource, Recall, Transcripts,

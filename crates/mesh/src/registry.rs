@@ -32,6 +32,7 @@ type Build = Arc<dyn Fn(&NodeConfig) -> Result<AnyLlm> + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct Registry {
     schemes: BTreeMap<&'static str, (Formats, Build)>,
+    counting: BTreeMap<&'static str, Formats>,
 }
 
 impl Registry {
@@ -61,6 +62,11 @@ impl Registry {
         self.schemes.insert(scheme, (native, Arc::new(build)));
     }
 
+    /// Says that the nodes of a scheme count the tokens of prompts in these formats.
+    pub fn count_natively(&mut self, scheme: &'static str, formats: Formats) {
+        self.counting.insert(scheme, formats);
+    }
+
     /// Builds a node: its service, and what its settings say of it.
     ///
     /// # Errors
@@ -70,7 +76,8 @@ impl Registry {
         config.check()?;
         let node = Node::new(config.name.clone(), self.build(config)?).with_native(self.native(config));
         let (scheme, native) = (self.scheme(config), self.native(config));
-        let node = node.with_endpoint(Endpoint::of(scheme, native, &config.url));
+        let counting = self.counting.get(scheme).copied().unwrap_or(Formats::NONE);
+        let node = node.with_endpoint(Endpoint::of(scheme, native, &config.url)).with_counting(counting);
         let node = Place::of(&config.url).into_iter().fold(node, Node::with_place);
         Ok(config.describe(node))
     }

@@ -28,7 +28,7 @@ use crate::layer::retry::{Retry, RetryLayer};
 use crate::layer::shed::{Shed, ShedLayer};
 use crate::layer::similar::{Similar, SimilarLayer};
 use crate::layer::trace::{Trace, TraceLayer};
-use crate::model::{Completion, Prompt};
+use crate::model::{Completion, Prompt, TokenCount};
 use crate::port::{AnyEmbed, NodeChange, NodeSource, Recall, Transcripts};
 use crate::registry::Registry;
 
@@ -181,6 +181,36 @@ impl Mesh {
     /// Streams that were begun before stay in this process. See [`replay`](crate::layer::replay).
     pub fn share_streams(&self, transcripts: Arc<dyn Transcripts>) {
         self.replay.share(transcripts);
+    }
+
+    /// Counts the tokens of a prompt: a node that [offers it](Node::with_counting) is asked, or else they are
+    /// [estimated](Prompt::estimate_tokens).
+    ///
+    /// No key pays for it, and no layer sees it. A node has five seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::NodeRejected`] or [`Code::PromptTooLarge`] when a node refuses the prompt. Any other failure of a node is an
+    /// estimate.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use maily_mesh::balance::Node;
+    /// use maily_mesh::memory::{Scripted, Step};
+    /// use maily_mesh::{Mesh, MeshConfig, Prompt};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let mesh = Mesh::new(&MeshConfig::default());
+    /// mesh.nodes().insert(Node::new("local", Scripted::new([Step::Hang])));
+    ///
+    /// let count = mesh.count_tokens(Prompt::text("default", "How many tokens are these?")?).await?;
+    ///
+    /// assert!(count.node.is_none() && (8..20).contains(&count.tokens));
+    /// # Ok::<(), maily_errors::Error>(()) }).unwrap();
+    /// ```
+    pub async fn count_tokens(&self, prompt: Prompt) -> Result<TokenCount> {
+        self.nodes.count_tokens(prompt).await
     }
 
     /// Answers one prompt: [`call`](Service::call), for callers that hold no service.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use maily_errors::{Code, Error, Result};
 use maily_mesh::layer::translate::TranslateLayer;
+use maily_mesh::wire::Resumed;
 use maily_mesh::{Answer, Body, Completion, Delta, FinishReason, Format, Formats, Prompt, Usage};
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
@@ -112,7 +113,7 @@ async fn recorded_streams_mean_the_same_at_every_split() {
 
 #[tokio::test]
 async fn every_format_becomes_every_other_and_keeps_its_meaning() {
-    for (node, recorded) in [(Format::Chat, CHAT), (Format::Messages, MESSAGES)] {
+    for (node, recorded) in RECORDED {
         for client in [Format::Chat, Format::Messages, Format::Responses] {
             for streamed in [true, false] {
                 let said = whole(ask(client, streamed, node, recorded, 50).await);
@@ -131,6 +132,14 @@ async fn translated_events_are_the_recorded_ones_at_every_split() {
         (Format::Responses, Format::Chat, CHAT, include_str!("wire/chat_to_responses.sse")),
         (Format::Completions, Format::Chat, CHAT, include_str!("wire/chat_to_completions.sse")),
         (Format::Chat, Format::Messages, MESSAGES, include_str!("wire/messages_to_chat.sse")),
+        (Format::Chat, Format::Responses, RESPONSES, include_str!("wire/responses_to_chat.sse")),
+        (
+            Format::Completions,
+            Format::Responses,
+            RESPONSES,
+            include_str!("wire/responses_to_completions.sse"),
+        ),
+        (Format::Messages, Format::Responses, RESPONSES, include_str!("wire/responses_to_messages.sse")),
         (Format::Responses, Format::Messages, MESSAGES, include_str!("wire/messages_to_responses.sse")),
     ] {
         for size in [1, 5, 100, recorded.len()] {
@@ -184,6 +193,36 @@ async fn stream_that_breaks_off_has_no_end_in_any_format() {
                     assert!(!said.contains(end), "{said}");
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn mark_where_another_node_went_on_goes_along_into_every_format() {
+    let events: Vec<_> = CHAT.split_inclusive("\n\n").collect();
+    let resumed = Resumed { after: 2, node: "b".into(), attempt: Some(2) };
+    let mark = resumed.comment();
+    // A comment of somebody else that looks like it says nothing.
+    let recorded =
+        [&events[..3].concat(), ": mesh.resumed nonsense\n", &mark, &events[3..].concat()].concat();
+    for client in [Format::Completions, Format::Messages, Format::Responses] {
+        for size in [1, 7, recorded.len()] {
+            let said = whole(ask(client, true, Format::Chat, &recorded, size).await);
+
+            let text = String::from_utf8(said.clone()).unwrap();
+            let behind: Vec<_> = text.split(&mark).collect();
+            assert_eq!(behind.len(), 2, "{text}");
+            assert!(
+                behind[0].ends_with("\n\n") && !behind[1].starts_with('\n'),
+                "a line of the next event: {text}"
+            );
+            assert!(!text.contains("nonsense"), "{text}");
+            let answer = Completion::new(true, pieces(&text, size)).with_format(client);
+            let deltas: Vec<Delta> = answer.into_deltas().try_collect().await.unwrap();
+            let marks = deltas.iter().filter(|delta| matches!(delta, Delta::Resumed(_)));
+            assert_eq!(marks.collect::<Vec<_>>(), [&Delta::Resumed(resumed.clone())]);
+            let answer = decoded(client, true, said).await;
+            assert_eq!((answer.node, answer.attempt), (Some("b".into()), Some(2)));
         }
     }
 }

@@ -96,6 +96,9 @@ pub(super) fn pass(completion: Completion) -> Response {
         headers.insert("x-maily-cache", HeaderValue::from_static(cached.status.as_str()));
         headers.insert(AGE, HeaderValue::from(cached.age.as_secs()));
     }
+    if let Some(attempt) = head.attempt {
+        headers.insert("x-maily-attempt", HeaderValue::from(attempt));
+    }
     if let Some(node) = head.node.and_then(|node| HeaderValue::from_str(node.as_str()).ok()) {
         headers.insert("x-maily-node", node);
     }

@@ -5,7 +5,7 @@ use std::mem;
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, Public, Result};
 use maily_mesh::{Caching, Caller, Format, ModelName, Priority, Prompt, Tenant};
 
@@ -71,20 +71,25 @@ pub(super) async fn charge(
     Ok(headers)
 }
 
-/// Estimates how many tokens a prompt has, for a model that some node serves. To the key of the caller it is a request
-/// without tokens: nothing is asked of a node.
+/// Counts the tokens of a prompt for a model that some node serves. To the key of the caller it is a request without
+/// tokens.
 pub(super) async fn count(state: &MeshState, format: Format, request: Request) -> Result<(HeaderMap, u32)> {
-    let Asked { caller, body, .. } = Asked::read(request).await?;
-    let prompt = Prompt::parse_as(format, body)?;
+    let Asked { caller, headers, body } = Asked::read(request).await?;
+    let prompt = protocol::read(Prompt::parse_as(format, body)?, &headers)?;
     let model = &prompt.head.model;
-    let headers = charge(state, caller.as_ref(), format, Some(model)).await?;
+    let mut headers = charge(state, caller.as_ref(), format, Some(model)).await?;
     let default = |name: &ModelName| name.as_str() == ModelName::DEFAULT;
     let served = state.parts.mesh.nodes().models();
     // A node that serves any model stands in the list under `default`.
     if served.iter().any(|status| status.id == *model || default(&status.id))
         || (default(model) && !served.is_empty())
     {
-        return Ok((headers, prompt.estimate_tokens()));
+        let count = state.parts.mesh.count_tokens(prompt).await?;
+        match count.node.and_then(|node| HeaderValue::from_str(node.as_str()).ok()) {
+            Some(node) => headers.insert("x-maily-node", node),
+            None => headers.insert("x-maily-estimated", HeaderValue::from_static("true")),
+        };
+        return Ok((headers, count.tokens));
     }
     Err(Error::new(Code::ModelNotFound, "no node serves this model")
         .with_operation("serve_http::count")

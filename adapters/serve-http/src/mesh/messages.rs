@@ -14,7 +14,7 @@ use super::ask::{ask, count};
 /// How many tokens a prompt has.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct MessageTokens {
-    /// An estimate: a quarter of the bytes of all texts, and 1600 for a picture.
+    /// As a node counts them, or an estimate with `x-maily-estimated`: a quarter of the bytes of all texts, 1600 for a picture.
     input_tokens: u32,
 }
 
@@ -44,14 +44,14 @@ pub(super) async fn create(
     Ok(ask(&state, Format::Messages, request).await?)
 }
 
-/// Estimates how many tokens a prompt has; to a key it is a request.
+/// Counts the tokens of a prompt, at a node that does so or by its bytes; to a key it is a request.
 #[utoipa::path(
     post,
     path = "/v1/messages/count_tokens",
     tag = "mesh",
     operation_id = "mesh_count_tokens",
     request_body(content = serde_json::Value, content_type = "application/json"),
-    responses((status = 200, description = "An estimate", body = MessageTokens), AnthropicProblem),
+    responses((status = 200, description = "The count of a node, or an estimate with `x-maily-estimated: true`", body = MessageTokens), AnthropicProblem),
 )]
 pub(super) async fn count_tokens(
     State(state): State<MeshState>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use maily_errors::{Code, Error, TraceContext};
-use maily_mesh::Prompt;
+use maily_mesh::{Betas, Prompt};
 use tokio::time::Instant;
 
 /// How long the caller waits, in milliseconds. Envoy's name is read as well, so that its deadline goes on through us.
@@ -14,7 +14,7 @@ pub(super) const RESUMABLE: &str = "x-maily-resumable";
 /// The last event that the caller has, as browsers send it.
 pub(super) const LAST_EVENT: &str = "last-event-id";
 
-/// Notes on a prompt what the headers say: its trace, its deadline, and where its answer begins.
+/// Notes on a prompt what the headers say: its trace, its betas, its deadline, and where its answer begins.
 pub(super) fn read(mut prompt: Prompt, headers: &HeaderMap) -> Result<Prompt, Error> {
     // Without a layer that reads it for every route.
     if let Some(trace) = TraceContext::current().or_else(|| TraceContext::from_headers(headers)) {
@@ -23,6 +23,7 @@ pub(super) fn read(mut prompt: Prompt, headers: &HeaderMap) -> Result<Prompt, Er
     if let Some(state) = TraceContext::state_from_headers(headers) {
         prompt = prompt.with_trace_state(state);
     }
+    prompt = prompt.with_betas(Betas::of(headers)?);
     let millis = |name: &str| {
         let value = headers.get(name)?;
         Some(value.to_str().ok().and_then(|text| text.parse::<u32>().ok()).ok_or_else(|| unreadable(name)))

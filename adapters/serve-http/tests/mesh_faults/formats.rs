@@ -72,6 +72,31 @@ async fn messages_and_responses_of_a_node_that_goes_wrong_are_whole() {
 }
 
 #[tokio::test]
+async fn chat_and_messages_of_a_node_of_responses_only_that_goes_wrong_are_whole() {
+    for format in [Format::Chat, Format::Messages] {
+        for (name, then) in FAULTS {
+            let nodes = pair(Act::After(3, then)).await;
+            let address =
+                serve(mesh_of(&config(limits()), Formats::RESPONSES, &[&nodes[0], &nodes[1]])).await;
+
+            let (text, raw) = ask_the_first(format, &address, &nodes).await;
+
+            println!("{} from a node of responses only that {name}", format.as_str());
+            assert_eq!(text, WORDS.concat(), "{raw}");
+            let end = if format == Format::Chat { "data: [DONE]\n" } else { end(format) };
+            assert_eq!(raw.matches(end).count(), 1, "{raw}");
+            assert!(!raw.contains("event: error"), "{raw}");
+            assert!(
+                nodes
+                    .iter()
+                    .flat_map(Scripted::seen)
+                    .all(|(_, head, _)| head.starts_with("post /v1/responses "))
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn messages_and_responses_that_nobody_continues_never_look_whole() {
     for format in FORMATS {
         for native in [Formats::CHAT, Formats::CHAT.with(format)] {

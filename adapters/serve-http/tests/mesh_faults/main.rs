@@ -1,5 +1,6 @@
 //! Nodes and clients that misbehave on real sockets: what the client of the reference routes sees.
 
+mod betas;
 mod formats;
 mod speech;
 mod support;

@@ -331,6 +331,8 @@ class Answer:
     @property
     def node(self) -> str | None: ...
     @property
+    def attempt(self) -> int | None: ...
+    @property
     def recalled(self) -> list[Recalled]: ...
     @property
     def prompt_tokens(self) -> int | None: ...
@@ -463,6 +465,7 @@ class Mesh:
         priority: _Priority | None = None,
         trace: Trace | str | None = None,
         caching: _Caching | None = None,
+        betas: Sequence[str] | None = None,
     ) -> Answer: ...
     def stream(
         self,
@@ -480,6 +483,7 @@ class Mesh:
         priority: _Priority | None = None,
         trace: Trace | str | None = None,
         caching: _Caching | None = None,
+        betas: Sequence[str] | None = None,
         resumable: bool = False,
         last_event_id: str | None = None,
     ) -> Stream: ...
@@ -553,6 +557,7 @@ class AsyncMesh:
         priority: _Priority | None = None,
         trace: Trace | str | None = None,
         caching: _Caching | None = None,
+        betas: Sequence[str] | None = None,
     ) -> asyncio.Future[Answer]: ...
     def stream(
         self,
@@ -570,6 +575,7 @@ class AsyncMesh:
         priority: _Priority | None = None,
         trace: Trace | str | None = None,
         caching: _Caching | None = None,
+        betas: Sequence[str] | None = None,
         resumable: bool = False,
         last_event_id: str | None = None,
     ) -> AsyncStream: ...

@@ -23,6 +23,8 @@ pub(super) struct Answer {
     pub(super) usage: Option<Usage>,
     /// The node that answered.
     pub(super) node: Option<String>,
+    /// Which attempt at the prompt answered, from 1; of an answer that no node was asked for, nothing.
+    pub(super) attempt: Option<u32>,
     /// What was recalled into the prompt, best first.
     pub(super) recalled: Vec<Recalled>,
     /// Tokens of the prompt, if the node counts.
@@ -139,6 +141,7 @@ impl From<maily_mesh::Answer> for Answer {
             finish: answer.finish.map(reason_name),
             usage,
             node: answer.node.map(|node| node.to_string()),
+            attempt: answer.attempt,
             recalled: answer.recalled.into_iter().map(Recalled::from).collect(),
             prompt_tokens,
             completion_tokens,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use maily_errors::{Code, Error, Result};
-use maily_mesh::{Caching, EventId, Format, Prompt, Tenant};
+use maily_mesh::{Betas, Caching, EventId, Format, Prompt, Tenant};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -71,6 +71,7 @@ options! {
     priority: String,
     trace: Position,
     caching: String,
+    betas: Vec<String>,
     resumable: bool,
     last_event_id: String,
 }
@@ -143,6 +144,7 @@ fn describe(prompt: Prompt, options: Options) -> Result<Prompt> {
     let prompt = options.trace.and_then(|trace| trace.0).into_iter().fold(prompt, Prompt::with_trace);
     let caching = options.caching.as_deref().map(read_caching).transpose()?;
     let prompt = caching.into_iter().fold(prompt, Prompt::with_caching);
+    let prompt = prompt.with_betas(Betas::new(options.betas.into_iter().flatten())?);
     let prompt = if options.resumable == Some(true) { prompt.with_event_ids() } else { prompt };
     let last = options.last_event_id.as_deref().map(str::parse::<EventId>).transpose()?;
     Ok(last.into_iter().fold(prompt, Prompt::with_last_event))

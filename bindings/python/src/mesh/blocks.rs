@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures_util::Stream;
 use maily_errors::Result;
 use maily_mesh::Body;
-use serde::Deserialize;
 
 /// A body whose chunks end where events end, so that whoever reads it knows which event he has.
 pub(super) struct Blocks {
@@ -26,16 +25,6 @@ pub(super) struct Marks(Arc<Mutex<Seen>>);
 #[derive(Default)]
 struct Seen {
     id: Option<String>,
-    resumed: Option<Resumed>,
-}
-
-/// Says where another node went on.
-#[derive(Deserialize)]
-pub(super) struct Resumed {
-    #[serde(default)]
-    pub(super) after: u64,
-    #[serde(default)]
-    pub(super) node: String,
 }
 
 impl Blocks {
@@ -64,11 +53,6 @@ impl Marks {
     /// Returns the number of the last event that was read whole, if it has one.
     pub(super) fn id(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).id.clone()
-    }
-
-    /// Returns where another node went on, once.
-    pub(super) fn resumed(&self) -> Option<Resumed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).resumed.take()
     }
 }
 
@@ -110,9 +94,6 @@ impl Scan {
             seen.id = self.id.take().or_else(|| seen.id.take());
         } else if let Some(id) = line.strip_prefix(b"id:") {
             self.id = String::from_utf8(id.trim_ascii().to_vec()).ok();
-        } else if let Some(marker) = line.strip_prefix(b": mesh.resumed ") {
-            // A comment of somebody else that looks like ours says nothing.
-            seen.resumed = serde_json::from_slice(marker).ok().or_else(|| seen.resumed.take());
         }
         let ended = line.is_empty();
         self.line = line;
@@ -121,5 +102,5 @@ impl Scan {
     }
 }
 
-/// How much of a line is kept: numbers of events and markers are shorter.
+/// How much of a line is kept: numbers of events are shorter.
 const MAX_LINE: usize = 512;

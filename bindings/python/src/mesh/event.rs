@@ -82,17 +82,14 @@ events! {
     /// From here on another node goes on with the answer, which broke off at the one before.
     Resumed {
         /// How many pieces of text the reader had.
-        after: u64,
+        after: u32,
         /// The node that goes on; empty if it has no name.
         node: String
     } match ("after", "node");
 }
 
 /// One step of an answer, before Python sees it.
-pub(super) enum Event {
-    Delta(Delta),
-    Resumed { after: u64, node: String },
-}
+pub(super) struct Event(pub(super) Delta);
 
 impl<'py> IntoPyObject<'py> for Event {
     type Target = PyAny;
@@ -100,13 +97,13 @@ impl<'py> IntoPyObject<'py> for Event {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let delta = match self {
-            Self::Delta(delta) => delta,
-            Self::Resumed { after, node } => return Resumed { after, node }.into_bound_py_any(py),
-        };
-        match delta {
+        match self.0 {
             Delta::Text(text) => Text { text }.into_bound_py_any(py),
             Delta::Reasoning(text) => Reasoning { text }.into_bound_py_any(py),
+            Delta::Resumed(resumed) => {
+                let (after, node) = (resumed.after, resumed.node.to_string());
+                Resumed { after, node }.into_bound_py_any(py)
+            }
             Delta::Signature(signature) => Signature { signature }.into_bound_py_any(py),
             Delta::ToolCall { index, id, name } => {
                 ToolCall { index, id, name, arguments: String::new() }.into_bound_py_any(py)

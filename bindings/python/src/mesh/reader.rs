@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use http::HeaderMap;
 use maily_errors::{Code, Error, Result};
 use maily_mesh::wire::Deltas;
-use maily_mesh::{Body, Completion, CompletionHead, Delta, Mesh};
+use maily_mesh::{Body, Completion, CompletionHead, Mesh};
 use tokio::sync::{Mutex, Notify};
 
 use super::answer::Answer;
@@ -43,8 +43,6 @@ enum State {
 struct Decoding {
     deltas: Deltas,
     marks: Marks,
-    /// What comes behind the marker that was given out before.
-    held: Option<Delta>,
 }
 
 impl Reader {
@@ -122,7 +120,7 @@ impl State {
                     let (Completion { head, body }, marks) = begin(*asked, told).await?;
                     let deltas = Completion { head, body: Body::stream(Blocks::new(body, marks.clone())) };
                     let deltas = deltas.into_deltas();
-                    *self = Self::Decoding(Box::new(Decoding { deltas, marks, held: None }));
+                    *self = Self::Decoding(Box::new(Decoding { deltas, marks }));
                 }
                 Self::Decoding(mut decoding) => {
                     let Some(event) = decoding.next(told).await? else { return Ok(None) };
@@ -156,27 +154,16 @@ impl State {
 
 impl Decoding {
     async fn next(&mut self, told: &Told) -> Result<Option<Event>> {
-        let delta = match self.held.take() {
-            Some(delta) => delta,
-            None => {
-                let Some(delta) = self.deltas.try_next().await? else {
-                    told.read(&self.marks);
-                    return Ok(None);
-                };
-                if let Some(mark) = self.marks.resumed() {
-                    self.held = Some(delta);
-                    told.facts().answer.node = Some(mark.node.clone().into());
-                    return Ok(Some(Event::Resumed { after: mark.after, node: mark.node }));
-                }
-                delta
-            }
+        let Some(delta) = self.deltas.try_next().await? else {
+            told.read(&self.marks);
+            return Ok(None);
         };
         told.facts().answer.add(delta.clone());
         // With more of the same event to come, a reader who comes back begins with it again.
         if self.deltas.is_drained() {
             told.read(&self.marks);
         }
-        Ok(Some(Event::Delta(delta)))
+        Ok(Some(Event(delta)))
     }
 }
 

@@ -180,7 +180,7 @@ impl Tokens {
         async move {
             loop {
                 match reader.event().await? {
-                    Some(Event::Delta(Delta::Text(text))) => return Ok(Some(text)),
+                    Some(Event(Delta::Text(text))) => return Ok(Some(text)),
                     Some(_) => {}
                     None => return Ok(None),
                 }

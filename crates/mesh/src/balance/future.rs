@@ -68,6 +68,7 @@ impl Future for ResponseFuture {
         Poll::Ready(match answer {
             Ok(Completion { mut head, body }) => {
                 head.node = Some(inflight.name().clone());
+                head.attempt = Some(inflight.attempt);
                 head.endpoint = Some(inflight.member.node.endpoint.clone());
                 Ok(Completion { head, body: body.watched(inflight) })
             }
@@ -98,6 +99,7 @@ impl fmt::Debug for ResponseFuture {
 /// A prompt at a node, from the call to the end of the body; dropping it takes it off the node's load.
 pub(super) struct Inflight {
     member: Arc<Member>,
+    attempt: u32,
     call: Call,
     start: Instant,
     silence: Duration,
@@ -107,12 +109,12 @@ pub(super) struct Inflight {
 }
 
 impl Inflight {
-    /// `silence` is how long the caller waits for the first byte.
-    pub(super) fn new(member: Arc<Member>, silence: Duration, span: Span) -> Self {
+    /// `attempt` says which one at the prompt it is, `silence` how long the caller waits for the first byte.
+    pub(super) fn new(member: Arc<Member>, attempt: u32, silence: Duration, span: Span) -> Self {
         member.load.begin(member.clock.now());
         // Whoever chose the node wants it asked: it is in, or the last resort.
         let call = member.circuit.force();
-        Self { member, call, start: Instant::now(), silence, judged: false, ended: false, span }
+        Self { member, attempt, call, start: Instant::now(), silence, judged: false, ended: false, span }
     }
 
     fn name(&self) -> &NodeName {

@@ -56,6 +56,7 @@
 mod canary;
 mod chain;
 mod choose;
+mod count;
 mod future;
 mod load;
 mod node;

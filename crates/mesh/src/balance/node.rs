@@ -26,6 +26,7 @@ pub struct Node {
     // What clients call a model, and what the node calls it. Empty: it serves any model.
     pub(super) models: BTreeMap<ModelName, ModelName>,
     pub(super) service: Translate<AnyLlm>,
+    pub(super) counting: Formats,
     pub(super) weight: f64,
     pub(super) canary_pct: f64,
     pub(super) capacity: Option<u32>,
@@ -47,6 +48,7 @@ impl Node {
             name: name.into(),
             models: BTreeMap::new(),
             service: TranslateLayer::new(Formats::CHAT).layer(BoxCloneSyncService::new(service)),
+            counting: Formats::NONE,
             weight: 1.0,
             canary_pct: 0.0,
             capacity: None,
@@ -62,6 +64,15 @@ impl Node {
     #[must_use]
     pub fn with_native(mut self, native: Formats) -> Self {
         self.service = self.service.with_native(native);
+        self
+    }
+
+    /// Sets of which formats it counts the tokens of a prompt without answering it; none unless set.
+    ///
+    /// Of those that it does not take as they are it is never asked.
+    #[must_use]
+    pub const fn with_counting(mut self, formats: Formats) -> Self {
+        self.counting = formats;
         self
     }
 

@@ -19,7 +19,7 @@ use super::node::{Member, Node, NodeStatus};
 use super::prefixes::Prefixes;
 use super::rules::Rules;
 use crate::membership::{NodeLoad, Place};
-use crate::model::{Format, ModelName, NodeName, Prompt};
+use crate::model::{Format, ModelName, NodeName, Prompt, PromptHead};
 use crate::port::{NodeChange, NodeSource};
 
 /// The nodes of a mesh. Clones are the same set; changing it does not disturb prompts under way.
@@ -244,6 +244,18 @@ impl Nodes {
             holders.put(*hash, route.member.id);
         }
         Ok(route.clone())
+    }
+
+    /// Of the nodes that count the tokens of such a prompt and are in, the one that has least to do.
+    pub(super) fn counter(&self, head: &PromptHead) -> Option<Route> {
+        let (table, now) = (self.table(), self.shared.clock.now());
+        let counts = |route: &&Route| {
+            let Node { counting, service, .. } = &route.member.node;
+            let both = counting.contains(head.format) && service.native().contains(head.format);
+            both && route.member.is_in(now)
+        };
+        let routes = table.routes(&head.model).ok()?.as_slice();
+        routes.iter().filter(counts).min_by_key(|route| route.member.load.inflight()).cloned()
     }
 
     /// How long until a node for the model may be asked: zero if there is one now.

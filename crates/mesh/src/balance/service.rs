@@ -42,7 +42,7 @@ impl Service<Prompt> for Balance {
             Ok(route) => route,
             Err(err) => return ResponseFuture::failed(err),
         };
-        prompt.head.course.tried.note(route.member.name());
+        let attempt = prompt.head.course.tried.note(route.member.name());
         // Each attempt is a step of its own: the node sees which one it is.
         let above = prompt.head.trace;
         prompt.head.trace = above.map(TraceContext::child);
@@ -54,7 +54,7 @@ impl Service<Prompt> for Balance {
         };
         // Only a stream says something early; an answer in one piece may take minutes.
         let silence = if prompt.head.stream { self.nodes.rules().silence } else { Duration::MAX };
-        let inflight = Inflight::new(route.member, silence, span);
+        let inflight = Inflight::new(route.member, attempt, silence, span);
         ResponseFuture::asking(Oneshot::new(service, prompt), inflight, self.nodes.clone(), model)
     }
 }

@@ -32,6 +32,11 @@ pub struct CompletionHead {
     pub streamed: bool,
     /// The node that answers, as soon as a balancer chose it.
     pub node: Option<NodeName>,
+    /// Which attempt at the prompt it is that answers, from 1; none for an answer that no node was asked for.
+    ///
+    /// Each time that a node is asked counts: the first, repetitions, a second node because the first one is slow, and
+    /// another one for the rest of a stream.
+    pub attempt: Option<u32>,
     /// Where that node is; none for an answer that no node was asked for.
     pub endpoint: Option<Arc<Endpoint>>,
     /// What the mesh recalled into the prompt, best first.
@@ -106,6 +111,9 @@ pub struct Answer {
     pub usage: Option<Usage>,
     /// The node that answered.
     pub node: Option<NodeName>,
+    /// Which attempt at the prompt answered, from 1; none for an answer that no node was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
     /// What the mesh recalled into the prompt, best first.
     pub recalled: Vec<Recalled>,
     /// How it came, if a cache had a say.
@@ -118,7 +126,8 @@ impl Answer {
     #[must_use]
     pub fn of(head: &CompletionHead) -> Self {
         let cached = head.cached.map(|cached| cached.status);
-        Self { node: head.node.clone(), recalled: head.recalled.clone(), cached, ..Self::default() }
+        let (node, attempt, recalled) = (head.node.clone(), head.attempt, head.recalled.clone());
+        Self { node, attempt, recalled, cached, ..Self::default() }
     }
 
     /// Adds what has arrived.
@@ -126,6 +135,9 @@ impl Answer {
         match delta {
             Delta::Finish(reason) => self.finish = Some(reason),
             Delta::Reasoning(text) => self.open_thought().text.push_str(&text),
+            Delta::Resumed(wire::Resumed { node, attempt, .. }) => {
+                (self.node, self.attempt) = (Some(node), attempt.or(self.attempt));
+            }
             Delta::Signature(signature) => self.open_thought().signature = Some(signature),
             Delta::Text(text) => self.text.push_str(&text),
             Delta::ToolArguments { index, json } => {
@@ -183,6 +195,8 @@ pub enum Delta {
     Finish(FinishReason),
     /// More of what the model thinks before it speaks; never empty.
     Reasoning(String),
+    /// From here on another node goes on with the answer, which broke off at the one before.
+    Resumed(wire::Resumed),
     /// What makes the thought before it trusted, or a thought that is hidden; it ends that thought.
     Signature(String),
     /// More text of the first choice; never empty.
@@ -224,6 +238,16 @@ pub enum FinishReason {
     /// A reason that Maily does not know.
     #[serde(other)]
     Other,
+}
+
+/// How many tokens a prompt has.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TokenCount {
+    /// The tokens.
+    pub tokens: u32,
+    /// The node that counted them; none for an estimate.
+    pub node: Option<NodeName>,
 }
 
 /// How many tokens a prompt and its answer took.

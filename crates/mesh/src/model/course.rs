@@ -36,11 +36,23 @@ pub(crate) struct Tried(Option<Arc<Shared>>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    names: Mutex<SmallVec<[NodeName; 3]>>,
+    attempts: Mutex<Attempts>,
     strict: AtomicBool,
 }
 
+#[derive(Debug, Default)]
+struct Attempts {
+    names: SmallVec<[NodeName; 3]>,
+    count: u32,
+}
+
 impl Tried {
+    /// Begins anew behind an attempt whose answer broke off, at this node.
+    pub(crate) fn behind(attempt: u32, node: Option<&NodeName>) -> Self {
+        let attempts = Attempts { names: node.into_iter().cloned().collect(), count: attempt };
+        Self(Some(Arc::new(Shared { attempts: Mutex::new(attempts), strict: AtomicBool::new(false) })))
+    }
+
     /// Begins to track, unless somebody above does already.
     pub(crate) fn track(&mut self) {
         self.0.get_or_insert_default();
@@ -58,19 +70,21 @@ impl Tried {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.as_ref().is_none_or(|shared| shared.names.lock().is_empty())
+        self.0.as_ref().is_none_or(|shared| shared.attempts.lock().names.is_empty())
     }
 
     pub(crate) fn holds(&self, node: &NodeName) -> bool {
-        self.0.as_ref().is_some_and(|shared| shared.names.lock().contains(node))
+        self.0.as_ref().is_some_and(|shared| shared.attempts.lock().names.contains(node))
     }
 
-    pub(crate) fn note(&self, node: &NodeName) {
-        if let Some(shared) = &self.0 {
-            let mut names = shared.names.lock();
-            if !names.contains(node) {
-                names.push(node.clone());
-            }
+    /// Notes one more attempt, at this node; returns which one it is, from 1.
+    pub(crate) fn note(&self, node: &NodeName) -> u32 {
+        let Some(shared) = &self.0 else { return 1 };
+        let mut attempts = shared.attempts.lock();
+        if !attempts.names.contains(node) {
+            attempts.names.push(node.clone());
         }
+        attempts.count = attempts.count.saturating_add(1);
+        attempts.count
     }
 }

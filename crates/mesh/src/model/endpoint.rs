@@ -64,6 +64,12 @@ impl Endpoint {
         self.provider
     }
 
+    /// Returns whether it signs what its models think, and takes such a thought back only with its signature.
+    #[must_use]
+    pub fn signs_thoughts(&self) -> bool {
+        matches!(self.provider, "anthropic" | "aws.bedrock" | "gcp.vertex_ai")
+    }
+
     /// Returns the host; none for a node of this process.
     #[must_use]
     pub fn address(&self) -> Option<&str> {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// OpenAI chat completions: what every node takes, natively or by translation.
+    /// OpenAI chat completions: what every node takes that speaks, natively or by translation.
     #[default]
     Chat,
     /// OpenAI completions: one text goes on.
@@ -73,6 +73,27 @@ impl Format {
         }
     }
 
+    /// Returns where a server counts the tokens of a prompt, behind `/v1`, if its protocol knows such a place.
+    #[must_use]
+    pub const fn count_path(self) -> Option<&'static str> {
+        match self {
+            Self::Messages => Some("/messages/count_tokens"),
+            Self::Responses => Some("/responses/input_tokens"),
+            Self::Chat | Self::Completions | Self::Embeddings => None,
+        }
+    }
+
+    /// Returns the header field without which no server of the maker takes it, name and value.
+    ///
+    /// It says which version of the protocol the bodies are in. The mesh reads one, so what a client says is not passed on.
+    #[must_use]
+    pub const fn version(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Messages => Some(("anthropic-version", "2023-06-01")),
+            Self::Chat | Self::Completions | Self::Embeddings | Self::Responses => None,
+        }
+    }
+
     /// Returns the field that holds what is said, as a JSON Pointer.
     #[must_use]
     pub const fn said_at(self) -> &'static str {
@@ -103,6 +124,8 @@ impl Formats {
     pub const CHAT: Self = Self(1 << Format::Chat as u8);
     /// Messages only.
     pub const MESSAGES: Self = Self(1 << Format::Messages as u8);
+    /// Responses only.
+    pub const RESPONSES: Self = Self(1 << Format::Responses as u8);
     /// Nothing.
     pub const NONE: Self = Self(0);
 

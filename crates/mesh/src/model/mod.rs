@@ -1,6 +1,7 @@
 //! The values that cross the crate: prompts, answers, vectors, memories.
 
 mod answer;
+mod betas;
 mod caching;
 mod caller;
 mod course;
@@ -15,7 +16,10 @@ mod priority;
 mod prompt;
 mod vector;
 
-pub use self::answer::{Answer, Completion, CompletionHead, Delta, FinishReason, Thought, ToolCall, Usage};
+pub use self::answer::{
+    Answer, Completion, CompletionHead, Delta, FinishReason, Thought, TokenCount, ToolCall, Usage,
+};
+pub use self::betas::Betas;
 pub use self::caching::{CacheStatus, Cached, Caching};
 pub use self::caller::Caller;
 pub use self::endpoint::Endpoint;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::course::Course;
-use super::{Caching, EventId, Format, KeyName, ModelName, Priority, Tenant};
+use super::{Betas, Caching, EventId, Format, KeyName, ModelName, Priority, Tenant};
 use crate::wire::{self, Spans};
 
 /// A prompt: what routing needs to know, and the raw body that nobody re-serializes.
@@ -60,6 +60,8 @@ pub struct PromptHead {
     pub trace: Option<TraceContext>,
     /// What other tracers noted on the trace: the `tracestate` that came with it, passed on as it is.
     pub trace_state: Option<HeaderValue>,
+    /// What is asked of the protocol of messages beside the body.
+    pub betas: Betas,
     /// Whose memories may be recalled.
     pub tenant: Tenant,
     /// Whose key it came with: whose limits hold, and who pays.
@@ -68,6 +70,8 @@ pub struct PromptHead {
     pub priority: Priority,
     /// Whether the answer may come from memory.
     pub caching: Caching,
+    /// Whether nothing is wanted but the number of its tokens.
+    pub counting: bool,
     /// Whether the events of the answer are numbered, so that a reader who lost the connection can come back.
     pub resumable: bool,
     /// The last event that the reader has; the answer begins behind it.
@@ -218,10 +222,12 @@ impl Prompt {
             deadline,
             trace,
             trace_state,
+            betas,
             tenant,
             key,
             priority,
             caching,
+            counting,
             resumable,
             last_event,
             course,
@@ -231,16 +237,27 @@ impl Prompt {
             deadline,
             trace,
             trace_state,
+            betas,
             tenant,
             key,
             priority,
             caching,
+            counting,
             resumable,
             last_event,
             course,
             ..fresh.head
         };
         Ok(Self { head, ..fresh })
+    }
+
+    /// Asks for the number of its tokens and nothing else, at a node that is [known to count](crate::balance::Node::with_counting).
+    ///
+    /// [`Mesh::count_tokens`](crate::Mesh::count_tokens) finds such a node.
+    #[must_use]
+    pub const fn with_counting(mut self) -> Self {
+        self.head.counting = true;
+        self
     }
 
     /// Asks for numbered events, so that a reader who loses the connection can come back.
@@ -282,6 +299,15 @@ impl Prompt {
     #[must_use]
     pub fn with_trace_state(mut self, state: HeaderValue) -> Self {
         self.head.trace_state = Some(state);
+        self
+    }
+
+    /// Sets what is asked of the protocol of messages beside the body.
+    ///
+    /// A node that is asked in messages gets it, whatever the format of the prompt; another one does not.
+    #[must_use]
+    pub fn with_betas(mut self, betas: Betas) -> Self {
+        self.head.betas = betas;
         self
     }
 

@@ -10,6 +10,7 @@ mod ending;
 mod estimate;
 mod json;
 mod read;
+mod resumed;
 mod spans;
 mod splice;
 mod sse;
@@ -19,6 +20,7 @@ mod usage;
 pub use self::decode::Deltas;
 pub use self::encode::{Chunks, DONE, answer, error_event, error_event_of, error_type};
 pub use self::ending::Ending;
+pub use self::resumed::Resumed;
 pub use self::sse::{SseDecoder, SseEvent};
 
 pub(crate) use self::convert::convert;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::spans::Spans;
 use crate::model::{
-    Caching, Chat, Course, Format, Message, ModelName, Priority, Prompt, PromptHead, Role, Tenant,
+    Betas, Caching, Chat, Course, Format, Message, ModelName, Priority, Prompt, PromptHead, Role, Tenant,
 };
 
 #[derive(Deserialize)]
@@ -82,10 +82,12 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
         deadline: None,
         trace: None,
         trace_state: None,
+        betas: Betas::default(),
         tenant: Tenant::default(),
         key: None,
         priority: Priority::default(),
         caching: Caching::default(),
+        counting: false,
         resumable: false,
         last_event: None,
         course: Course::default(),

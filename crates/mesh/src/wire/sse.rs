@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use maily_errors::{Code, Error, Public, Result};
 
+use super::Resumed;
+
 /// One event of a stream.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct SseEvent {
@@ -11,11 +13,13 @@ pub struct SseEvent {
     pub name: String,
     /// The `data` fields, joined by line breaks.
     pub data: String,
+    /// The comment in front of it that says where another node [went on](Resumed); empty if there is none.
+    pub mark: String,
 }
 
 /// Decodes a stream of events that may be split anywhere, even inside a character or a line end.
 ///
-/// Comments and the fields `id` and `retry` are read over. An event of more than 8 MiB is an error: the last one of a response repeats all of it.
+/// Other comments and the fields `id` and `retry` are read over. An event of more than 8 MiB is an error: the last one of a response repeats all of it.
 ///
 /// # Examples
 ///
@@ -108,6 +112,8 @@ impl SseDecoder {
                 self.event.data.push_str(value);
             }
             "event" => self.event.name = value.to_owned(),
+            // A comment.
+            "" if Resumed::begins(value) => self.event.mark = value.to_owned(),
             _ => {}
         }
     }
@@ -116,11 +122,14 @@ impl SseDecoder {
         let event = std::mem::take(&mut self.event);
         if std::mem::take(&mut self.has_data) {
             self.ready.push_back(event);
+        } else {
+            // It speaks of the event that comes, however many blank lines stand between them.
+            self.event.mark = event.mark;
         }
     }
 
     fn check_length(&self) -> Result<()> {
-        if self.line.len() + self.event.data.len() > Self::MAX_BYTES {
+        if self.line.len() + self.event.data.len() + self.event.mark.len() > Self::MAX_BYTES {
             return Err(
                 malformed("an event is too long").with_context("limit_bytes", Public(Self::MAX_BYTES))
             );

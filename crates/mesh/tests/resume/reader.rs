@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 #[derive(Debug, Default)]
 pub(crate) struct Read {
     pub(crate) text: String,
+    /// What was thought before.
+    pub(crate) thought: String,
     /// The number of the call whose name the answer has.
     pub(crate) id: String,
     /// Tokens of the prompt and of the answer, if it says them.
@@ -104,13 +106,17 @@ fn messages(events: &[Value]) -> Read {
             }
             "content_block_start" => {
                 assert_eq!((open, index), (None, Some(blocks)));
-                assert_eq!(event["content_block"], json!({ "type": "text", "text": "" }));
+                let thought = json!({ "type": "thinking", "thinking": "", "signature": "" });
+                let block = &event["content_block"];
+                assert!(*block == thought || *block == json!({ "type": "text", "text": "" }), "{event}");
                 (open, blocks) = (index, blocks + 1);
             }
             "content_block_delta" => {
                 assert!(open.is_some() && open == index, "{event}");
-                let said = event["delta"]["text"].as_str().expect("as the format says");
-                assert!(!said.is_empty());
+                let delta = &event["delta"];
+                read.thought.push_str(delta["thinking"].as_str().unwrap_or_default());
+                let said = delta["text"].as_str().unwrap_or_default();
+                assert_eq!(said.is_empty(), delta["type"] != "text_delta");
                 read.text.push_str(said);
             }
             "content_block_stop" => {
@@ -142,11 +148,12 @@ struct Open {
 
 fn responses(events: &[Value]) -> Read {
     let mut read = Read::default();
-    let mut open: Option<Open> = None;
+    // A thought may begin anew while the message is open that has no word yet.
+    let (mut open, mut thought): (Option<Open>, Option<Open>) = (None, None);
     let mut output: Vec<Value> = Vec::new();
     for (at, event) in events.iter().enumerate() {
         assert_eq!(event["sequence_number"], json!(at), "{event}");
-        if let (Some(open), Some(id)) = (&open, event.get("item_id")) {
+        if let (Some(open), Some(id)) = (thought.as_ref().or(open.as_ref()), event.get("item_id")) {
             assert_eq!((id, &event["output_index"]), (&open.id, &open.index));
         }
         let mut stage = |from: u8, to: u8| {
@@ -162,11 +169,18 @@ fn responses(events: &[Value]) -> Read {
             }
             "response.in_progress" => assert_eq!(at, 1),
             "response.output_item.added" => {
-                assert!(open.is_none() && event["output_index"] == output.len(), "{event}");
+                let place = if event["item"]["type"] == "reasoning" { &mut thought } else { &mut open };
+                assert!(place.is_none() && event["output_index"] == output.len(), "{event}");
                 let id = event["item"]["id"].clone();
-                open = Some(Open { id, index: event["output_index"].clone(), text: String::new(), stage: 0 });
+                *place =
+                    Some(Open { id, index: event["output_index"].clone(), text: String::new(), stage: 0 });
+                output.push(Value::Null);
             }
             "response.content_part.added" => stage(0, 1),
+            "response.reasoning_text.delta" => {
+                assert!(thought.is_some(), "{event}");
+                read.thought.push_str(event["delta"].as_str().expect("as the format says"));
+            }
             "response.output_text.delta" => {
                 stage(1, 1);
                 open.as_mut()
@@ -183,16 +197,18 @@ fn responses(events: &[Value]) -> Read {
                 assert_eq!(event["part"]["text"], open.as_ref().expect("as the format says").text);
             }
             "response.output_item.done" => {
-                let Open { id, index, text, stage } = open.take().expect("as the format says");
-                assert!(stage == 3 || stage == 0, "{event}");
                 let item = &event["item"];
-                let said = item["content"][0]["text"].as_str().unwrap_or_default();
+                let thinks = item["type"] == "reasoning";
+                let ended = if thinks { thought.take() } else { open.take() };
+                let Open { id, index, text, stage } = ended.expect("as the format says");
+                assert!(stage == 3 || stage == 0, "{event}");
+                let said = item["content"][0]["text"].as_str().filter(|_| !thinks).unwrap_or_default();
                 assert_eq!((&item["id"], &event["output_index"], said), (&id, &index, text.as_str()));
-                output.push(item.clone());
+                output[index.as_u64().expect("as the format says") as usize] = item.clone();
                 read.text.push_str(&text);
             }
             "response.completed" => {
-                assert!(open.is_none() && at == events.len() - 1);
+                assert!(open.is_none() && thought.is_none() && at == events.len() - 1);
                 let response = &event["response"];
                 assert_eq!(response["output"], json!(output));
                 let call = &read.id;

@@ -16,7 +16,7 @@ pub(crate) fn prompt(format: Format) -> Prompt {
         Format::Chat => {
             r#""messages":[{"role":"user","content":"Count"}],"stream_options":{"include_usage":true}"#
         }
-        Format::Messages => r#""messages":[{"role":"user","content":"Count"}]"#,
+        Format::Messages => r#""max_tokens":99,"messages":[{"role":"user","content":"Count"}]"#,
         Format::Embeddings | Format::Responses => r#""input":"Count""#,
     };
     Prompt::parse_as(format, format!(r#"{{"model":"m","stream":true,{said}}}"#)).expect("as it was written")
@@ -58,11 +58,10 @@ fn begun(prompt: &Prompt) -> String {
             let begun = last["role"] == "assistant";
             // Messages says so itself, and refuses what it does not know.
             assert_eq!(goes_on, begun && prompt.head.format == Format::Chat);
-            if begun {
-                last["content"].as_str().expect("as it was written").to_owned()
-            } else {
-                String::new()
-            }
+            // A text, or blocks of which the last one is it.
+            let said =
+                last["content"].as_str().or_else(|| last["content"].as_array()?.last()?["text"].as_str());
+            if begun { said.expect("as it was written").to_owned() } else { String::new() }
         }
         Format::Embeddings | Format::Responses => {
             let last = last("input");
@@ -201,6 +200,75 @@ fn responses(text: &str, call: usize, asked: u64) -> String {
     let object = response.object("completed", &json!([whole]), &usage);
     response.event("response.completed", json!({ "response": object }));
     response.out
+}
+
+/// What a model thinks, in two pieces.
+pub(crate) const THOUGHT: [&str; 2] = ["Hm. ", "So."];
+
+/// An answer whose model thinks before it speaks, unless the prompt has the beginning of the text.
+///
+/// What it thinks ends with a signature, where there is one.
+pub(crate) fn thinking(prompt: &Prompt, text: &str, call: usize, signature: &str) -> String {
+    let (begun, messages) = (begun(prompt), prompt.head.format == Format::Messages);
+    let rest = text.strip_prefix(begun.as_str()).expect("the prompt ends with a beginning of the answer");
+    let spoken = if messages {
+        self::messages(rest, call, PROMPT_TOKENS)
+    } else {
+        responses(rest, call, PROMPT_TOKENS)
+    };
+    if !begun.is_empty() {
+        return spoken;
+    }
+    // What is said stands behind the thought, one place further.
+    let (begin, said) = spoken.split_at(
+        spoken
+            .find(if messages { "event: content_block_start" } else { "event: response.output_item" })
+            .expect("as it was written"),
+    );
+    if messages {
+        let mut thought = String::new();
+        let block = json!({ "type": "thinking", "thinking": "", "signature": "" });
+        named(json!({ "type": "content_block_start", "index": 0, "content_block": block }), &mut thought);
+        let deltas = THOUGHT.map(|piece| json!({ "type": "thinking_delta", "thinking": piece }));
+        let signed =
+            (!signature.is_empty()).then(|| json!({ "type": "signature_delta", "signature": signature }));
+        for delta in deltas.into_iter().chain(signed) {
+            named(json!({ "type": "content_block_delta", "index": 0, "delta": delta }), &mut thought);
+        }
+        named(json!({ "type": "content_block_stop", "index": 0 }), &mut thought);
+        return begin.to_owned() + &thought + &said.replace("\"index\":0", "\"index\":1");
+    }
+    let mut response = Response { call, sequence: 2, out: String::new() };
+    let id = format!("rs_{call}");
+    let item = |status: &str, content: Value| json!({ "id": id, "type": "reasoning", "status": status, "summary": [], "content": content });
+    response.event(
+        "response.output_item.added",
+        json!({ "output_index": 0, "item": item("in_progress", json!([])) }),
+    );
+    for piece in THOUGHT {
+        response.event(
+            "response.reasoning_text.delta",
+            json!({ "item_id": id, "output_index": 0, "content_index": 0, "delta": piece }),
+        );
+    }
+    let mut whole = item("completed", json!([{ "type": "reasoning_text", "text": THOUGHT.concat() }]));
+    if !signature.is_empty() {
+        whole["encrypted_content"] = json!(signature);
+    }
+    response.event("response.output_item.done", json!({ "output_index": 0, "item": whole }));
+    for event in said.split_terminator("\n\n") {
+        let data = event.split_once("data: ").expect("as it was written").1;
+        let mut event: Value = serde_json::from_str(data).expect("as it was written");
+        let name = event["type"].as_str().expect("as it was written").to_owned();
+        if !event["output_index"].is_null() {
+            event["output_index"] = json!(1);
+        }
+        if let Some(output) = event["response"]["output"].as_array_mut() {
+            output.insert(0, whole.clone());
+        }
+        response.event(&name, event);
+    }
+    begin.to_owned() + &response.out
 }
 
 /// The beginning of an answer that thinks, or calls a tool; its end is missing.

@@ -26,7 +26,7 @@ const MAX_PROMPT_BYTES: usize = 1024 * 1024;
 impl Key {
     /// Reads the key of a prompt; `None` if its answer does not belong into memory.
     ///
-    /// It holds format, tenant, whether the answer is streamed, whether its events are numbered, and every field
+    /// It holds format, tenant, betas, whether the answer is streamed, whether its events are numbered, and every field
     /// of the body that is not ignored, sorted by name, each value byte for byte.
     pub(in crate::layer) fn of(prompt: &Prompt, rules: &Rules, hasher: &ahash::RandomState) -> Option<Self> {
         Self::around(prompt, &(0..0), rules, hasher)
@@ -51,13 +51,15 @@ impl Key {
         {
             return None;
         }
-        let tenant = head.tenant.as_str().as_bytes();
-        let mut bytes = Vec::with_capacity(tenant.len() + body.len() + 16);
+        let (tenant, betas) = (head.tenant.as_str().as_bytes(), head.betas.as_str().as_bytes());
+        let mut bytes = Vec::with_capacity(tenant.len() + betas.len() + body.len() + 24);
         bytes.push(head.format as u8);
         bytes.push(u8::from(head.stream) | u8::from(head.resumable) << 1);
         // The length in front: no tenant is the beginning of another tenant's key.
-        bytes.extend_from_slice(&tenant.len().to_le_bytes());
-        bytes.extend_from_slice(tenant);
+        for part in [tenant, betas] {
+            bytes.extend_from_slice(&part.len().to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
         for Field { name, value, at } in fields {
             if name != b"stream" && !rules.ignored.iter().any(|ignored| ignored.as_bytes() == name) {
                 // As in an object: a quote that ends the name, and a value that JSON delimits.

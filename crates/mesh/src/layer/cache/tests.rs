@@ -8,7 +8,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use super::{Cache, CacheLayer, Rules, Which};
 use crate::memory::{Scripted, Step};
-use crate::model::{CacheStatus, Caching, Format, Prompt};
+use crate::model::{Betas, CacheStatus, Caching, Format, Prompt};
 
 fn numbered() -> Scripted {
     Scripted::new((0..20).map(|number| Step::Answer(format!("answer {number}"))))
@@ -58,6 +58,7 @@ async fn whatever_may_change_the_answer_makes_another_prompt() {
     let others = [
         body("").with_tenant("other"),
         body("").with_model("n"),
+        body("").with_betas(Betas::new(["context-1m"]).unwrap()),
         body(r#","max_tokens":5"#),
         body(r#","unknown":1"#),
         body(r#","seed":12345678901234567"#),

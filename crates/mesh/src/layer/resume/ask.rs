@@ -20,17 +20,22 @@ pub(super) type Attempt = Result<(), &'static str>;
 /// Writes the prompt that asks for the rest, or says why there cannot be one.
 ///
 /// The text is sent without the blanks that it ends with: a model continues a word better than a blank, and some servers
-/// refuse them.
-pub(super) fn ask(prompt: &Prompt, story: &Story) -> Result<Prompt, &'static str> {
+/// refuse them. `signs` says whether a node that had the prompt signs what its model thinks.
+pub(super) fn ask(prompt: &Prompt, story: &Story, signs: bool) -> Result<Prompt, &'static str> {
     if let Some(hurdle) = story.hurdle {
         return Err(hurdle);
     }
     let sent = story.text.trim_end();
-    if sent.is_empty() {
-        return Ok(prompt.clone());
-    }
     let body = std::str::from_utf8(prompt.body()).map_err(|_| "a prompt that is not utf-8")?;
     let fields: Fields<'_> = serde_json::from_str(body).map_err(|_| "a prompt that cannot be read")?;
+    if sent.is_empty() {
+        match prompt.head.format {
+            Format::Messages => messages::begin_anew(story, signs)?,
+            Format::Responses => responses::begin_anew(&fields, story)?,
+            Format::Chat | Format::Completions | Format::Embeddings => {}
+        }
+        return Ok(prompt.clone());
+    }
     let mut edits = Edits::new(body);
     for field in ["max_tokens", "max_completion_tokens", "max_output_tokens"] {
         if let Some((value, most)) =
@@ -44,7 +49,7 @@ pub(super) fn ask(prompt: &Prompt, story: &Story) -> Result<Prompt, &'static str
         Format::Completions => openai::lengthen(&mut edits, &fields, sent)?,
         // It is no stream, so it is never cut in the middle.
         Format::Embeddings => return Err("vectors"),
-        Format::Messages => messages::append(&mut edits, &fields, sent)?,
+        Format::Messages => messages::append(&mut edits, &fields, sent, story)?,
         Format::Responses => responses::append(&mut edits, &fields, sent, story)?,
     }
     prompt.clone().with_body(edits.apply().into()).map_err(|_| "a prompt over its limit")

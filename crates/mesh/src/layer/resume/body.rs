@@ -18,7 +18,8 @@ use super::joint::{Joint, last_event};
 use super::told::Told;
 use crate::body::Body;
 use crate::layer::retry::Budget;
-use crate::model::{Completion, NodeName, Prompt, Tried};
+use crate::model::{Completion, CompletionHead, NodeName, Prompt, Tried};
+use crate::wire;
 
 pin_project! {
     /// The stream of one node, then of the next one: one answer for the reader.
@@ -32,6 +33,10 @@ pin_project! {
         attempts: u32,
         told: Told,
         node: Option<NodeName>,
+        // Which attempt at the prompt it is, if somebody counts.
+        attempt: Option<u32>,
+        // Whether a node that had the prompt signs what its model thinks.
+        signs: bool,
         body: Option<Body>,
         framer: Framer,
         // For the stream of a second node.
@@ -49,6 +54,8 @@ where
 {
     pub(super) fn new(inner: S, prompt: Prompt, rules: Rules, budget: Budget) -> Self {
         let mut told = Told::new(prompt.head.format, rules.max_bytes);
+        // Who told the reader the beginning is not known any more.
+        let signs = prompt.head.course.told.is_some();
         prompt
             .head
             .course
@@ -63,6 +70,8 @@ where
             attempts: rules.attempts,
             told,
             node: None,
+            attempt: None,
+            signs,
             body: None,
             framer: Framer::default(),
             joint: None,
@@ -78,7 +87,7 @@ where
             let rest = if story.done { Bytes::new() } else { last_event(format) };
             return Ok(ControlFlow::Break(Completion::new(true, Body::full(rest)).with_format(format)));
         }
-        let next = ask(&self.prompt, story).map_err(|hurdle| {
+        let next = ask(&self.prompt, story, self.signs).map_err(|hurdle| {
             Error::new(Code::StreamGone, "the answer cannot be continued")
                 .with_operation("mesh::resume")
                 .with_context("resume", Public(hurdle))
@@ -88,8 +97,9 @@ where
     }
 
     /// Begins with the stream of a node.
-    pub(super) fn begin(&mut self, node: Option<NodeName>, body: Body) {
-        (self.node, self.body) = (node, Some(body));
+    pub(super) fn begin(&mut self, head: &CompletionHead, body: Body) {
+        (self.node, self.attempt, self.body) = (head.node.clone(), head.attempt, Some(body));
+        self.signs |= signs(head);
     }
 }
 
@@ -185,7 +195,7 @@ where
         } else if !this.budget.is_open() {
             Err("budget")
         } else {
-            ask(this.prompt, story)
+            ask(this.prompt, story, *this.signs)
         };
         match next {
             Err(hurdle) => ControlFlow::Break(Some(Err(err.with_context("resume", Public(hurdle))))),
@@ -201,9 +211,7 @@ where
                 *this.attempts -= 1;
                 let course = &mut next.head.course;
                 course.extra = true;
-                course.tried = Tried::default();
-                course.tried.track();
-                this.node.iter().for_each(|node| course.tried.note(node));
+                course.tried = Tried::behind(this.attempt.unwrap_or(1), this.node.as_ref());
                 *this.asking = Some(Box::pin(Oneshot::new(this.inner.clone(), next)));
                 ControlFlow::Continue(())
             }
@@ -221,14 +229,19 @@ where
             *this.fault = Some(malformed("the continuation is no stream"));
             return;
         }
-        *this.node = answer.head.node;
+        *this.signs |= signs(&answer.head);
+        (*this.node, *this.attempt) = (answer.head.node, answer.head.attempt);
         *this.body = Some(answer.body);
-        let node = this.node.as_ref().map_or("", NodeName::as_str);
-        let marker = serde_json::json!({ "after": this.told.story().tokens, "node": node });
+        let node = this.node.clone().unwrap_or_else(|| NodeName::new(""));
+        let resumed = wire::Resumed { after: this.told.story().tokens, node, attempt: *this.attempt };
         if let Some(joint) = this.joint {
-            joint.mark(format!(": mesh.resumed {marker}\n"));
+            joint.mark(resumed.comment());
         }
     }
+}
+
+fn signs(head: &CompletionHead) -> bool {
+    head.endpoint.as_ref().is_some_and(|endpoint| endpoint.signs_thoughts())
 }
 
 /// Whether the node failed, and not the prompt.

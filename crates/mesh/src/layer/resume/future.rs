@@ -63,7 +63,7 @@ where
         };
         Poll::Ready(Ok(match this.rest.take() {
             Some(mut rest) if head.streamed => {
-                rest.begin(head.node.clone(), body);
+                rest.begin(&head, body);
                 Completion { head, body: Body::boxed(Box::into_pin(rest)) }
             }
             _ => Completion { head, body },

@@ -5,18 +5,20 @@
 //! of the assistant's message, rather to a node that did not have it, and the reader gets the rest under the `id`, `created` and `model` of the
 //! first stream, in every format: numbers and places of events go on, what opens an answer is told once, and what
 //! repeats the text at its end repeats all of it. What the second node says again is left out, and the tokens are counted as one answer. A comment
-//! tells where it happened, `: mesh.resumed {"after":17,"node":"b"}`; event-stream clients read over comments.
+//! tells where it happened, `: mesh.resumed {"after":17,"node":"b","attempt":2}`; event-stream clients read
+//! over comments, and whoever decodes the answer gets it as [`Delta::Resumed`](crate::Delta::Resumed).
 //!
-//! A chat that is cut while the model only thinks begins anew at the other node, whose thoughts follow the first ones;
-//! one that is cut behind its thoughts goes on with them. A node that then thinks again ends the answer: what it says would
-//! not fit.
+//! An answer that is cut while the model only thinks begins anew at the other node, whose thoughts follow the first ones;
+//! one that is cut behind its thoughts goes on with them. A node of chat that then thinks again ends the answer: what it says
+//! would not fit.
 //!
 //! On the good path nothing is decoded: the chunks are kept by reference, and half an event is held back until the
 //! rest of it is there. Beyond 64 KiB they are read and let go.
 //!
 //! # What is not continued
 //!
-//! A tool call, reasoning in messages and responses, several choices, a grammar or JSON schema (it would begin anew), an answer
+//! A tool call, several choices, a thought behind the text, thoughts alone that are signed (their maker would refuse to see them
+//! without the signature that was cut off, or beside those of another answer), a grammar or JSON schema (it would begin anew), an answer
 //! that the client began itself (messages goes on with it), a refusal, annotations or probabilities of tokens in responses, a
 //! text over [`Rules::max_bytes`]. Then the error reaches the reader, and
 //! its context `resume` says why.

@@ -1,7 +1,7 @@
 //! Middleware that lets every client ask a node that knows one protocol.
 //!
 //! A prompt in a format that the node takes passes byte for byte, and so does its answer: this layer is then
-//! one branch. Any other prompt is said again in chat, or in messages where the node takes only that, and the
+//! one branch. Any other prompt is said again in chat, or in messages or responses where the node takes only that, and the
 //! answer is turned back event by event, without a task or a channel. What the node's format has no words for
 //! is [`Code::PromptUntranslatable`](maily_errors::Code::PromptUntranslatable) with the field by JSON Pointer;
 //! nothing that changes the answer is left out in silence. The guide of the mesh has the table of what is lost.

@@ -32,9 +32,9 @@ impl<S> Translate<S> {
         self.native
     }
 
-    /// The format to say a prompt in: chat, in which all others meet, or messages.
+    /// The format to say a prompt in: chat, in which all others meet, or else messages, which loses less than responses.
     fn target(&self, format: Format) -> Result<Format> {
-        let mut wanted = [Format::Chat, Format::Messages].into_iter();
+        let mut wanted = [Format::Chat, Format::Messages, Format::Responses].into_iter();
         wanted.find(|format| self.native.contains(*format)).ok_or_else(|| {
             Error::new(Code::PromptUntranslatable, "the node takes no format that prompts are turned into")
                 .with_operation("mesh::translate")

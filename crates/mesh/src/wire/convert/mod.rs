@@ -7,6 +7,7 @@ mod completions;
 mod messages;
 mod responses;
 mod to_messages;
+mod to_responses;
 
 use maily_errors::{Code, Error, Result};
 use serde_json::value::RawValue;
@@ -14,7 +15,7 @@ use serde_json::value::RawValue;
 use super::json::{Fields, Object, as_list, as_text, list, text};
 use crate::model::Format;
 
-/// Says a request in chat, or in messages; any other aim is refused.
+/// Says a request in chat, in messages or in responses; any other aim is refused.
 ///
 /// # Errors
 ///
@@ -23,20 +24,29 @@ use crate::model::Format;
 pub(crate) fn convert(body: &[u8], from: Format, to: Format) -> Result<String> {
     let fields: Fields<'_> =
         serde_json::from_slice(body).map_err(|_| invalid("", "must be a JSON object"))?;
+    if to == from {
+        return no_way();
+    }
     let chat = match from {
-        Format::Chat => return if to == Format::Messages { to_messages::convert(&fields) } else { no_way() },
+        Format::Chat => return from_chat(&fields, to),
         Format::Completions => completions::convert(&fields)?,
         Format::Embeddings => return no_way(),
         Format::Messages => messages::convert(&fields)?,
         Format::Responses => responses::convert(&fields)?,
     };
+    if to == Format::Chat {
+        return Ok(chat);
+    }
+    let fields = serde_json::from_str(&chat).map_err(|_| invalid("", "must be a JSON object"))?;
+    from_chat(&fields, to)
+}
+
+/// Says a request of chat in another format.
+fn from_chat(chat: &Fields<'_>, to: Format) -> Result<String> {
     match to {
-        Format::Chat => Ok(chat),
-        Format::Messages => {
-            let fields = serde_json::from_str(&chat).map_err(|_| invalid("", "must be a JSON object"))?;
-            to_messages::convert(&fields)
-        }
-        Format::Completions | Format::Embeddings | Format::Responses => no_way(),
+        Format::Messages => to_messages::convert(chat),
+        Format::Responses => to_responses::convert(chat),
+        Format::Chat | Format::Completions | Format::Embeddings => no_way(),
     }
 }
 

@@ -116,6 +116,70 @@ fn responses_become_chat_and_messages() {
 }
 
 #[test]
+fn chat_and_messages_become_responses() {
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}});
+    let call = json!({"id": "t", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}});
+    let sealed = json!({"type": "thinking", "thinking": "hm", "signature": "s"});
+    let chat = json!({
+        "model": "m", "max_completion_tokens": 5, "stream": true, "stream_options": {"include_usage": true}, "seed": 7,
+        "tools": [tool], "tool_choice": {"type": "function", "function": {"name": "f"}}, "reasoning_effort": "low",
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}},
+        "x": 12345678901234567890_u64,
+        "messages": [
+            {"role": "system", "content": "Rules"},
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://p"}}, {"type": "text", "text": "Who?"}]},
+            {"role": "assistant", "content": "Let me see.", "thinking_blocks": [sealed], "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "t", "content": "Ann"},
+            {"role": "assistant", "content": "Ann.", "reasoning_content": "so"},
+            {"role": "user", "content": "So?"},
+        ],
+    });
+
+    let responses = said(Format::Chat, Format::Responses, &chat);
+
+    let input = json!([
+        {"role": "user", "content": [
+            {"type": "input_image", "image_url": "http://p", "detail": "auto"}, {"type": "input_text", "text": "Who?"},
+        ]},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "s"},
+        {"role": "assistant", "content": "Let me see."},
+        {"type": "function_call", "call_id": "t", "name": "f", "arguments": "{\"a\":1}"},
+        {"type": "function_call_output", "call_id": "t", "output": "Ann"},
+        {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "so"}]},
+        {"role": "assistant", "content": "Ann."},
+        {"role": "user", "content": "So?"},
+    ]);
+    let tool = json!({"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": false});
+    let expected = json!({
+        "store": false, "max_output_tokens": 5, "model": "m", "stream": true, "tools": [tool],
+        "tool_choice": {"type": "function", "name": "f"}, "reasoning": {"effort": "low"},
+        "include": ["reasoning.encrypted_content"], "x": 12345678901234567890_u64,
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}},
+        "instructions": "Rules", "input": input,
+    });
+    assert_eq!(responses, expected);
+    let messages = said(Format::Chat, Format::Messages, &json!({"model": "m", "messages": chat["messages"]}));
+    let through = said(Format::Messages, Format::Responses, &messages);
+    assert_eq!((through["input"].as_array().unwrap().len(), &through["input"][2]), (8, &input[1]));
+}
+
+#[test]
+fn answer_that_the_caller_began_goes_on_in_responses_as_well() {
+    let user = json!({ "role": "user", "content": "x" });
+    let begun = json!({ "role": "assistant", "content": "So: " });
+    let body = json!({ "model": "m", "max_tokens": 9, "messages": [user, begun] });
+
+    let responses = said(Format::Messages, Format::Responses, &body);
+
+    assert_eq!(
+        (&responses["continue_final_message"], &responses["add_generation_prompt"]),
+        (&json!(true), &json!(false))
+    );
+    let item = &responses["input"][1];
+    assert_eq!((&item["status"], &item["content"][0]["text"]), (&json!("incomplete"), &json!("So: ")));
+}
+
+#[test]
 fn what_cannot_be_said_names_its_field() {
     use Format::{Chat, Completions, Messages, Responses};
     let say = |extra: Value| {
@@ -139,6 +203,13 @@ fn what_cannot_be_said_names_its_field() {
             "/input/0/type",
         ),
         (Responses, Chat, json!({"prompt": null, "tools": [{"type": "web_search"}]}), "/tools/0/type"),
+        (Chat, Responses, json!({"n": 2}), "/n"),
+        (Chat, Responses, json!({"stop": "x"}), "/stop"),
+        (Chat, Responses, json!({"logprobs": true}), "/logprobs"),
+        (Completions, Responses, json!({"stop": ["x"]}), "/stop"),
+        (Messages, Responses, json!({"stop_sequences": ["x"]}), "/stop"),
+        (Chat, Responses, json!({"tools": [{"type": "custom", "custom": {}}]}), "/tools/0/type"),
+        (Chat, Responses, json!({"messages": [{"role": "function", "content": "x"}]}), "/messages/0/role"),
         (Chat, Messages, json!({"n": 2}), "/n"),
         (Chat, Messages, json!({"logprobs": true}), "/logprobs"),
         (Chat, Messages, json!({"response_format": {"type": "json_object"}}), "/response_format/type"),
@@ -173,6 +244,33 @@ proptest! {
         });
 
         let back = said(Format::Messages, Format::Chat, &said(Format::Chat, Format::Messages, &chat));
+
+        prop_assert_eq!(back, chat);
+    }
+
+    #[test]
+    fn chat_comes_back_from_responses(
+        rules in "\\PC{1,30}", asked in "\\PC{1,30}", thought in "\\PC{1,30}", answered in "\\PC{1,30}",
+        result in "\\PC{1,30}", key in "[a-z]{1,8}", number: u64, limit in 1_u32..9999,
+    ) {
+        let arguments = json!({ key: number }).to_string();
+        let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let function = json!({"name": "f", "parameters": {"type": "object"}, "strict": true});
+        let sealed = json!({"type": "thinking", "thinking": thought, "signature": "s"});
+        let chat = json!({
+            "model": "m", "max_tokens": limit, "tools": [{"type": "function", "function": function}],
+            "tool_choice": "required", "reasoning_effort": "high", "response_format": {"type": "json_object"},
+            "verbosity": "low", "stream": true, "stream_options": {"include_usage": true},
+            "messages": [
+                {"role": "system", "content": rules},
+                {"role": "user", "content": asked},
+                {"role": "assistant", "content": answered, "reasoning_content": thought, "thinking_blocks": [sealed],
+                    "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "c", "content": result},
+            ],
+        });
+
+        let back = said(Format::Responses, Format::Chat, &said(Format::Chat, Format::Responses, &chat));
 
         prop_assert_eq!(back, chat);
     }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use maily_errors::{Code, Error, Result};
 
+use super::resumed::Resumed;
 use super::sse::{SseDecoder, SseEvent};
 use crate::body::Body;
 use crate::model::{Delta, Format, Prompt};
@@ -83,6 +84,7 @@ impl Deltas {
             Source::Events(events) => {
                 events.push(chunk)?;
                 while let Some(event) = events.next() {
+                    self.ready.extend(Resumed::read(&event.mark).map(Delta::Resumed));
                     match self.decoder.event(&event, &mut self.ready)? {
                         Progress::Goes => {}
                         Progress::Finished => self.finished = true,

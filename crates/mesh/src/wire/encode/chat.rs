@@ -56,13 +56,15 @@ impl Chunks {
         self.message(&said, reason, usage)
     }
 
-    /// Writes the event of any delta.
+    /// Writes the event of any delta; nothing for [`Delta::Resumed`].
     #[must_use]
     pub fn delta(&self, delta: &Delta) -> Bytes {
         let said = match delta {
             Delta::Finish(reason) => return self.finish(*reason),
             Delta::Text(text) => return self.text(text),
             Delta::Usage(usage) => return self.usage(*usage),
+            // It is no event.
+            Delta::Resumed(_) => return Bytes::new(),
             Delta::Reasoning(text) => Said { reasoning_content: Some(text), ..Said::default() },
             Delta::Signature(signature) => {
                 let blocks = vec![ThinkingBlock::new("", Some(signature))];

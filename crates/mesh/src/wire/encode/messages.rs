@@ -56,6 +56,7 @@ impl Encoder {
                 self.begin(Block::Thinking, empty, out);
                 self.more(Object::of("thinking_delta").text("thinking", &thought), out);
             }
+            Delta::Resumed(_) => {}
             Delta::Signature(signature) => {
                 if self.open == Some(Block::Thinking) {
                     self.more(Object::of("signature_delta").text("signature", &signature), out);

@@ -6,6 +6,7 @@ mod error;
 mod messages;
 mod responses;
 
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -45,7 +46,7 @@ use crate::model::{Answer, Completion, CompletionHead, Delta, Format, Message, P
 pub fn answer(head: &PromptHead, deltas: impl Stream<Item = Result<Delta>> + Send + 'static) -> Completion {
     let encoder = Encoder::new(head);
     let body = if head.stream {
-        Body::stream(Streamed { deltas, encoder, state: State::Begin })
+        Body::stream(Streamed { deltas, encoder, state: State::Begin, mark: Vec::new() })
     } else {
         Body::stream(Whole { deltas, encoder, answer: Some(Answer::of(&CompletionHead::default())) })
     };
@@ -187,6 +188,8 @@ pin_project! {
         deltas: S,
         encoder: Encoder,
         state: State,
+        // What stands in front of the next event.
+        mark: Vec<u8>,
     }
 }
 
@@ -201,7 +204,12 @@ impl<S: Stream<Item = Result<Delta>>> Stream for Streamed<S> {
             }
             // The model is asked first: an error before the first token is no answer at all.
             let delta = ready!(this.deltas.as_mut().poll_next(cx));
-            let mut out = Vec::new();
+            if let Some(Ok(Delta::Resumed(resumed))) = &delta {
+                *this.mark = resumed.comment().into_bytes();
+                continue;
+            }
+            let mut out = mem::take(this.mark);
+            let marked = out.len();
             if matches!(this.state, State::Begin) && !matches!(delta, Some(Err(_))) {
                 this.encoder.open(&mut out);
                 *this.state = State::Said;
@@ -218,10 +226,11 @@ impl<S: Stream<Item = Result<Delta>>> Stream for Streamed<S> {
                 *this.state = State::Done;
                 return Poll::Ready(Some(Err(err)));
             }
-            // Nothing where a delta is said later, or nobody asked for it.
-            if !out.is_empty() {
+            if out.len() > marked {
                 return Poll::Ready(Some(Ok(out.into())));
             }
+            // A delta is said later, or nobody asked for it.
+            *this.mark = out;
         }
     }
 }

@@ -72,6 +72,7 @@ impl Encoder {
             Delta::Usage(usage) => self.usage = Some(usage),
             Delta::Text(said) => self.say(Part::Text, &said, out),
             Delta::Reasoning(thought) => self.say(Part::Reasoning, &thought, out),
+            Delta::Resumed(_) => {}
             Delta::Signature(signature) => {
                 if self.open.as_ref().is_none_or(|open| open.kind != Part::Reasoning) {
                     self.begin(Part::Reasoning, out);

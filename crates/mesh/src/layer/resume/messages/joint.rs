@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::mem;
 
 use maily_errors::Result;
 use serde_json::value::RawValue;
@@ -32,7 +33,7 @@ impl Joint {
 
     /// Writes what the reader does not have of an event.
     pub(in super::super) fn event(&mut self, event: &SseEvent, pen: &mut Pen) -> Result<()> {
-        let SseEvent { name, data } = event;
+        let SseEvent { name, data, .. } = event;
         let event = parse(data)?;
         match &*event.kind {
             "error" => return Err(failed()),
@@ -60,6 +61,10 @@ impl Joint {
 
     fn begin(&mut self, name: &str, data: &str, event: &Event<'_>, pen: &mut Pen) {
         let Some(block) = event.content_block.as_ref() else { return };
+        if mem::take(&mut self.seen.thinks) {
+            // A thought that was cut off ends where it is.
+            self.close(pen);
+        }
         self.in_text = block.kind == "text";
         if self.in_text {
             // What it says at its beginning is said in an event of its own.
@@ -136,7 +141,7 @@ impl Joint {
     }
 
     fn close(&mut self, pen: &mut Pen) {
-        if std::mem::take(&mut self.seen.open) {
+        if mem::take(&mut self.seen.open) {
             let event = format!("{{\"type\":\"content_block_stop\",\"index\":{}}}", self.index());
             pen.write("content_block_stop", &event);
         }

@@ -13,7 +13,7 @@ use super::ask::{self, Attempt, Fields, Last};
 use super::edits::{Edits, json_text};
 use super::framer::malformed;
 use super::told::Story;
-use crate::wire::SseEvent;
+use crate::wire::{Object, SseEvent, list};
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -44,6 +44,11 @@ struct Piece<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow)]
     text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    thinking: Option<Cow<'a, str>>,
+    // Of a thought that is hidden all there is.
+    #[serde(borrow, alias = "data")]
+    signature: Option<Cow<'a, str>>,
     stop_reason: Option<serde::de::IgnoredAny>,
 }
 
@@ -66,10 +71,32 @@ pub(super) struct Seen {
     begun: bool,
     /// How many blocks have begun.
     blocks: u32,
-    /// Whether the last of them, a text, goes on.
+    /// Whether the last of them goes on.
     open: bool,
+    /// Whether it is a thought.
+    thinks: bool,
+    /// What was thought, block by block.
+    thoughts: Vec<Thought>,
     /// The count of the prompt at the beginning, as it is written.
     usage: Option<String>,
+}
+
+/// A block of what was thought.
+#[derive(Clone, Debug, Default)]
+struct Thought {
+    text: String,
+    /// What its maker wants back with it, or all of one that is hidden; empty if the maker does not sign.
+    signature: String,
+    is_hidden: bool,
+}
+
+impl Thought {
+    fn whole(&self) -> String {
+        if self.is_hidden {
+            return Object::of("redacted_thinking").text("data", &self.signature).end();
+        }
+        Object::of("thinking").text("thinking", &self.text).text("signature", &self.signature).end()
+    }
 }
 
 /// Adds an event that the reader has.
@@ -83,17 +110,32 @@ pub(super) fn read(event: &SseEvent, story: &mut Story) -> Result<()> {
             seen.usage = event.message.and_then(|start| start.usage).map(|usage| usage.get().to_owned());
         }
         "content_block_start" => {
-            (seen.blocks, seen.open) = (seen.blocks + 1, true);
-            story.hurdle = match piece.map(|piece| &*piece.kind) {
-                Some("text") => story.hurdle,
-                Some("thinking" | "redacted_thinking") => Some("reasoning"),
-                _ => Some("a tool call"),
-            };
+            (seen.blocks, seen.open, seen.thinks) = (seen.blocks + 1, true, false);
+            match piece.map(|piece| &*piece.kind) {
+                Some("text") => {}
+                Some("thinking" | "redacted_thinking") if !story.text.is_empty() => {
+                    story.hurdle = Some("a thought in the middle of the text");
+                }
+                Some(kind @ ("thinking" | "redacted_thinking")) => {
+                    seen.thinks = true;
+                    let is_hidden = kind == "redacted_thinking";
+                    seen.thoughts.push(Thought { is_hidden, ..Thought::default() });
+                }
+                _ => story.hurdle = Some("a tool call"),
+            }
         }
-        "content_block_stop" => seen.open = false,
+        "content_block_stop" => (seen.open, seen.thinks) = (false, false),
         "message_delta" => story.finished |= piece.is_some_and(|piece| piece.stop_reason.is_some()),
         "message_stop" => story.done = true,
         _ => {}
+    }
+    let thinks = seen.thinks;
+    if let Some((piece, thought)) = piece.zip(seen.thoughts.last_mut()).filter(|_| thinks) {
+        let text = piece.thinking.as_deref().unwrap_or_default();
+        story.tokens += u32::from(!text.is_empty());
+        story.thought.push_str(text);
+        thought.text.push_str(text);
+        thought.signature.push_str(piece.signature.as_deref().unwrap_or_default());
     }
     if let Some(text) = piece.and_then(Piece::said) {
         story.tokens += 1;
@@ -102,17 +144,40 @@ pub(super) fn read(event: &SseEvent, story: &mut Story) -> Result<()> {
     Ok(())
 }
 
-/// Adds what was said as the beginning of the assistant's message; the format says that it goes on.
-pub(super) fn append(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str) -> Attempt {
-    refuse(fields)?;
+/// Whether another node may begin anew when the reader has nothing but thoughts.
+///
+/// Not where they are signed: what was cut off never gets its signature, thoughts of two answers are no sequence that their
+/// maker knows, and it refuses a conversation that holds either.
+pub(super) fn begin_anew(story: &Story, signs: bool) -> Attempt {
+    let thoughts = thoughts(story);
+    let signed = signs || thoughts.iter().any(|thought| !thought.signature.is_empty());
+    if signed && !thoughts.is_empty() { Err("a signed thought") } else { Ok(()) }
+}
+
+fn thoughts(story: &Story) -> &[Thought] {
+    story.message.as_ref().map_or(&[], |seen| seen.thoughts.as_slice())
+}
+
+/// Adds what was said as the beginning of the assistant's message, behind what was thought before it; the format says that
+/// it goes on.
+pub(super) fn append(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str, story: &Story) -> Attempt {
+    let thoughts = thoughts(story);
+    refuse(fields, !thoughts.is_empty())?;
     let messages = fields.get("messages").ok_or("a prompt without messages")?;
     match Last::of(messages)? {
-        Some(Last { role, content }) if role == "assistant" => {
+        Some(Last { role, content }) if role == "assistant" && thoughts.is_empty() => {
             let begun = content.and_then(last_text).is_some_and(|text| ask::lengthen(edits, text, sent));
             if begun { Ok(()) } else { Err("an answer that the client began") }
         }
+        Some(Last { role, .. }) if role == "assistant" => Err("an answer that the client began"),
         _ => {
-            edits.push(messages, &format!("{{\"role\":\"assistant\",\"content\":{}}}", json_text(sent)));
+            let content = if thoughts.is_empty() {
+                json_text(sent)
+            } else {
+                let said = Object::of("text").text("text", sent).end();
+                list(&thoughts.iter().map(Thought::whole).chain([said]).collect::<Vec<_>>())
+            };
+            edits.push(messages, &Object::new().text("role", "assistant").raw("content", &content).end());
             Ok(())
         }
     }
@@ -127,8 +192,8 @@ fn last_text(content: &RawValue) -> Option<&RawValue> {
     blocks.last().filter(|block| block.kind == "text")?.text
 }
 
-/// Refuses what a second node would begin anew.
-fn refuse(fields: &Fields<'_>) -> Attempt {
+/// Refuses what a second node would begin anew. Where thoughts are asked for, it takes no text without one in front of it.
+fn refuse(fields: &Fields<'_>, thought: bool) -> Attempt {
     #[derive(Deserialize)]
     struct Thinking<'a> {
         #[serde(borrow, rename = "type")]
@@ -136,7 +201,7 @@ fn refuse(fields: &Fields<'_>) -> Attempt {
     }
     let thinking =
         fields.get("thinking").and_then(|value| serde_json::from_str::<Thinking<'_>>(value.get()).ok());
-    if thinking.is_some_and(|thinking| thinking.kind == "enabled") {
+    if !thought && thinking.is_some_and(|thinking| thinking.kind == "enabled") {
         return Err("reasoning");
     }
     let format = |name: &str| {

@@ -72,6 +72,7 @@ impl Joint {
     fn begin(&mut self, raw: &SseEvent, event: &Event<'_>, pen: &mut Pen) -> Result<()> {
         let item = event.item()?;
         let theirs = event.place().unwrap_or_default();
+        self.end_thought(pen);
         if item.kind == "message" && !mem::replace(&mut self.joined, true) {
             let told = self.seen.message.take();
             let ours = match told {
@@ -180,6 +181,7 @@ impl Joint {
     /// The response ends: its end repeats all of it.
     fn end(&mut self, raw: &SseEvent, event: &Event<'_>, pen: &mut Pen) -> Result<()> {
         self.flush(pen)?;
+        self.end_thought(pen);
         let text = self.text.take().and_then(|text| text.ours);
         for open in [text, self.seen.message.take()].into_iter().flatten() {
             self.close(&open, pen);
@@ -273,6 +275,19 @@ impl Joint {
     fn close(&mut self, message: &Message, pen: &mut Pen) {
         message.ends().into_iter().for_each(|(name, event)| self.write(name, event, pen));
         self.seen.output[message.at] = message.whole();
+    }
+
+    /// Ends a thought that was cut off, as far as the reader has it.
+    fn end_thought(&mut self, pen: &mut Pen) {
+        if let Some(thought) = self.seen.thought.take() {
+            let (name, item) = ("response.output_item.done", thought.cut());
+            self.write(
+                name,
+                Object::of(name).number("output_index", thought.at as u64).raw("item", &item),
+                pen,
+            );
+            self.seen.output[thought.at] = item;
+        }
     }
 
     fn write(&mut self, name: &str, event: Object, pen: &mut Pen) {

@@ -2,15 +2,18 @@
 
 mod joint;
 mod message;
+mod thought;
 
 use std::borrow::Cow;
 
 use maily_errors::Result;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 pub(super) use self::joint::Joint;
 use self::message::{Message, Stage};
+use self::thought::Thought;
 use super::ask::{Attempt, Fields, Last, go_on};
 use super::edits::Edits;
 use super::framer::malformed;
@@ -57,6 +60,7 @@ struct Item<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     content: Option<Vec<Part<'a>>>,
+    encrypted_content: Option<IgnoredAny>,
 }
 
 fn parse(data: &str) -> Result<Event<'_>> {
@@ -93,6 +97,12 @@ pub(super) struct Seen {
     message: Option<Message>,
     /// The name of the last message.
     id: Option<String>,
+    /// The thought that goes on.
+    thought: Option<Thought>,
+    /// Where thoughts stand that have ended.
+    thoughts: Vec<usize>,
+    /// Whether one of them has a ciphertext.
+    sealed: bool,
 }
 
 /// Adds an event that the reader has.
@@ -114,6 +124,13 @@ pub(super) fn read(event: &SseEvent, story: &mut Story) -> Result<()> {
             story.tokens += u32::from(!said.is_empty());
             story.text.push_str(&said);
             seen.say(&event, &said)
+        }
+        kind @ ("response.reasoning_text.delta" | "response.reasoning_summary_text.delta") => {
+            let said = event.said();
+            story.tokens += u32::from(!said.is_empty());
+            story.thought.push_str(&said);
+            seen.thought.iter_mut().for_each(|thought| thought.say(kind, &said));
+            None
         }
         _ => seen.note(&event)?,
     };
@@ -141,13 +158,27 @@ impl Seen {
             ("response.output_item.added", None) => {
                 let item = event.item()?;
                 let id = item.id.map_or_else(|| "null".to_owned(), |id| id.get().to_owned());
+                let at = self.output.len();
                 match &*item.kind {
-                    "message" => self.message = Some(Message::new(self.output.len(), id.clone())),
-                    "reasoning" => return Ok(Some("reasoning")),
+                    _ if self.thought.is_some() => return Ok(Some("several items at once")),
+                    "message" => {
+                        self.message = Some(Message::new(at, id.clone()));
+                        self.id = Some(id);
+                    }
+                    "reasoning" if self.id.is_some() => {
+                        return Ok(Some("a thought in the middle of the text"));
+                    }
+                    "reasoning" => self.thought = Some(Thought::new(at, id)),
                     _ => return Ok(Some("a tool call")),
                 }
                 self.output.push(String::new());
-                self.id = Some(id);
+            }
+            ("response.output_item.done", None) => {
+                if let (Some(thought), Some(item)) = (self.thought.take(), event.item) {
+                    self.sealed |= event.item()?.encrypted_content.is_some();
+                    self.thoughts.push(thought.at);
+                    item.get().clone_into(&mut self.output[thought.at]);
+                }
             }
             ("response.output_item.added", Some(_)) => return Ok(Some("several items at once")),
             ("response.content_part.added", Some(message)) => message.stage = Stage::Part,
@@ -177,7 +208,20 @@ impl Seen {
 /// What a second node would say otherwise of the same response.
 const IDENTITY: [&str; 4] = ["id", "created_at", "model", "max_output_tokens"];
 
-/// Adds what was said as a message of the assistant that is incomplete, and the words that vLLM and SGLang need.
+/// Whether another node may begin anew when the reader has nothing but thoughts.
+///
+/// Not where they are sealed, or the client wants them to be, to send them back: what was cut off never gets its ciphertext,
+/// and a sealed thought belongs to what followed it at the node that sealed it.
+pub(super) fn begin_anew(fields: &Fields<'_>, story: &Story) -> Attempt {
+    let Some(seen) = &story.response else { return Ok(()) };
+    let wants =
+        fields.get("include").is_some_and(|names| names.get().contains("\"reasoning.encrypted_content\""));
+    let thinks = seen.thought.is_some() || !seen.thoughts.is_empty();
+    if seen.sealed || (wants && thinks) { Err("a sealed thought") } else { Ok(()) }
+}
+
+/// Adds what was thought, and what was said as a message of the assistant that is incomplete, and the words that vLLM and
+/// SGLang need.
 pub(super) fn append(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str, story: &Story) -> Attempt {
     refuse(fields)?;
     let input = fields.get("input").ok_or("a conversation that the node keeps")?;
@@ -185,13 +229,17 @@ pub(super) fn append(edits: &mut Edits<'_>, fields: &Fields<'_>, sent: &str, sto
     let id = story.response.as_ref().and_then(|seen| seen.id.as_deref()).unwrap_or("null");
     let item = Object::of("message").raw("id", id).text("status", "incomplete").text("role", "assistant");
     let item = item.raw("content", &list(&[part])).end();
+    // Whole items, as the reader has them.
+    let told =
+        story.response.iter().flat_map(|seen| seen.thoughts.iter().map(move |at| seen.output[*at].clone()));
+    let items: Vec<_> = told.chain([item]).collect();
     if input.get().starts_with('"') {
         let asked = Object::new().text("role", "user").raw("content", input.get()).end();
-        edits.replace(input, list(&[asked, item]));
+        edits.replace(input, list(&[vec![asked], items].concat()));
     } else if Last::of(input)?.is_some_and(|last| last.role == "assistant") {
         return Err("an answer that the client began");
     } else {
-        edits.push(input, &item);
+        edits.push(input, &items.join(","));
     }
     go_on(edits, fields);
     Ok(())
