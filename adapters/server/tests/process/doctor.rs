@@ -68,6 +68,8 @@ async fn sentinels_and_clusters_are_looked_through() {
         let said = doctor(&cluster.url(), &[]).await;
         assert_eq!(said.exit, 0, "{}", said.text);
         said.assert("ok", "redis cluster", "16384 of 16384 slots");
+        said.assert("risk", "redis failover", "within 31.1 s (cluster-node-timeout 15.0 s)");
+        said.assert("risk", "redis failover", "cluster-node-timeout 900");
     }
 }
 

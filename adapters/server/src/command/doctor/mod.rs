@@ -29,7 +29,7 @@ enum Mark {
     /// Not there; something else does without it.
     Missing,
     Ok,
-    /// It works, and may cost data.
+    /// It works, and may cost data or time.
     Risk,
     /// It was asked for and does not work.
     Wrong,

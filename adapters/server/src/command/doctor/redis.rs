@@ -30,6 +30,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![answers, writes(&store, &about).await];
     findings.extend(about.version());
     findings.extend(about.slots());
+    findings.extend(about.failover());
     findings.extend(about.memory());
     findings.extend(about.persistence());
     findings
@@ -40,22 +41,29 @@ struct About {
     info: String,
     /// Whether the URL is that of a cluster.
     is_for_cluster: bool,
+    /// How long a node of the cluster says nothing before another one calls it down.
+    node_timeout: Option<Duration>,
 }
 
 impl About {
     async fn ask(settings: &RedisConfig, transport: &RedisTransport) -> Self {
         let scheme = settings.url.expose().split_once("://").map_or("", |(scheme, _)| scheme);
         let is_for_cluster = scheme.ends_with("+cluster");
-        let mut info = String::new();
-        let questions: [&[&str]; 2] = [&["INFO"], &["CLUSTER", "INFO"]];
-        for words in &questions[..if is_for_cluster { 2 } else { 1 }] {
+        let ask = async |words: &[&'static str]| {
             let words: Vec<Bytes> = words.iter().map(|word| Bytes::from_static(word.as_bytes())).collect();
             let deadline = Instant::now() + Duration::from_millis(settings.timeout_ms);
-            if let Ok(Reply::Data(text)) = transport.clone().oneshot(Command::new(words, deadline)).await {
-                info.push_str(&String::from_utf8_lossy(&text));
+            transport.clone().oneshot(Command::new(words, deadline)).await.unwrap_or(Reply::Nil)
+        };
+        let mut info = words(ask(&["INFO"]).await);
+        let mut node_timeout = None;
+        if is_for_cluster {
+            info.push_str(&words(ask(&["CLUSTER", "INFO"]).await));
+            if let Reply::List(pair) = ask(&["CONFIG", "GET", "cluster-node-timeout"]).await {
+                let value = pair.into_iter().nth(1).map(words);
+                node_timeout = value.and_then(|value| value.parse().ok()).map(Duration::from_millis);
             }
         }
-        Self { info, is_for_cluster }
+        Self { info, is_for_cluster, node_timeout }
     }
 
     fn field(&self, name: &str) -> Option<&str> {
@@ -115,6 +123,20 @@ impl About {
         ))
     }
 
+    /// How long the keys of a master that died have none: the servers' own vote, which no client can hurry.
+    fn failover(&self) -> Option<Finding> {
+        let timeout = self.node_timeout?;
+        let outage = outage(timeout, self.field("valkey_version"));
+        let mark = if outage <= timeout + USUAL_VOTE { Mark::Ok } else { Mark::Risk };
+        let detail = format!(
+            "a dead master is replaced within {:.1} s (cluster-node-timeout {:.1} s)",
+            outage.as_secs_f64(),
+            timeout.as_secs_f64()
+        );
+        let fix = "set `cluster-node-timeout 900`, if no server is ever busy for so long with one command";
+        Some(Finding::new("redis failover", mark, detail, fix))
+    }
+
     /// Says why a server that answers takes no writes, as far as it is known.
     fn reason(&self, err: &Error) -> &'static str {
         match (self.field("redis_mode"), self.field("role")) {
@@ -128,6 +150,22 @@ impl About {
             _ => err.code().fix(),
         }
     }
+}
+
+/// Returns the text of a reply; nothing of any other one.
+fn words(reply: Reply) -> String {
+    if let Reply::Data(text) = reply { String::from_utf8_lossy(&text).into_owned() } else { String::new() }
+}
+
+/// Returns how long the vote for a new master takes at most, unless it is split.
+///
+/// A node asks another one for a sign of life half its timeout after the last, and calls it down a timeout after it
+/// asked; the others hear of it with their next question. Then the replica waits up to a second and the vote takes a tenth
+/// of one, but not on Valkey 9. Source: `clusterCron` and `clusterHandleReplicaFailover`; measured in ADR-0026.
+fn outage(timeout: Duration, valkey: Option<&str>) -> Duration {
+    let major: u32 = valkey.and_then(|version| version.split('.').next()?.parse().ok()).unwrap_or_default();
+    let wait = if major >= 9 { Duration::ZERO } else { Duration::from_millis(1100) };
+    2 * timeout + wait
 }
 
 /// Writes, counts and removes, with a script as everything that counts has one.
@@ -169,6 +207,22 @@ fn told(err: &Error) -> String {
     if context.is_empty() { said } else { format!("{said}; {context}") }
 }
 
+/// What a vote may take beyond the timeout without being worth a word.
+const USUAL_VOTE: Duration = Duration::from_secs(2);
 const SLOTS: u32 = 16_384;
 const URL: &str = "redis.url";
 const WRITES: &str = "redis writes";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vote_takes_two_timeouts_and_on_redis_a_second_more() {
+        let outage = |timeout, valkey| outage(Duration::from_millis(timeout), valkey).as_millis();
+
+        assert_eq!(outage(900, None), 2900);
+        assert_eq!(outage(2000, Some("8.1.4")), 5100);
+        assert_eq!(outage(2000, Some("9.1.0")), 4000);
+    }
+}
