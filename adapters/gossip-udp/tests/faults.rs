@@ -108,7 +108,8 @@ async fn parted_and_healed_instances_agree_again() {
     .await;
 
     println!("parted after {parted:?}, healed after {healed:?}");
-    assert!(healed < Duration::from_secs(10), "5 s, and as much again for a loaded machine");
+    // It takes a tenth of that; in virtual time the same bound holds for twenty instances and a third of the packets lost.
+    assert!(healed < Duration::from_secs(5), "{healed:?}");
 }
 
 #[tokio::test]

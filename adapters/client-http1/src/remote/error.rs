@@ -13,9 +13,16 @@ use crate::client::Failure;
 /// There is no answer, or no more of it.
 pub(super) fn of<D: Dialect>(failure: Failure) -> Error {
     match failure {
-        Failure::Unreachable(err) => Error::new(Code::NodeUnreachable, "the node cannot be reached")
-            .with_operation(D::CALL)
-            .with_source(err),
+        Failure::Unreachable(err) => {
+            let unreachable = Error::new(Code::NodeUnreachable, "the node cannot be reached");
+            let unreachable = unreachable.with_operation(D::CALL);
+            match err.kind() {
+                // It was not refused: it was silent, in the first of the phases.
+                io::ErrorKind::TimedOut => unreachable.with_context("phase", Public("connect")),
+                _ => unreachable,
+            }
+            .with_source(err)
+        }
         Failure::HungUp(err) => {
             let hung_up = Error::new(Code::NodeFailed, "the node hung up before it answered");
             because(hung_up.with_operation(D::CALL), err)

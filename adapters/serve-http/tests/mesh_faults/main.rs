@@ -2,13 +2,13 @@
 
 mod betas;
 mod formats;
+mod phases;
 mod speech;
 mod support;
 
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use maily_errors::Code;
 use maily_mesh::{Message, Prompt};
 use serde_json::{Value, json};
 
@@ -164,25 +164,6 @@ async fn stream_whose_length_is_a_lie_goes_on_elsewhere() {
 }
 
 #[tokio::test]
-async fn silent_node_is_a_timeout_that_names_the_phase() {
-    for (act, phase) in [(Act::Silent, "headers"), (Act::After(0, Then::Pings), "first token")] {
-        let node = Scripted::start([act]).await;
-        let settings =
-            json!({ "deadline": { "headers_ms": 200, "first_token_ms": 300 }, "retry": { "attempts": 1 } });
-        let mesh = mesh(&config(settings), &[&node]);
-        let start = Instant::now();
-
-        let asked = Prompt::chat("m", &[Message::user("Count")], true).unwrap();
-        let err = mesh.complete(asked).await.unwrap_err();
-
-        println!("{phase}: left after {:?}", start.elapsed());
-        assert_eq!(err.code(), Code::Timeout);
-        let phase = maily_errors::Value::from(phase);
-        assert!(err.public_context().any(|(_, value)| *value == phase), "{err:?}");
-    }
-}
-
-#[tokio::test]
 async fn deadline_of_the_caller_counts_and_reaches_the_node() {
     let node = Scripted::start([Act::Silent]).await;
     let address = serve(mesh(&config(json!({})), &[&node])).await;
@@ -251,23 +232,27 @@ async fn second_node_answers_when_the_first_is_slow_to_begin() {
 }
 
 #[tokio::test]
-async fn client_that_leaves_stops_the_node_at_once() {
+async fn client_that_leaves_stops_the_node_within_100_ms() {
     for act in [Act::After(2, Then::Silence), Act::Silent, Act::Stream { pause: Duration::from_millis(20) }] {
-        let node = Scripted::start([act.clone()]).await;
-        let address = serve(mesh(&config(json!({})), &[&node])).await;
-        let mut reading = Reading::begin(&address, "", &prompt(true)).await;
-        match act {
-            Act::Silent => support::poll(|| (node.calls() == 1).then_some(())).await,
-            _ => assert!(reading.until("two, ").await),
+        let mut told = Vec::new();
+        for _ in 0..5 {
+            let node = Scripted::start([act.clone()]).await;
+            let address = serve(mesh(&config(json!({})), &[&node])).await;
+            let mut reading = Reading::begin(&address, "", &prompt(true)).await;
+            match act {
+                Act::Silent => support::poll(|| (node.calls() == 1).then_some(())).await,
+                _ => assert!(reading.until("two, ").await),
+            }
+
+            let left = Instant::now();
+            drop(reading);
+
+            told.push(node.left().await.saturating_duration_since(left));
         }
-
-        let left = Instant::now();
-        drop(reading);
-
-        let told = node.left().await.saturating_duration_since(left);
-        println!("the client left; the node was told after {told:?}");
-        // 100 ms, and slack for a machine that is busy with other things.
-        assert!(told < Duration::from_secs(1), "{told:?}");
+        told.sort_unstable();
+        println!("the client left five times; the node was told after {told:?}");
+        // The middle one: a machine that is busy with other things may stand still for longer now and then.
+        assert!(told[2] <= Duration::from_millis(100), "{told:?}");
     }
 }
 

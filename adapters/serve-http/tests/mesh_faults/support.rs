@@ -83,6 +83,10 @@ impl Scripted {
         node
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.state.lock().expect("no test panics here").seen.len()
     }
@@ -229,8 +233,7 @@ pub(crate) fn mesh(config: &MeshConfig, nodes: &[&Scripted]) -> Mesh {
 pub(crate) fn mesh_of(config: &MeshConfig, native: Formats, nodes: &[&Scripted]) -> Mesh {
     let mesh = Mesh::new(config);
     for (index, node) in nodes.iter().enumerate() {
-        let url = format!("http://{}/v1", node.address);
-        let client = OpenAiConfig::new(url).build().expect("a valid url");
+        let client = OpenAiConfig::new(node.url()).build().expect("a valid url");
         mesh.nodes().insert(Node::new(format!("n{index}"), client).with_native(native));
     }
     mesh

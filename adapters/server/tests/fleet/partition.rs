@@ -48,7 +48,7 @@ async fn parted_processes_agree_again_on_each_other_and_on_their_nodes() {
     let healed = agree(&all, "all agree again", [(2, 6), (2, 12), (2, 18)]).await;
 
     println!("streams known after {known:?}, gone after {parted:?}, agreed again {healed:?} after it healed");
-    assert!(healed < Duration::from_secs(10), "5 s, and as much again for a loaded machine");
+    assert!(healed < Duration::from_secs(5), "{healed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
