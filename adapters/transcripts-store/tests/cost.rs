@@ -1,5 +1,5 @@
 //! What a stream of 66 events costs that another instance can go on with. Figures: with `--release -- --nocapture`.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a test that says what it measured")]
+#![expect(clippy::unwrap_used, reason = "a test that says what it measured")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
