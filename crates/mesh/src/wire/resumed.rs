@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::json::Object;
 use crate::model::NodeName;
 
 /// Where another node goes on with an answer that broke off at the one before.
@@ -37,8 +38,9 @@ impl Resumed {
     /// Writes the comment, with the end of its line.
     #[must_use]
     pub fn comment(&self) -> String {
-        let json = serde_json::to_string(self).expect("names and numbers always serialize");
-        format!(": {NAME}{json}\n")
+        let json = Object::new().number("after", self.after).text("node", self.node.as_str());
+        let json = self.attempt.into_iter().fold(json, |json, attempt| json.number("attempt", attempt));
+        format!(": {NAME}{}\n", json.end())
     }
 
     /// Reads what a comment says behind its colon and blank; a comment of somebody else says nothing.

@@ -47,7 +47,8 @@ async fn ask(prompt: Prompt, cut: usize, signature: &'static str) -> Asked {
             Err(failed) => err = Some(failed),
         }
     }
-    let bodies = seen.lock().iter().map(|prompt| serde_json::from_slice(prompt.body()).unwrap()).collect();
+    let bodies =
+        seen.lock().iter().map(|prompt| serde_json::from_slice(prompt.body()).expect("JSON")).collect();
     Asked { raw: String::from_utf8(raw).expect("whole characters"), err, bodies }
 }
 
