@@ -1,7 +1,9 @@
 //! Ours beside others: `peers AREA` prints one JSON line for each comparison.
 
 mod areas;
+mod component;
 mod contest;
+mod random;
 
 use std::process::ExitCode;
 

@@ -9,15 +9,17 @@ use std::thread;
 use std::time::Duration;
 
 use self::sides::{Answer, Llama, Ours, Side, Story};
+use crate::component;
 
 pub(crate) fn run() {
-    let Ok(model) = std::env::var("MAILY_PEERS_MODEL") else {
-        return eprintln!("the model is not there: run `cargo xtask assets`");
+    let model = match component::find("MAILY_PEERS_MODEL") {
+        Ok(model) => model.to_string_lossy().into_owned(),
+        Err(why) => return component::left_out("local", "the model", &why),
     };
     let mut sides: Vec<Box<dyn Side>> = vec![Box::new(Ours::start(&model, PLACES))];
     match Llama::start(&model, PLACES) {
         Ok(llama) => sides.push(Box::new(llama)),
-        Err(why) => eprintln!("without llama.cpp: {why}"),
+        Err(why) => component::left_out("local", "llama.cpp", &why),
     }
     let rounds =
         std::env::var("MAILY_PEERS_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
@@ -83,7 +85,7 @@ fn report(what: &str, unit: &str, turns: &[Vec<Turn>], value: impl Fn(&Turn) -> 
     }
     let line = serde_json::json!({
         "area": "local", "what": what, "unit": unit, "ours": ours, "peer": peer,
-        "peer_name": Llama::NAME, "bar": peer, "holds": peer.map(|peer| ours <= peer),
+        "peer_name": peer.map_or("llama.cpp is not there", |_| Llama::NAME), "bar": peer, "holds": peer.map(|peer| ours <= peer),
     });
     println!("{line}");
 }

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 
+use crate::component;
+
 /// Somebody with the model in memory.
 pub(crate) trait Side {
     /// Writes so many tokens to each story, all at once.
@@ -119,10 +121,11 @@ impl Llama {
 
     /// Starts it, or says why it cannot be had.
     pub(crate) fn start(model: &str, places: usize) -> Result<Self, String> {
-        let packages = std::env::var("MAILY_PEERS_LLAMA").map_err(|_| "node-llama-cpp is not there")?;
+        let packages = component::find("MAILY_PEERS_LLAMA")?;
         let mut process = Command::new("node")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/node/llama.mjs"))
-            .args([&packages, model, &threads().to_string(), &places.to_string()])
+            .arg(packages)
+            .args([model, &threads().to_string(), &places.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

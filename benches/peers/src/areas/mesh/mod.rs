@@ -3,8 +3,10 @@
 mod gateway;
 mod in_process;
 mod load;
+mod machine;
 mod node;
 mod peers;
+mod tail;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::gateway::{Gateway, free_address};
 use self::load::{Kind, Seen, ask};
 use self::peers::{OURS, PEERS, Peer, Setting};
+use crate::component;
 
 pub(crate) fn run() {
     in_process::run();
@@ -28,7 +31,7 @@ pub(crate) fn run() {
     for peer in std::iter::once(&OURS).chain(&PEERS) {
         match bench.start(peer) {
             Ok(gateway) => all.push(Contestant { peer, gateway, costs: Vec::new(), memory_mb: 0.0 }),
-            Err(why) => line("mesh gateway", "us", None, None, &format!("{}: {why}", peer.name), None),
+            Err(why) => component::left_out("mesh", peer.name, &why),
         }
     }
     if all.first().is_none_or(|first| first.peer.name != OURS.name) {
@@ -81,6 +84,9 @@ pub(crate) fn run() {
         let theirs = peer.gateway.started.as_secs_f64() * 1000.0;
         line("start to the first answer", "ms", Some(start), Some(theirs), peer.peer.name, Some(50.0));
     }
+    // Nobody else runs beside what follows.
+    drop(all);
+    tail::run(&bench, rounds);
     std::fs::remove_dir_all(&bench.folder).ok();
 }
 

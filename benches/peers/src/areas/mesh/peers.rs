@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::gateway::free_address;
 use super::load::KEY;
+use crate::component;
 
 /// A gateway that may take part.
 pub(super) struct Peer {
@@ -36,10 +37,7 @@ impl Setting<'_> {
 impl Peer {
     /// Returns the command, or why there is none.
     pub(super) fn command(&self, setting: &Setting<'_>) -> Result<Command, String> {
-        let missing = std::env::var(format!("{}_MISSING", self.variable));
-        let path = std::env::var_os(self.variable).filter(|path| !path.is_empty());
-        let path = path.ok_or_else(|| missing.unwrap_or_else(|_| format!("{} is not set", self.variable)))?;
-        (self.command)(Path::new(&path), setting)
+        (self.command)(&component::find(self.variable)?, setting)
     }
 }
 

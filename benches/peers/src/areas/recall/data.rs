@@ -1,12 +1,14 @@
 //! What is searched: definitions of words as a model sees them, crowds, and vectors in any direction.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use maily_embed_ort::EmbedOrtConfig;
 use maily_mesh::{Embedding, Texts};
 use tower::ServiceExt;
+
+use crate::component;
+use crate::random::Random;
 
 /// Vectors, queries that are none of them, and the ten best of each query.
 pub(super) struct Data {
@@ -43,14 +45,13 @@ fn best_of(vectors: &[Embedding], query: &Embedding) -> Vec<u64> {
 
 /// The definitions of WordNet's nouns, embedded by MiniLM: a minute the first time, then from the cache.
 pub(super) fn definitions() -> Result<Data, String> {
-    let set = |name: &str| env::var_os(name).map(PathBuf::from).ok_or(format!("{name} is not set"));
-    let cache = set("MAILY_CACHE")?;
+    let cache = component::find("MAILY_CACHE")?;
     let kept = cache.join(format!("peers-definitions-{}.f32", COUNT + QUERIES));
     let wanted = (COUNT + QUERIES) * DIMENSION * 4;
     let bytes = match fs::read(&kept) {
         Ok(bytes) if bytes.len() == wanted => bytes,
         _ => {
-            let texts = glosses(&set("MAILY_PEERS_WORDNET")?)?;
+            let texts = glosses(&component::find("MAILY_PEERS_WORDNET")?)?;
             let bytes = embed(&cache, &texts)?;
             fs::write(&kept, &bytes).map_err(|err| format!("{}: {err}", kept.display()))?;
             bytes
@@ -117,26 +118,13 @@ pub(super) fn anywhere() -> Data {
     Data::new("any direction", false, (0..COUNT + QUERIES).map(|_| random.vector()).collect())
 }
 
-/// splitmix64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
     /// A vector of length 1 in any direction: normal numbers by Box and Muller.
     fn vector(&mut self) -> Embedding {
-        let mut uniform = || (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        let mut normal =
-            || (-2.0 * (1.0 - uniform()).ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+        let mut normal = || {
+            let length = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+            length * (std::f64::consts::TAU * self.uniform()).cos()
+        };
         Embedding::normalized((0..DIMENSION).map(|_| normal() as f32).collect())
     }
 }
