@@ -62,13 +62,17 @@ async fn silent_node_is_a_timeout_that_names_the_phase() {
 async fn unconnectable() -> Vec<(String, Vec<TcpStream>, TcpListener)> {
     let mut all = Vec::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    all.push((format!("https://{}/v1", listener.local_addr().unwrap()), Vec::new(), listener));
+    all.push((
+        format!("https://{}/v1", listener.local_addr().expect("a bound socket has an address")),
+        Vec::new(),
+        listener,
+    ));
     // Others refuse what does not fit, or let it in.
     if cfg!(target_os = "linux") {
-        let socket = TcpSocket::new_v4().unwrap();
+        let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
-        let listener = socket.listen(1).unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = socket.listen(1).expect("a bound socket");
+        let address = listener.local_addr().expect("a bound socket has an address");
         // Linux queues one more than asked.
         let queued = vec![
             TcpStream::connect(address).await.expect("the first is queued"),
