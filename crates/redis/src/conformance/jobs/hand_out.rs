@@ -40,38 +40,28 @@ pub async fn jobs_are_handed_out_in_order(store: &impl Jobs) {
 /// Rule: a job is in the trace of who appended it, however it comes and however often, and as a dead letter.
 pub async fn jobs_carry_the_trace_of_who_appended_them<S: Jobs + DeadLetters>(store: &S) {
     let (queue, worker, trace) = (queue("traced"), worker(), TraceContext::root());
-    let appended = async {
-        let delay = Duration::from_millis(50);
-        let jobs = [NewJob::new("a"), NewJob::new("b").with_key("k"), NewJob::new("c").with_delay(delay)];
-        for job in jobs {
-            store.append(&queue, job).await.unwrap();
-        }
-    };
-    trace.scope(appended).await;
-    store.append(&queue, NewJob::new("in none")).await.unwrap();
+    let delay = Duration::from_millis(50);
+    let made = async || trace.scope(async { NewJob::new("traced") }).await;
+    let expected = |payload: &[u8]| (payload == b"traced").then_some(trace);
+    let jobs =
+        [made().await, made().await.with_key("k"), made().await.with_delay(delay), NewJob::new("in none")];
 
-    let mut seen = Vec::new();
-    for _ in 0..4 {
-        let job = one(store, &queue, &worker).await;
-        let carried = job.trace;
-        seen.push((job.payload.clone(), carried));
-        store.fail(&queue, &worker, &job.receipt, later(NOW)).await.unwrap();
-        let again = one(store, &queue, &worker).await;
-        assert_eq!((&again.payload, again.deliveries, again.trace), (&job.payload, 2, carried));
-        store.fail(&queue, &worker, &again.receipt, dead(Code::Invalid)).await.unwrap();
+    for job in jobs {
+        store.append(&queue, job).await.unwrap();
+        for delivery in 1..=2 {
+            let job = one(store, &queue, &worker).await;
+            assert_eq!((job.deliveries, job.trace), (delivery, expected(&job.payload)));
+            let failure = if delivery == 1 { later(NOW) } else { dead(Code::Invalid) };
+            store.fail(&queue, &worker, &job.receipt, failure).await.unwrap();
+        }
     }
     let letters = store.dead(&queue, None, 10).await.unwrap();
     let receipts: Vec<_> = letters.iter().map(|letter| letter.receipt.clone()).collect();
     assert_eq!(store.requeue(&queue, &receipts).await.unwrap(), 4);
     let requeued = store.claim(&queue, &worker, 10, NOW).await.unwrap();
 
-    let expected = |payload: &str| (payload != "in none").then_some(trace);
-    let carried = |(payload, carried): &(Bytes, Option<TraceContext>)| {
-        *carried == expected(std::str::from_utf8(payload).unwrap())
-    };
-    assert!(seen.len() == 4 && seen.iter().all(carried), "{seen:?}");
-    assert!(letters.iter().all(|letter| carried(&(letter.payload.clone(), letter.trace))), "{letters:?}");
-    assert!(requeued.len() == 4 && requeued.iter().all(|job| carried(&(job.payload.clone(), job.trace))));
+    assert!(letters.iter().all(|letter| letter.trace == expected(&letter.payload)), "{letters:?}");
+    assert!(requeued.len() == 4 && requeued.iter().all(|job| job.trace == expected(&job.payload)));
 }
 
 /// Rule: a job belongs to one worker.
