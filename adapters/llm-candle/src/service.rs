@@ -113,7 +113,7 @@ impl Service<Prompt> for LlmCandle {
 #[derive(Debug)]
 pub struct ResponseFuture {
     state: Result<oneshot::Receiver<Result<Answer>>, Option<Error>>,
-    head: Option<PromptHead>,
+    head: Option<Box<PromptHead>>,
 }
 
 impl Future for ResponseFuture {

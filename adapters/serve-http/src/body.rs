@@ -1,10 +1,16 @@
 //! Bodies in: JSON with errors that name the field.
 
-use axum::body::Bytes;
+#[cfg(feature = "mesh")]
+use axum::body::{Body, HttpBody as _};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use maily_errors::{Code, Error, Public, Violation};
+use bytes::Bytes;
+#[cfg(feature = "mesh")]
+use bytes::BytesMut;
+#[cfg(feature = "mesh")]
+use http_body_util::BodyExt as _;
+use maily_errors::{Code, Error, Violation};
 use serde::de::DeserializeOwned;
 
 use crate::reply::Problem;
@@ -61,15 +67,39 @@ fn invalid(violation: Violation) -> Error {
         .with_violations([violation])
 }
 
-pub(crate) fn unread(rejection: &BytesRejection) -> Error {
-    let status = rejection.status();
-    if status == http::StatusCode::PAYLOAD_TOO_LARGE {
-        return Error::new(Code::TooLarge, "the body is over the limit of this route")
-            .with_operation("serve_http::body");
+/// Reads a body of at most so many bytes. What comes in one piece is not copied.
+#[cfg(feature = "mesh")]
+pub(crate) async fn whole(mut body: Body, most: usize) -> Result<Bytes, Error> {
+    let mut whole = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| broken())?.into_data() else { continue };
+        if whole.len() + piece.len() > most {
+            return Err(too_large());
+        }
+        if whole.is_empty() {
+            whole = piece;
+        } else {
+            let mut joined = whole.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&*shared));
+            // Room for what the client has announced, once; no more than it may send.
+            let announced = usize::try_from(body.size_hint().lower()).unwrap_or(most);
+            joined.reserve(piece.len() + announced.min(most));
+            joined.extend_from_slice(&piece);
+            whole = joined.freeze();
+        }
     }
-    Error::new(Code::BodyInvalid, "the body could not be read")
-        .with_operation("serve_http::body")
-        .with_context("status", Public(status.as_u16()))
+    Ok(whole)
+}
+
+fn unread(rejection: &BytesRejection) -> Error {
+    if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { broken() }
+}
+
+fn too_large() -> Error {
+    Error::new(Code::TooLarge, "the body is over the limit of this route").with_operation("serve_http::body")
+}
+
+fn broken() -> Error {
+    Error::new(Code::BodyInvalid, "the body could not be read").with_operation("serve_http::body")
 }
 
 #[cfg(test)]
@@ -93,5 +123,17 @@ mod tests {
     #[test]
     fn bytes_after_the_value_are_refused() {
         assert_eq!(decode::<u8>(b"1 2").unwrap_err().code(), Code::BodyInvalid);
+    }
+
+    #[cfg(feature = "mesh")]
+    #[tokio::test]
+    async fn body_has_all_its_pieces_up_to_its_limit() {
+        let read = async |most| {
+            let pieces = ["12", "", "345", "6"].map(|piece| Ok::<_, Error>(Bytes::from(piece)));
+            whole(Body::from_stream(futures_util::stream::iter(pieces)), most).await
+        };
+
+        assert_eq!(read(6).await.unwrap(), "123456");
+        assert_eq!(read(5).await.unwrap_err().code(), Code::TooLarge);
     }
 }

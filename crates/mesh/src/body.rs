@@ -78,10 +78,17 @@ impl Body {
         Self { source, held: SmallVec::new(), begun: false, watchers: Vec::new() }
     }
 
-    /// Adds somebody who sees the body pass.
+    /// Adds somebody who sees the body pass. One that is all here has passed: it is seen now, which costs no box.
     #[must_use]
-    pub fn watched(mut self, watcher: impl Watch + 'static) -> Self {
-        self.watchers.push(Box::new(watcher));
+    pub fn watched(mut self, mut watcher: impl Watch + 'static) -> Self {
+        if self.remaining().is_none() {
+            self.watchers.push(Box::new(watcher));
+            return self;
+        }
+        let rest = if let Source::Full(bytes) = &self.source { Some(bytes) } else { None };
+        let chunks = self.held.iter().chain(rest).filter(|chunk| !chunk.is_empty());
+        chunks.for_each(|chunk| watcher.chunk(chunk));
+        watcher.end(None);
         self
     }
 
@@ -95,6 +102,7 @@ impl Body {
     ///
     /// Whatever the source fails with. Then the body has ended.
     pub fn poll_begin(&mut self, streamed: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.begun |= matches!(self.source, Source::Full(_));
         while !self.begun {
             match ready!(self.poll_source(cx)) {
                 Some(Ok(chunk)) => {
@@ -193,5 +201,49 @@ impl Stream for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body").field("watchers", &self.watchers.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::{FutureExt, StreamExt, stream};
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Notes the chunks that it sees, and an end as an empty one.
+    struct Eye(Arc<Mutex<Vec<Bytes>>>);
+
+    impl Watch for Eye {
+        fn chunk(&mut self, chunk: &Bytes) {
+            self.0.lock().push(chunk.clone());
+        }
+
+        fn end(&mut self, _: Option<&Error>) {
+            self.0.lock().push(Bytes::new());
+        }
+    }
+
+    #[test]
+    fn body_that_is_all_here_is_seen_at_once_and_not_again() {
+        let seen = Arc::default();
+        let body = Body::full("{}").watched(Eye(Arc::clone(&seen)));
+
+        assert_eq!(*seen.lock(), ["{}", ""]);
+        assert_eq!(body.collect::<Vec<_>>().now_or_never().unwrap().len(), 1);
+        assert_eq!(seen.lock().len(), 2);
+    }
+
+    #[test]
+    fn body_that_comes_is_seen_as_it_is_read() {
+        let seen = Arc::default();
+        let chunks = stream::iter([Ok(Bytes::from("1")), Ok(Bytes::from("2"))]);
+        let body = Body::stream(chunks).watched(Eye(Arc::clone(&seen)));
+
+        assert!(seen.lock().is_empty());
+        assert_eq!(body.collect::<Vec<_>>().now_or_never().unwrap().len(), 2);
+        assert_eq!(*seen.lock(), ["1", "2", ""]);
     }
 }

@@ -10,7 +10,6 @@ use futures_util::StreamExt;
 use maily_errors::{Code, Error, Public, Result};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
-use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -224,7 +223,9 @@ impl Mesh {
     ///
     /// Dropping the future, or the body of the answer, cancels the work at the node.
     pub async fn complete(&self, prompt: Prompt) -> Result<Completion> {
-        self.clone().oneshot(prompt).await
+        // It is always ready, down to the balancer: which node is asked depends on the prompt.
+        let answer = self.clone().call(prompt);
+        answer.await
     }
 }
 

@@ -81,9 +81,10 @@ impl Heads {
             head.without_betas.clone()
         };
         let accept = if prompt.head.stream { "text/event-stream" } else { "application/json" };
-        // Writing to a vector does not fail.
         if let Some(trace) = prompt.head.trace {
-            let _ = write!(own, "traceparent: {trace}\r\n");
+            own.extend_from_slice(b"traceparent: ");
+            own.extend_from_slice(&trace.header());
+            own.extend_from_slice(b"\r\n");
         }
         if let Some(state) = &prompt.head.trace_state {
             own.extend_from_slice(b"tracestate: ");
@@ -94,6 +95,7 @@ impl Heads {
         if let Some(deadline) = prompt.head.deadline {
             // Another mesh behind the node's address gives up when we do.
             let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            // Writing to a vector does not fail.
             let _ = write!(own, "x-maily-timeout-ms: {left}\r\n");
         }
         let _ = write!(own, "accept: {accept}\r\ncontent-length: {}\r\n\r\n", prompt.body().len());

@@ -87,24 +87,38 @@ pub(super) fn pass(completion: Completion) -> Response {
     let kind = if head.streamed { "text/event-stream; charset=utf-8" } else { "application/json" };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-maily-recalled", HeaderValue::from(head.recalled.len()));
+    headers.insert(RECALLED, number(head.recalled.len() as u64));
     // One line each, as any list may be written.
     for id in head.recalled.iter().filter_map(|recalled| HeaderValue::from_str(recalled.id.as_str()).ok()) {
         headers.append(RECALLED_ID, id);
     }
     if let Some(cached) = head.cached {
-        headers.insert("x-maily-cache", HeaderValue::from_static(cached.status.as_str()));
+        headers.insert(CACHE, HeaderValue::from_static(cached.status.as_str()));
         headers.insert(AGE, HeaderValue::from(cached.age.as_secs()));
     }
     if let Some(attempt) = head.attempt {
-        headers.insert("x-maily-attempt", HeaderValue::from(attempt));
+        headers.insert(ATTEMPT, number(attempt.into()));
     }
     if let Some(node) = head.node.and_then(|node| HeaderValue::from_str(node.as_str()).ok()) {
-        headers.insert("x-maily-node", node);
+        headers.insert(NODE, node);
     }
     response
 }
 
+/// Writes a number; the usual ones take no memory for it.
+fn number(number: u64) -> HeaderValue {
+    match number {
+        0 => HeaderValue::from_static("0"),
+        1 => HeaderValue::from_static("1"),
+        _ => HeaderValue::from(number),
+    }
+}
+
+// Names that are known now are not read, and not copied, for each answer.
+const ATTEMPT: HeaderName = HeaderName::from_static("x-maily-attempt");
+const CACHE: HeaderName = HeaderName::from_static("x-maily-cache");
+const NODE: HeaderName = HeaderName::from_static("x-maily-node");
+const RECALLED: HeaderName = HeaderName::from_static("x-maily-recalled");
 /// The memories that the answer rests on, to look them up or to forget them by.
 const RECALLED_ID: HeaderName = HeaderName::from_static("x-maily-recalled-id");
 

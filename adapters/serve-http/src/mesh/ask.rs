@@ -2,21 +2,17 @@
 
 use std::mem;
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, Public, Result};
-use maily_mesh::{Caching, Caller, Format, ModelName, Priority, Prompt, Tenant};
+use maily_mesh::{Caller, Format, ModelName, Prompt};
 
+use super::MeshState;
 use super::answer::pass;
-use super::{MeshState, protocol};
-use crate::body::unread;
-
-/// Who goes first when there is more to do than can be done: `interactive` unless it says `standard` or `batch`.
-const PRIORITY: &str = "x-maily-priority";
-/// Whose memories may be recalled, and among whose prompts an answer is looked up: the caller's own tenant, or one below.
-const TENANT: &str = "x-maily-tenant";
+use super::protocol::Said;
+use crate::body::whole;
 
 /// A request as the routes of prompts take it; nothing of it is copied.
 pub(super) struct Asked {
@@ -29,8 +25,15 @@ impl Asked {
     pub(super) async fn read(mut request: Request) -> Result<Self> {
         let headers = mem::take(request.headers_mut());
         let caller = request.extensions_mut().remove();
-        let body = Bytes::from_request(request, &()).await.map_err(|rejection| unread(&rejection))?;
+        let body = whole(request.into_body(), Prompt::MAX_BYTES).await?;
         Ok(Self { caller, headers, body })
+    }
+
+    /// Reads the prompt; the headers are of no use to anybody after that.
+    fn into_prompt(self, format: Format) -> Result<Prompt> {
+        let said = Said::of(&self.headers);
+        let prompt = said.note(Prompt::parse_as(format, self.body)?)?;
+        prompt.with_caller(self.caller.as_ref(), said.tenant()?)
     }
 }
 
@@ -40,21 +43,7 @@ pub(super) async fn ask(state: &MeshState, format: Format, request: Request) -> 
 }
 
 pub(super) async fn answer(state: &MeshState, format: Format, asked: Asked) -> Result<Response> {
-    let Asked { caller, headers, body } = asked;
-    let prompt = Prompt::parse_as(format, body)?;
-    let mut prompt = protocol::read(prompt, &headers)?.with_caching(Caching::of(&headers));
-    if let Some(priority) = headers.get(PRIORITY) {
-        let known = priority.to_str().ok().and_then(Priority::of).ok_or_else(|| {
-            Error::new(Code::Invalid, "`x-maily-priority` is `interactive`, `standard` or `batch`")
-                .with_operation("serve_http::ask")
-        })?;
-        prompt = prompt.with_priority(known);
-    }
-    let tenant =
-        headers.get(TENANT).map(|name| name.to_str().map(Tenant::from)).transpose().map_err(|_| {
-            Error::new(Code::Invalid, "`x-maily-tenant` is plain text").with_operation("serve_http::ask")
-        })?;
-    let prompt = prompt.with_caller(caller.as_ref(), tenant)?;
+    let prompt = asked.into_prompt(format)?;
     Ok(pass(state.parts.mesh.complete(prompt).await?))
 }
 
@@ -75,7 +64,7 @@ pub(super) async fn charge(
 /// tokens.
 pub(super) async fn count(state: &MeshState, format: Format, request: Request) -> Result<(HeaderMap, u32)> {
     let Asked { caller, headers, body } = Asked::read(request).await?;
-    let prompt = protocol::read(Prompt::parse_as(format, body)?, &headers)?;
+    let prompt = Said::of(&headers).note(Prompt::parse_as(format, body)?)?;
     let model = &prompt.head.model;
     let mut headers = charge(state, caller.as_ref(), format, Some(model)).await?;
     let default = |name: &ModelName| name.as_str() == ModelName::DEFAULT;

@@ -126,24 +126,27 @@ impl fmt::Debug for MeshState {
 /// # let _: axum::Router = router;
 /// ```
 pub fn router(state: MeshState) -> OpenApiRouter {
-    let mut router = OpenApiRouter::new()
-        .routes(routes!(chat::complete))
-        .routes(routes!(completions::create))
-        .routes(routes!(messages::create))
-        .routes(routes!(messages::count_tokens))
-        .routes(routes!(responses::create))
-        .routes(routes!(responses::input_tokens))
+    let others = OpenApiRouter::new()
         .routes(routes!(usage::list))
         .routes(routes!(models::list))
         .routes(routes!(models::retrieve))
         .routes(routes!(nodes::list, nodes::register))
         .routes(routes!(nodes::remove))
         .routes(routes!(nodes::drain, nodes::undrain))
-        .routes(routes!(embeddings::create))
         .routes(routes!(memories::store, memories::list, memories::forget_tenant))
         .routes(routes!(memories::search))
         .routes(routes!(memories::forget))
-        .layer(DefaultBodyLimit::max(Prompt::MAX_BYTES))
+        .layer(DefaultBodyLimit::max(Prompt::MAX_BYTES));
+    // Their limit is where they read the body: a layer would box the route and its answer once more for each prompt.
+    let mut router = OpenApiRouter::new()
+        .routes(routes!(chat::complete))
+        .routes(routes!(completions::create))
+        .routes(routes!(embeddings::create))
+        .routes(routes!(messages::create))
+        .routes(routes!(messages::count_tokens))
+        .routes(routes!(responses::create))
+        .routes(routes!(responses::input_tokens))
+        .merge(others)
         .with_state(state);
     // A description has templates only; that the route takes names with slashes is in the parameter's text.
     let described = &mut router.get_openapi_mut().paths.paths;

@@ -1,44 +1,108 @@
-//! What the headers of a request say about its stream.
+//! What the headers of a request say about its prompt.
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use maily_errors::{Code, Error, TraceContext};
-use maily_mesh::{Betas, Prompt};
+use maily_mesh::{Betas, Caching, Priority, Prompt, Tenant};
 use tokio::time::Instant;
 
 /// How long the caller waits, in milliseconds. Envoy's name is read as well, so that its deadline goes on through us.
-pub(super) const TIMEOUT: [&str; 2] = ["x-maily-timeout-ms", "x-envoy-expected-rq-timeout-ms"];
+const TIMEOUT: [&str; 2] = ["x-maily-timeout-ms", "x-envoy-expected-rq-timeout-ms"];
 /// Whether the caller may come back to the stream; any value but `false` and `0`.
-pub(super) const RESUMABLE: &str = "x-maily-resumable";
+const RESUMABLE: &str = "x-maily-resumable";
 /// The last event that the caller has, as browsers send it.
-pub(super) const LAST_EVENT: &str = "last-event-id";
+const LAST_EVENT: &str = "last-event-id";
+/// Who goes first when there is more to do than can be done: `interactive` unless it says `standard` or `batch`.
+const PRIORITY: &str = "x-maily-priority";
+/// Whose memories may be recalled, and among whose prompts an answer is looked up: the caller's own tenant, or one below.
+const TENANT: &str = "x-maily-tenant";
 
-/// Notes on a prompt what the headers say: its trace, its betas, its deadline, and where its answer begins.
-pub(super) fn read(mut prompt: Prompt, headers: &HeaderMap) -> Result<Prompt, Error> {
-    // Without a layer that reads it for every route.
-    if let Some(trace) = TraceContext::current().or_else(|| TraceContext::from_headers(headers)) {
-        prompt = prompt.with_trace(trace);
+/// What the headers of a request say.
+pub(super) struct Said<'a> {
+    headers: &'a HeaderMap,
+    waits: [Option<&'a HeaderValue>; TIMEOUT.len()],
+    resumable: Option<&'a HeaderValue>,
+    last_event: Option<&'a HeaderValue>,
+    priority: Option<&'a HeaderValue>,
+    tenant: Option<&'a HeaderValue>,
+}
+
+impl<'a> Said<'a> {
+    /// Finds what is there in one walk: a request has few headers, and to look up one that it has not is not free.
+    pub(super) fn of(headers: &'a HeaderMap) -> Self {
+        let none = None;
+        let mut said = Self {
+            headers,
+            waits: [none; 2],
+            resumable: none,
+            last_event: none,
+            priority: none,
+            tenant: none,
+        };
+        for (name, value) in headers {
+            let place = match name.as_str() {
+                name if name == TIMEOUT[0] => &mut said.waits[0],
+                name if name == TIMEOUT[1] => &mut said.waits[1],
+                RESUMABLE => &mut said.resumable,
+                LAST_EVENT => &mut said.last_event,
+                PRIORITY => &mut said.priority,
+                TENANT => &mut said.tenant,
+                _ => continue,
+            };
+            // The first one of a name counts.
+            place.get_or_insert(value);
+        }
+        said
     }
-    if let Some(state) = TraceContext::state_from_headers(headers) {
-        prompt = prompt.with_trace_state(state);
+
+    /// Notes it on a prompt: its trace, its betas, its deadline, who goes first, and where its answer begins.
+    pub(super) fn note(&self, mut prompt: Prompt) -> Result<Prompt, Error> {
+        // Without a layer that reads it for every route.
+        if let Some(trace) = TraceContext::current().or_else(|| TraceContext::from_headers(self.headers)) {
+            prompt = prompt.with_trace(trace);
+        }
+        if let Some(state) = TraceContext::state_from_headers(self.headers) {
+            prompt = prompt.with_trace_state(state);
+        }
+        prompt = prompt.with_betas(Betas::of(self.headers)?).with_caching(Caching::of(self.headers));
+        if let Some(deadline) = self.deadline()? {
+            prompt = prompt.with_deadline(deadline);
+        }
+        if let Some(priority) = self.priority {
+            let known = priority.to_str().ok().and_then(Priority::of).ok_or_else(|| {
+                Error::new(Code::Invalid, "`x-maily-priority` is `interactive`, `standard` or `batch`")
+                    .with_operation("serve_http::mesh")
+            })?;
+            prompt = prompt.with_priority(known);
+        }
+        if let Some(last) = self.last_event.filter(|last| !last.is_empty()) {
+            return Ok(prompt.with_last_event(last.to_str().unwrap_or_default().parse()?));
+        }
+        let asked =
+            self.resumable.is_some_and(|value| !["false", "0"].contains(&value.to_str().unwrap_or("0")));
+        Ok(if asked { prompt.with_event_ids() } else { prompt })
     }
-    prompt = prompt.with_betas(Betas::of(headers)?);
-    let millis = |name: &str| {
-        let value = headers.get(name)?;
-        Some(value.to_str().ok().and_then(|text| text.parse::<u32>().ok()).ok_or_else(|| unreadable(name)))
-    };
-    // The earlier one counts; zero of Envoy means that it does not wait for anything.
-    let waits = TIMEOUT.iter().filter_map(|name| millis(name)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(wait) = waits.into_iter().filter(|wait| *wait > 0).min() {
-        prompt = prompt.with_deadline(Instant::now() + Duration::from_millis(wait.into()));
+
+    /// Returns the tenant that it names.
+    pub(super) fn tenant(&self) -> Result<Option<Tenant>, Error> {
+        self.tenant.map(|name| name.to_str().map(Tenant::from)).transpose().map_err(|_| {
+            Error::new(Code::Invalid, "`x-maily-tenant` is plain text").with_operation("serve_http::mesh")
+        })
     }
-    if let Some(last) = headers.get(LAST_EVENT).filter(|last| !last.is_empty()) {
-        return Ok(prompt.with_last_event(last.to_str().unwrap_or_default().parse()?));
+
+    fn deadline(&self) -> Result<Option<Instant>, Error> {
+        let millis = |(name, value): (&str, &HeaderValue)| {
+            value.to_str().ok().and_then(|text| text.parse::<u32>().ok()).ok_or_else(|| unreadable(name))
+        };
+        let said = TIMEOUT.into_iter().zip(self.waits).filter_map(|(name, value)| Some((name, value?)));
+        let mut least = None;
+        for wait in said.map(millis) {
+            // The earlier one counts; zero of Envoy means that it does not wait for anything.
+            least = [least, Some(wait?).filter(|wait| *wait > 0)].into_iter().flatten().min();
+        }
+        Ok(least.map(|wait| Instant::now() + Duration::from_millis(wait.into())))
     }
-    let asked =
-        headers.get(RESUMABLE).is_some_and(|value| !["false", "0"].contains(&value.to_str().unwrap_or("0")));
-    Ok(if asked { prompt.with_event_ids() } else { prompt })
 }
 
 fn unreadable(name: &str) -> Error {
@@ -52,9 +116,9 @@ mod tests {
     use super::*;
 
     fn with(headers: &[(&'static str, &str)]) -> Result<Prompt, Error> {
-        let headers =
+        let headers: HeaderMap =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        read(Prompt::text("m", "Hi").unwrap(), &headers)
+        Said::of(&headers).note(Prompt::text("m", "Hi").unwrap())
     }
 
     #[test]

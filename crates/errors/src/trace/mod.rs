@@ -5,7 +5,7 @@ mod scope;
 
 use std::fmt;
 
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use self::id::hex;
 pub use self::id::{NotAnId, SpanId, TraceId};
@@ -97,7 +97,7 @@ impl TraceContext {
     /// Reads the `traceparent` of a request or an answer.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        Self::parse(headers.get(TRACEPARENT)?.to_str().ok()?)
+        Self::parse(headers.get(PARENT)?.to_str().ok()?)
     }
 
     /// Reads the `tracestate` that goes with the `traceparent` of a request, to be passed on as it is.
@@ -106,7 +106,7 @@ impl TraceContext {
     /// trace: then the standard wants it ignored.
     #[must_use]
     pub fn state_from_headers(headers: &HeaderMap) -> Option<HeaderValue> {
-        let mut states = headers.get_all(TRACESTATE).iter();
+        let mut states = headers.get_all(STATE).iter();
         let first = states.next()?;
         Self::from_headers(headers)?;
         let rest: Vec<&[u8]> = states.map(HeaderValue::as_bytes).collect();
@@ -118,16 +118,21 @@ impl TraceContext {
         (1..=MOST_STATE_BYTES).contains(&list.len()).then_some(list)
     }
 
+    /// Returns the value of a `traceparent` header as ASCII. Allocates nothing.
+    #[must_use]
+    pub fn header(self) -> [u8; 55] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[3..35].copy_from_slice(&self.trace_id.digits());
+        text[36..52].copy_from_slice(&self.span_id.digits());
+        // At most two flags are kept, so one digit is enough.
+        text[54] += self.flags;
+        text
+    }
+
     /// Writes the `traceparent` of a request; one that is there already is replaced.
     pub fn write_to(self, headers: &mut HeaderMap) {
-        let mut text = [0; 55];
-        text[..3].copy_from_slice(b"00-");
-        text[3..35].copy_from_slice(&self.trace_id.digits());
-        text[35] = b'-';
-        text[36..52].copy_from_slice(&self.span_id.digits());
-        text[52..].copy_from_slice(&[b'-', b'0', b'0' + self.flags]);
-        if let Ok(value) = HeaderValue::from_bytes(&text) {
-            headers.insert(TRACEPARENT, value);
+        if let Ok(value) = HeaderValue::from_bytes(&self.header()) {
+            headers.insert(PARENT, value);
         }
     }
 
@@ -166,10 +171,13 @@ impl TraceContext {
 /// Writes the value of a `traceparent` header.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
+        f.write_str(std::str::from_utf8(&self.header()).unwrap_or_default())
     }
 }
 
+// A name that is known now is not read again for each look-up.
+const PARENT: HeaderName = HeaderName::from_static(TRACEPARENT);
+const STATE: HeaderName = HeaderName::from_static(TRACESTATE);
 /// What everybody has to pass on.
 const MOST_STATE_BYTES: usize = 512;
 /// The caller records the trace.

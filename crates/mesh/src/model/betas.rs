@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use maily_errors::{Code, Error, Public, Result};
 
 /// Features of Anthropic's protocol that are asked for by name, in `anthropic-beta`.
@@ -67,7 +67,7 @@ impl Betas {
     /// As [`new`](Self::new).
     pub fn of(headers: &HeaderMap) -> Result<Self> {
         let mut names = Vec::new();
-        for line in headers.get_all(Self::HEADER) {
+        for line in headers.get_all(NAME) {
             let line = line.to_str().map_err(|_| invalid("must be names of visible ASCII characters"))?;
             names.extend(line.split(','));
         }
@@ -101,6 +101,9 @@ fn invalid(detail: &'static str) -> Error {
         .with_operation("mesh::betas")
         .with_violation(format!("/headers/{}", Betas::HEADER), detail)
 }
+
+// A name that is known now is not read again for each look-up.
+const NAME: HeaderName = HeaderName::from_static(Betas::HEADER);
 
 #[cfg(test)]
 mod tests {

@@ -31,8 +31,8 @@ use crate::wire::{self, Spans};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Prompt {
-    /// What routing needs.
-    pub head: PromptHead,
+    /// What routing needs. In a box, because a prompt is handed from layer to layer a dozen times.
+    pub head: Box<PromptHead>,
     body: Bytes,
 }
 
@@ -108,7 +108,7 @@ impl Prompt {
     /// As [`parse`](Self::parse).
     pub fn parse_as(format: Format, body: impl Into<Bytes>) -> Result<Self> {
         let body = body.into();
-        let head = wire::read_head(format, &body)?;
+        let head = Box::new(wire::read_head(format, &body)?);
         Ok(Self { head, body })
     }
 
@@ -232,7 +232,7 @@ impl Prompt {
             last_event,
             course,
             ..
-        } = self.head;
+        } = *self.head;
         let head = PromptHead {
             deadline,
             trace,
@@ -246,16 +246,16 @@ impl Prompt {
             resumable,
             last_event,
             course,
-            ..fresh.head
+            ..*fresh.head
         };
-        Ok(Self { head, ..fresh })
+        Ok(Self { head: Box::new(head), body: fresh.body })
     }
 
     /// Asks for the number of its tokens and nothing else, at a node that is [known to count](crate::balance::Node::with_counting).
     ///
     /// [`Mesh::count_tokens`](crate::Mesh::count_tokens) finds such a node.
     #[must_use]
-    pub const fn with_counting(mut self) -> Self {
+    pub fn with_counting(mut self) -> Self {
         self.head.counting = true;
         self
     }
@@ -276,7 +276,7 @@ impl Prompt {
 
     /// Says whether the answer may come from memory.
     #[must_use]
-    pub const fn with_caching(mut self, caching: Caching) -> Self {
+    pub fn with_caching(mut self, caching: Caching) -> Self {
         self.head.caching = caching;
         self
     }
@@ -327,7 +327,7 @@ impl Prompt {
 
     /// Sets what the prompt is for, which says who goes first.
     #[must_use]
-    pub const fn with_priority(mut self, priority: Priority) -> Self {
+    pub fn with_priority(mut self, priority: Priority) -> Self {
         self.head.priority = priority;
         self
     }

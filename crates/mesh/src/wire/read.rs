@@ -38,6 +38,10 @@ struct RawHead<'a> {
     max_output_tokens: Option<u32>,
 }
 
+/// A text that is copied only if something in it is escaped.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Default, Deserialize)]
 struct RawStreamOptions {
     include_usage: Option<bool>,
@@ -53,8 +57,7 @@ pub(crate) fn read_head(format: Format, body: &Bytes) -> Result<PromptHead> {
     }
     let raw: RawHead<'_> = serde_json::from_slice(body).map_err(|err| unreadable(&err))?;
     let model = raw.model.ok_or_else(|| missing("/model", "name a model"))?;
-    let name: Cow<'_, str> =
-        serde_json::from_str(model.get()).map_err(|_| missing("/model", "must be a text"))?;
+    let Text(name) = serde_json::from_str(model.get()).map_err(|_| missing("/model", "must be a text"))?;
     if name.is_empty() {
         return Err(missing("/model", "must not be empty"));
     }

@@ -51,6 +51,10 @@ where
         // Inner first: an answer that is ready at the deadline still counts.
         if let Poll::Ready(answer) = this.inner.poll(cx) {
             return Poll::Ready(answer.map(|Completion { head, body }| {
+                if body.remaining().is_some() {
+                    // It is all there: nothing is waited for any more.
+                    return Completion { head, body };
+                }
                 let (limits, total, start) = (*this.limits, *this.total, *this.start);
                 let watched = if head.streamed {
                     let wait = Wait::new("first token", start + limits.first_token, total);

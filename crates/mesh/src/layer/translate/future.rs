@@ -32,8 +32,8 @@ impl<F> ResponseFuture<F> {
         Self { state: State::Asking { inner, format, asked: None } }
     }
 
-    pub(super) fn translated(inner: F, format: Format, asked: PromptHead) -> Self {
-        Self { state: State::Asking { inner, format, asked: Some(Box::new(asked)) } }
+    pub(super) fn translated(inner: F, format: Format, asked: Box<PromptHead>) -> Self {
+        Self { state: State::Asking { inner, format, asked: Some(asked) } }
     }
 
     pub(super) const fn failed(err: Error) -> Self {
