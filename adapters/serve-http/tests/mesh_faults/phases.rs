@@ -16,7 +16,8 @@ async fn answer(mesh: &Mesh, prompt: Prompt) -> Result<String, Error> {
 }
 
 fn names(err: &Error, phase: &'static str) -> bool {
-    err.public_context().any(|(key, value)| key == "phase" && *value == Value::from(phase))
+    let phase = Value::from(phase);
+    err.public_context().any(|(key, value)| key == "phase" && *value == phase)
 }
 
 #[tokio::test]
