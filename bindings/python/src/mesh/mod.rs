@@ -93,7 +93,7 @@ twins! {
         /// is in that format. `timeout` is in seconds; `tenant` says whose memories are recalled; `priority` is
         /// `interactive`, `standard` or `batch`; `trace` is a `maily.trace.Trace` or a `traceparent`, else the current one;
         /// `caching` is `use`, `refresh` or `off`.
-        #[pyo3(signature = (prompt, /, **options), text_signature = "($self, prompt, /, *, model=None, system=None, max_tokens=None, temperature=None, key=None, format=None, timeout=None, tenant=None, priority=None, trace=None, caching=None)")]
+        #[pyo3(signature = (prompt, /, **options), text_signature = "($self, prompt, /, *, model=None, system=None, max_tokens=None, temperature=None, key=None, format=None, timeout=None, tenant=None, priority=None, trace=None, caching=None, betas=None)")]
         fn complete(&self, py: Python<'_>, prompt: Wanted, options: Option<&Bound<'_, PyDict>>) -> PyResult<Answer> {
             runtime::block_on(py, self.0.complete(prompt, options))
         }
@@ -102,7 +102,7 @@ twins! {
         ///
         /// The node is asked with the first piece that is taken. With `resumable` the events have numbers; `last_event_id`
         /// goes on behind one of them, with the same prompt. The others are as in `complete`.
-        #[pyo3(signature = (prompt, /, **options), text_signature = "($self, prompt, /, *, model=None, system=None, max_tokens=None, temperature=None, key=None, format=None, timeout=None, tenant=None, priority=None, trace=None, caching=None, resumable=False, last_event_id=None)")]
+        #[pyo3(signature = (prompt, /, **options), text_signature = "($self, prompt, /, *, model=None, system=None, max_tokens=None, temperature=None, key=None, format=None, timeout=None, tenant=None, priority=None, trace=None, caching=None, betas=None, resumable=False, last_event_id=None)")]
         fn stream(&self, prompt: Wanted, options: Option<&Bound<'_, PyDict>>) -> PyResult<Stream> {
             self.0.stream(prompt, options).map(Stream).map_err(errors::to_py)
         }
@@ -130,7 +130,7 @@ twins! {
         /// is in that format. `timeout` is in seconds; `tenant` says whose memories are recalled; `priority` is
         /// `interactive`, `standard` or `batch`; `trace` is a `maily.trace.Trace` or a `traceparent`, else the current one;
         /// `caching` is `use`, `refresh` or `off`.
-        #[pyo3(signature = (prompt, /, **options), text_signature = "($self, prompt, /, *, model=None, system=None, max_tokens=None, temperature=None, key=None, format=None, timeout=None, tenant=None, priority=None, trace=None, caching=None)")]
+        #[pyo3(signature = (prompt, /, **options), text_signature = "($self, prompt, /, *, model=None, system=None, max_tokens=None, temperature=None, key=None, format=None, timeout=None, tenant=None, priority=None, trace=None, caching=None, betas=None)")]
         fn complete<'py>(
             &self,
             py: Python<'py>,
@@ -144,7 +144,7 @@ twins! {
         ///
         /// The node is asked with the first piece that is taken. With `resumable` the events have numbers; `last_event_id`
         /// goes on behind one of them, with the same prompt. The others are as in `complete`.
-        #[pyo3(signature = (prompt, /, **options), text_signature = "($self, prompt, /, *, model=None, system=None, max_tokens=None, temperature=None, key=None, format=None, timeout=None, tenant=None, priority=None, trace=None, caching=None, resumable=False, last_event_id=None)")]
+        #[pyo3(signature = (prompt, /, **options), text_signature = "($self, prompt, /, *, model=None, system=None, max_tokens=None, temperature=None, key=None, format=None, timeout=None, tenant=None, priority=None, trace=None, caching=None, betas=None, resumable=False, last_event_id=None)")]
         fn stream(&self, prompt: Wanted, options: Option<&Bound<'_, PyDict>>) -> PyResult<AsyncStream> {
             self.0.stream(prompt, options).map(AsyncStream).map_err(errors::to_py)
         }
