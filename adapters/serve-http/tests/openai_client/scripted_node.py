@@ -76,6 +76,9 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.seen.append(body)
         said = json.dumps(body["messages"][-1].get("content", ""))
+        if "fail" in json.dumps(body["messages"]):
+            # However often it is asked to go on: what it has said is the last message then.
+            said += " fail"
         if "throttle" in said:
             return self.answer(429, {"error": {"message": "slow down"}}, {"retry-after": "7"})
         if not body.get("stream"):
