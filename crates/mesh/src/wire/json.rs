@@ -92,6 +92,12 @@ impl<'a> Fields<'a> {
         (found.1.get() != "null").then_some(found.1)
     }
 
+    /// Says whether this field is the first of those that is there and not `null`.
+    pub(crate) fn is_first(&self, name: &str, of: [&str; 2]) -> bool {
+        let mut there = self.0.iter().filter(|(_, value)| value.get() != "null");
+        there.find(|(field, _)| of.contains(&field.as_str())).is_some_and(|(field, _)| field == name)
+    }
+
     /// Returns a field that is a text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name).and_then(as_text)

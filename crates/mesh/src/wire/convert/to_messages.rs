@@ -35,7 +35,10 @@ pub(super) fn convert(request: &Fields<'_>) -> Result<String> {
                 messages.raw("tool_choice", &choice)
             }
             "user" => messages.raw("metadata", &Object::new().raw("user_id", value.get()).end()),
-            "response_format" | "reasoning_effort" if is_first(name, request) => {
+            // Two fields of chat are one: it is written where the first of them stands.
+            "response_format" | "reasoning_effort"
+                if request.is_first(name, ["response_format", "reasoning_effort"]) =>
+            {
                 let config = output_config(request)?;
                 if config == "{}" { messages } else { messages.raw("output_config", &config) }
             }
@@ -81,14 +84,6 @@ pub(super) fn convert(request: &Fields<'_>) -> Result<String> {
         };
     }
     Ok(messages.end())
-}
-
-/// Two fields of chat are one of messages: it is written where the first of them stands.
-fn is_first(name: &str, request: &Fields<'_>) -> bool {
-    let first = request.0.iter().find(|(field, value)| {
-        matches!(field.as_str(), "response_format" | "reasoning_effort") && value.get() != "null"
-    });
-    first.is_some_and(|(field, _)| field == name)
 }
 
 #[derive(Default)]

@@ -30,7 +30,8 @@ pub(super) fn convert(request: &Fields<'_>) -> Result<String> {
             }
             "tools" => responses.raw("tools", &list(&tools(value)?)),
             "tool_choice" => responses.raw("tool_choice", &tool_choice(value)?),
-            "response_format" | "verbosity" if is_first(name, request) => {
+            // Two fields of chat are one: it is written where the first of them stands.
+            "response_format" | "verbosity" if request.is_first(name, ["response_format", "verbosity"]) => {
                 let config = text_config(request)?;
                 if config == "{}" { responses } else { responses.raw("text", &config) }
             }
@@ -77,14 +78,6 @@ pub(super) fn convert(request: &Fields<'_>) -> Result<String> {
         };
     }
     Ok(responses.end())
-}
-
-/// Two fields of chat are one of responses: it is written where the first of them stands.
-fn is_first(name: &str, request: &Fields<'_>) -> bool {
-    let first = request.0.iter().find(|(field, value)| {
-        matches!(field.as_str(), "response_format" | "verbosity") && value.get() != "null"
-    });
-    first.is_some_and(|(field, _)| field == name)
 }
 
 #[derive(Default)]
