@@ -30,6 +30,8 @@ pub(super) struct Pipe<'a> {
     flights: VecDeque<Flight>,
     /// Who has an answer and does not know yet.
     woken: Vec<Waker>,
+    /// Whether there are replies behind theirs.
+    more: bool,
     /// Gives the tasks that are ready their chance to queue a command before the next write.
     turn: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     flushed: bool,
@@ -59,6 +61,7 @@ impl<'a> Pipe<'a> {
             flights: VecDeque::new(),
             turn: None,
             woken: Vec::new(),
+            more: false,
             flushed: true,
             heard: now,
             busy: now,
@@ -83,7 +86,7 @@ impl<'a> Pipe<'a> {
             }
             // After the write, which may have set it: only a timer that was polled rings.
             if self.alarm.at.is_none() || self.alarm.sleep.as_mut().poll(cx).is_pending() {
-                if !self.flights.is_empty() && self.turn.is_none() {
+                if !self.flights.is_empty() && self.turn.is_none() && !self.more {
                     self.vigil.keep(cx, self.flights.len());
                 }
                 return Poll::Pending;
@@ -98,8 +101,13 @@ impl<'a> Pipe<'a> {
         }
     }
 
-    /// Returns what had no reply yet.
-    pub(super) fn into_flights(self) -> VecDeque<Flight> {
+    /// Hands out the replies that have arrived, and returns what has none.
+    pub(super) fn into_flights(mut self) -> VecDeque<Flight> {
+        while self.more {
+            // Nothing that goes wrong can end a connection that has ended.
+            let _ = self.understand();
+            self.wake();
+        }
         self.flights
     }
 
@@ -109,10 +117,13 @@ impl<'a> Pipe<'a> {
             // Before the first read too: something may have come behind the greeting.
             let understood = self.understand();
             // All at once, and whatever went wrong: a worker that is woken for the first of them finds the others too.
-            for waker in self.woken.drain(..) {
-                waker.wake();
-            }
+            self.wake();
             understood?;
+            if self.more {
+                // Behind those who are woken: what they ask now is written before the next replies are handed out.
+                cx.waker().wake_by_ref();
+                break;
+            }
             match poll_read_buf(Pin::new(&mut self.stream), cx, self.frames.buffer()) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => return Err(error::closed()),
@@ -127,15 +138,26 @@ impl<'a> Pipe<'a> {
         Ok(())
     }
 
-    /// Hands out everything that has arrived whole.
+    /// Hands out what has arrived whole, a part at a time.
     fn understand(&mut self) -> Result<(), Error> {
+        self.more = false;
         while let Some(frame) = self.frames.next().map_err(error::malformed)? {
             match frame {
                 Frame::Reply(reply) => self.answer(reply)?,
                 Frame::Push(words) => self.hear(words)?,
             }
+            if self.woken.len() == PART {
+                self.more = true;
+                break;
+            }
         }
         Ok(())
+    }
+
+    fn wake(&mut self) {
+        for waker in self.woken.drain(..) {
+            waker.wake();
+        }
     }
 
     #[inline]
@@ -226,7 +248,7 @@ impl<'a> Pipe<'a> {
             return Some(None);
         }
         let alone = self.flights.len() + queue.flights.len() <= 1;
-        if !alone && !self.ping {
+        if !alone && !self.ping && queue.flights.len() < PART {
             // Behind every task that is ready now, and what those make ready: each of them may queue a command for the
             // same write.
             let turn = self.turn.get_or_insert_with(|| Box::pin(yield_now()));
@@ -317,5 +339,10 @@ impl Alarm {
     }
 }
 
+/// So many callers are woken, and so many commands are written, before others get their turn.
+///
+/// The server has work while this side makes the next part. And another worker that takes half of those who are woken,
+/// and then loses its core for a time slice, holds up few of them.
+const PART: usize = 32;
 /// A write buffer over this size is given back after use.
 const MAX_KEPT_BYTES: usize = 1024 * 1024;

@@ -1,8 +1,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use maily_errors::Result;
 use maily_redis::Command;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -100,4 +102,71 @@ async fn link_is_connected_by_one_task_however_often_that_ends_and_begins() {
     }
 
     assert_eq!(nowhere.most.load(Ordering::SeqCst), 1);
+}
+
+/// Starts so many calls on a link to a server that answers all of them in one breath.
+async fn answered_at_once(calls: usize) -> (Link, Vec<Call>) {
+    const PING: usize = "*1\r\n$4\r\nPING\r\n".len();
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address { host: "127.0.0.1".to_owned(), port: server.local_addr().unwrap().port() };
+    tokio::spawn(async move {
+        let (mut stream, _) = server.accept().await.unwrap();
+        assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0, "a greeting");
+        stream.write_all(b"%1\r\n$5\r\nproto\r\n:3\r\n").await.unwrap();
+        stream.read_exact(&mut vec![0; calls * PING]).await.unwrap();
+        stream.write_all(&b"+PONG\r\n".repeat(calls)).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let link = Link::new(Arc::new(Constant(address)), options());
+    let calls = (0..calls).map(|_| ping(&link)).collect();
+    (link, calls)
+}
+
+/// Lets everything that is ready go first.
+async fn go_last() {
+    let mut gone = false;
+    std::future::poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        if std::mem::replace(&mut gone, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn callers_have_their_turn_before_more_replies_are_handed_out() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let (_link, calls) = answered_at_once(100).await;
+    let callers = calls.into_iter().map(|call| {
+        let answered = Arc::clone(&answered);
+        tokio::spawn(async move {
+            call.await.unwrap();
+            let first = answered.fetch_add(1, Ordering::SeqCst) == 0;
+            go_last().await;
+            first.then(|| answered.load(Ordering::SeqCst))
+        })
+    });
+
+    let mut seen = Vec::new();
+    for caller in callers.collect::<Vec<_>>() {
+        seen.extend(caller.await.unwrap());
+    }
+
+    assert_eq!(seen, [32], "answered when the first of them had its next turn");
+}
+
+#[tokio::test]
+async fn replies_that_have_arrived_are_handed_out_though_the_connection_ends() {
+    let (link, calls) = answered_at_once(100).await;
+    let callers = calls.into_iter().map(|call| {
+        let link = link.clone();
+        tokio::spawn(async move {
+            let reply = call.await;
+            link.renew();
+            reply
+        })
+    });
+
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap().unwrap();
+    }
 }

@@ -16,8 +16,10 @@ use tokio::task::yield_now;
 /// they take longer it sleeps, so a server that is far away, or slow, costs one limit at most and then nothing.
 ///
 /// What it waits for may wait for its core: a server on this machine that was woken behind it runs only when it ends.
-/// So after a reply's usual time it gives the core away in each turn, which costs nothing when nobody wants it. Beside
-/// many commands it does not: then it is this program's other threads that want the core, and for a whole time slice.
+/// So after a reply's usual time it gives the core away in each turn, which costs nothing when nobody wants it.
+///
+/// Beside many commands it sleeps: a task that is always ready keeps its worker from the tasks of another one that has
+/// lost its core.
 ///
 /// Source: the idea of the Linux governor `haltpoll`, which looks at the last wait to choose for the next.
 pub(super) struct Vigil {
@@ -55,14 +57,14 @@ impl Vigil {
     /// So many commands wait for replies.
     #[inline]
     pub(super) fn keep(&self, cx: &mut Context<'_>, waiting: usize) -> bool {
-        if !self.soon {
+        if !self.soon || waiting > MANY {
             return false;
         }
         let waited = self.since.elapsed();
         if waited >= self.limit {
             return false;
         }
-        if waited >= USUAL && waiting <= MANY {
+        if waited >= USUAL {
             thread::yield_now();
         }
         // Polled once, it asks the runtime for the next turn, which comes after a look at the sockets.
@@ -72,7 +74,7 @@ impl Vigil {
 
 /// A server that has a core to itself has mostly answered by then.
 const USUAL: Duration = Duration::from_micros(20);
-/// Commands that keep a server busy longer than its core is missed.
+/// Commands that keep both sides busy without a wait.
 const MANY: usize = 128;
 
 #[cfg(test)]
