@@ -242,6 +242,20 @@ fn words_are_those_of_unicode_without_case() {
 }
 
 #[test]
+fn text_that_is_the_query_is_before_longer_ones_that_hold_it() {
+    let texts = ["order spring", "order spring", "sale spring spring", "order"];
+    let mut words = Words::default();
+    for (row, text) in (0..).zip(texts) {
+        words.add(row, count(text));
+    }
+
+    let found = words.search("order", 10, |_| true);
+
+    let found: Vec<_> = found.iter().map(|near| (near.row(), near.score())).collect();
+    assert_eq!(found, [(3, 1.0), (0, 1.0), (1, 1.0)]);
+}
+
+#[test]
 fn words_that_are_left_out_change_no_answer() {
     let mut random = Random::new(11);
     let vocabulary: Vec<String> = (0..400).map(|word| format!("w{word}")).collect();

@@ -142,9 +142,14 @@ impl Words {
 
         let mut best = Best::new(limit);
         for row in scores.met {
-            best.offer(Near::new((scores.sums[row as usize] / whole).min(1.0), row));
+            best.offer(Near::new(scores.sums[row as usize] / whole, row));
         }
-        best.into_sorted()
+        let mut best = best.into_sorted();
+        // Once they are in order: a shorter text than the average may have more, and is before one that has just that.
+        for near in &mut best {
+            *near = Near::new(near.score().min(1.0), near.row());
+        }
+        best
     }
 
     /// Returns how much a word says that so many rows hold.
