@@ -85,7 +85,11 @@ mod tests {
 
     /// Asks as a task does, and returns whether it stayed awake.
     async fn keeps(vigil: &Vigil) -> bool {
-        std::future::poll_fn(|cx| std::task::Poll::Ready(vigil.keep(cx, 1))).await
+        keeps_beside(vigil, 1).await
+    }
+
+    async fn keeps_beside(vigil: &Vigil, waiting: usize) -> bool {
+        std::future::poll_fn(|cx| std::task::Poll::Ready(vigil.keep(cx, waiting))).await
     }
 
     #[tokio::test]
@@ -103,6 +107,15 @@ mod tests {
         vigil.heard();
         vigil.asked();
         assert!(!keeps(&vigil).await, "the last reply came late");
+    }
+
+    #[tokio::test]
+    async fn connection_sleeps_beside_many_commands() {
+        let mut vigil = Vigil::new(LONG);
+        vigil.asked();
+        vigil.heard();
+        assert!(keeps_beside(&vigil, 128).await);
+        assert!(!keeps_beside(&vigil, 129).await);
     }
 
     #[tokio::test]
