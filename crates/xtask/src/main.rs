@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod counts;
 mod demo;
+mod dist;
 mod docs;
 mod fetch;
 mod figures;
@@ -24,6 +25,7 @@ mod shell;
 mod stages;
 mod test;
 mod texts;
+mod train;
 
 use std::process::ExitCode;
 
@@ -59,6 +61,7 @@ fn dispatch(mut project: Project, command: &str, args: &[String]) -> Outcome {
         "bench" => bench::run(project, args),
         "check" => check::run(project),
         "demo" => demo::run(project, args),
+        "dist" => dist::run(project, args),
         "generate" => {
             let check = args.iter().any(|arg| arg == "--check");
             generate::run(&project.root, check).map(|()| ExitCode::SUCCESS)
@@ -82,7 +85,7 @@ fn help() {
 }
 
 /// Every command with what it does.
-const COMMANDS: [(&str, &str); 7] = [
+const COMMANDS: [(&str, &str); 8] = [
     ("demo", "run the campaign journey on a local server; `--once` stops after it"),
     (
         "test",
@@ -91,6 +94,7 @@ const COMMANDS: [(&str, &str); 7] = [
     ("check", "format, lints, documentation, features, architecture, generated files"),
     ("bench", "measure our own code: `bench [AREA]`, figures in target/figures/AREA.jsonl"),
     ("peers", "measure ours beside others, in the same minutes: `peers [AREA]`"),
+    ("dist", "build the server as it is published, optimized by counts of what it does under load"),
     ("assets", "fetch the files of the local models; `--check` says which are missing"),
     ("generate", "write the files that the error catalogue determines; `--check` compares"),
 ];

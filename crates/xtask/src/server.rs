@@ -61,7 +61,7 @@ impl Server {
         write(&server.script, &text)?;
         let started = shell.arg(&server.script).stdin(Stdio::null()).stdout(Stdio::null()).status();
         started.map_err(|err| format!("the server did not start: {err}"))?;
-        server.wait().map_err(|reason| {
+        wait(&server.address, || server.runs()).map_err(|reason| {
             format!("{reason}\n{}", tail(&fs::read_to_string(&log).unwrap_or_default(), LINES))
         })?;
         Ok(server)
@@ -75,20 +75,6 @@ impl Server {
     /// Returns a command line that kills the server and starts it again.
     pub(crate) fn restart(&self) -> String {
         format!("sh {}", quoted(self.script.display()))
-    }
-
-    fn wait(&self) -> Result<(), String> {
-        let start = Instant::now();
-        while start.elapsed() < READY {
-            if ready(&self.address) {
-                return Ok(());
-            }
-            if !self.runs() {
-                return Err("the server ended at its start".to_owned());
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        Err(format!("the server was not ready within {} seconds", READY.as_secs()))
     }
 
     /// A process that ended may stay in the table until its parent looks; Linux shows that.
@@ -110,6 +96,21 @@ impl Drop for Server {
         // An error says that it has ended already.
         output(Command::new("sh").args(["-c", &format!("kill -9 {}", self.pid())]));
     }
+}
+
+/// Waits until a server that runs is ready.
+pub(crate) fn wait(address: &str, mut runs: impl FnMut() -> bool) -> Result<(), String> {
+    let start = Instant::now();
+    while start.elapsed() < READY {
+        if ready(address) {
+            return Ok(());
+        }
+        if !runs() {
+            return Err("the server ended at its start".to_owned());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    Err(format!("the server was not ready within {} seconds", READY.as_secs()))
 }
 
 fn ready(address: &str) -> bool {
