@@ -29,7 +29,10 @@ use crate::wire;
 /// assert_eq!(chunks, ["{}"]);
 /// # Ok::<(), maily_errors::Error>(()) }).unwrap();
 /// ```
-pub struct Body {
+pub struct Body(Box<Inner>);
+
+// In a box, because an answer is handed from layer to layer a dozen times.
+struct Inner {
     source: Source,
     // What was looked at and not yet taken, and whether that is the beginning of the answer.
     held: SmallVec<[Bytes; 2]>,
@@ -75,18 +78,22 @@ impl Body {
     }
 
     fn of(source: Source) -> Self {
-        Self { source, held: SmallVec::new(), begun: false, watchers: Vec::new() }
+        Self(Box::new(Inner { source, held: SmallVec::new(), begun: false, watchers: Vec::new() }))
     }
 
     /// Adds somebody who sees the body pass. One that is all here has passed: it is seen now, which costs no box.
     #[must_use]
     pub fn watched(mut self, mut watcher: impl Watch + 'static) -> Self {
-        if self.remaining().is_none() {
-            self.watchers.push(Box::new(watcher));
-            return self;
-        }
-        let rest = if let Source::Full(bytes) = &self.source { Some(bytes) } else { None };
-        let chunks = self.held.iter().chain(rest).filter(|chunk| !chunk.is_empty());
+        let inner = &mut *self.0;
+        let rest = match &inner.source {
+            Source::Ended => None,
+            Source::Full(bytes) => Some(bytes),
+            Source::Stream(_) => {
+                inner.watchers.push(Box::new(watcher));
+                return self;
+            }
+        };
+        let chunks = inner.held.iter().chain(rest).filter(|chunk| !chunk.is_empty());
         chunks.for_each(|chunk| watcher.chunk(chunk));
         watcher.end(None);
         self
@@ -102,24 +109,24 @@ impl Body {
     ///
     /// Whatever the source fails with. Then the body has ended.
     pub fn poll_begin(&mut self, streamed: bool, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.begun |= matches!(self.source, Source::Full(_));
-        while !self.begun {
-            match ready!(self.poll_source(cx)) {
+        let inner = &mut *self.0;
+        inner.begun |= matches!(inner.source, Source::Full(_));
+        while !inner.begun {
+            match ready!(inner.poll_source(cx)) {
                 Some(Ok(chunk)) => {
-                    self.held.push(chunk);
-                    let said = streamed && self.says_something();
-                    self.begun =
-                        said || self.held.iter().map(Bytes::len).sum::<usize>() > Self::MAX_HELD_BYTES;
+                    inner.held.push(chunk);
+                    let said = streamed && inner.says_something();
+                    inner.begun = said || inner.held_bytes() > Self::MAX_HELD_BYTES;
                 }
                 Some(Err(err)) => {
-                    self.held.clear();
-                    self.finish(Some(&err));
+                    inner.held.clear();
+                    inner.finish(Some(&err));
                     return Poll::Ready(Err(err));
                 }
                 None => {
-                    self.begun = true;
-                    if self.held.is_empty() {
-                        self.finish(None);
+                    inner.begun = true;
+                    if inner.held.is_empty() {
+                        inner.finish(None);
                     }
                 }
             }
@@ -133,12 +140,17 @@ impl Body {
     /// [has begun](Self::poll_begin), and with a [full](Self::full) body.
     #[must_use]
     pub fn remaining(&self) -> Option<usize> {
-        let held = self.held.iter().map(Bytes::len).sum::<usize>();
-        match &self.source {
-            Source::Ended => Some(held),
-            Source::Full(bytes) => Some(held + bytes.len()),
+        match &self.0.source {
+            Source::Ended => Some(self.0.held_bytes()),
+            Source::Full(bytes) => Some(self.0.held_bytes() + bytes.len()),
             Source::Stream(_) => None,
         }
+    }
+}
+
+impl Inner {
+    fn held_bytes(&self) -> usize {
+        self.held.iter().map(Bytes::len).sum()
     }
 
     /// Whether the whole events that are held say something.
@@ -180,7 +192,7 @@ impl Stream for Body {
     type Item = Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
+        let this = &mut *self.get_mut().0;
         let item =
             if this.held.is_empty() { ready!(this.poll_source(cx)) } else { Some(Ok(this.held.remove(0))) };
         match &item {
@@ -200,7 +212,7 @@ impl Stream for Body {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body").field("watchers", &self.watchers.len()).finish_non_exhaustive()
+        f.debug_struct("Body").field("watchers", &self.0.watchers.len()).finish_non_exhaustive()
     }
 }
 

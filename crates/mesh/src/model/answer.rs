@@ -16,8 +16,8 @@ use crate::wire;
 /// JSON object. Dropping it cancels the work at the node.
 #[derive(Debug)]
 pub struct Completion {
-    /// What came with the answer.
-    pub head: CompletionHead,
+    /// What came with the answer. In a box, because an answer is handed from layer to layer a dozen times.
+    pub head: Box<CompletionHead>,
     /// The raw bytes.
     pub body: Body,
 }
@@ -51,12 +51,12 @@ impl Completion {
     /// Creates an answer of a chat-completions body; `streamed` says whether it is server-sent events.
     #[must_use]
     pub fn new(streamed: bool, body: Body) -> Self {
-        Self { head: CompletionHead { streamed, ..CompletionHead::default() }, body }
+        Self { head: Box::new(CompletionHead { streamed, ..CompletionHead::default() }), body }
     }
 
     /// Sets the protocol of the body.
     #[must_use]
-    pub const fn with_format(mut self, format: Format) -> Self {
+    pub fn with_format(mut self, format: Format) -> Self {
         self.head.format = format;
         self
     }

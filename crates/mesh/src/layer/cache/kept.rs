@@ -11,7 +11,7 @@ use crate::wire::Ending;
 /// An answer that was whole.
 #[derive(Clone, Debug)]
 pub(in crate::layer) struct Kept {
-    head: CompletionHead,
+    head: Box<CompletionHead>,
     // One piece: a stream is replayed at once, in one write, and holds no buffer of a connection.
     pub(in crate::layer) body: Bytes,
     pub(in crate::layer) since: Instant,
@@ -31,12 +31,12 @@ impl Kept {
         chunks.for_each(|chunk| body.extend_from_slice(chunk));
         let body = body.freeze();
         // Its headers speak of the call that is over: a request id, a rate limit.
-        let head = CompletionHead {
+        let head = Box::new(CompletionHead {
             format: head.format,
             streamed: head.streamed,
             node: head.node.clone(),
             ..CompletionHead::default()
-        };
+        });
         let whole = Completion { head: head.clone(), body: Body::full(body.clone()) };
         let answer = whole.into_answer().now_or_never()?.ok()?;
         let finished = matches!(
@@ -49,7 +49,8 @@ impl Kept {
     /// Gives the answer again.
     pub(in crate::layer) fn again(&self, status: CacheStatus) -> Completion {
         let cached = Some(Cached { status, age: self.since.elapsed() });
-        let head = CompletionHead { cached, ..self.head.clone() };
+        let mut head = self.head.clone();
+        head.cached = cached;
         Completion { head, body: Body::full(self.body.clone()) }
     }
 }

@@ -22,8 +22,9 @@ pin_project! {
     where
         S: Service<Prompt>,
     {
+        // Boxed, because the layers around would hand it from one to the next.
         #[pin]
-        first: Arm<S::Future>,
+        first: Arm<Pin<Box<S::Future>>>,
         // Boxed, because there seldom is one, and every prompt would carry the space for it.
         #[pin]
         second: Arm<Pin<Box<Oneshot<S, Prompt>>>>,
@@ -56,8 +57,8 @@ impl<S> ResponseFuture<S>
 where
     S: Service<Prompt, Response = Completion, Error = Error>,
 {
-    pub(super) const fn passing(first: S::Future) -> Self {
-        let first = Arm::Called { future: first };
+    pub(super) fn passing(first: S::Future) -> Self {
+        let first = Arm::Called { future: Box::pin(first) };
         Self { first, second: Arm::Gone, sleep: None, hedge: None, course: None, failed: None }
     }
 

@@ -43,7 +43,7 @@ impl Question {
 
 struct Watcher {
     question: Option<Question>,
-    head: CompletionHead,
+    head: Box<CompletionHead>,
     chunks: Vec<Bytes>,
     bytes: usize,
 }

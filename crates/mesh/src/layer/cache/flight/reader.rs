@@ -41,7 +41,7 @@ impl Reader {
     }
 
     /// Waits for the head of the answer.
-    pub(in super::super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<CompletionHead>> {
+    pub(in super::super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<CompletionHead>>> {
         let status = self.status;
         self.poll_for(cx, |window, _| window.head()).map(|found| {
             let mut head = found??;

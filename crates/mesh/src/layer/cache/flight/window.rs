@@ -13,7 +13,7 @@ use crate::model::CompletionHead;
 /// much again. A reader further behind has lost the stream: it may neither hold up the others nor grow the memory.
 #[derive(Debug)]
 pub(super) struct Window {
-    head: Option<CompletionHead>,
+    head: Option<Box<CompletionHead>>,
     chunks: VecDeque<Bytes>,
     // The place of the first chunk that is still there.
     first: usize,
@@ -105,7 +105,7 @@ impl Window {
         self.head.as_ref().zip(self.chunks.back()).is_some_and(|(head, last)| says_done(head, last))
     }
 
-    pub(super) fn begin(&mut self, head: CompletionHead) {
+    pub(super) fn begin(&mut self, head: Box<CompletionHead>) {
         self.head = Some(head);
     }
 
@@ -136,7 +136,7 @@ impl Window {
     }
 
     /// Returns the head as soon as it is there, or why there will be none.
-    pub(super) fn head(&self) -> Option<Result<CompletionHead, Error>> {
+    pub(super) fn head(&self) -> Option<Result<Box<CompletionHead>, Error>> {
         match (&self.head, &self.end) {
             (Some(head), _) => Some(Ok(head.clone())),
             (None, Some(Some(err))) => Some(Err(copy(err))),
