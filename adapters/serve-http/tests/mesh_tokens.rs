@@ -12,9 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use maily_llm_openai::OpenAiConfig;
-use maily_mesh::balance::Node;
-use maily_mesh::{Format, Formats, Mesh, MeshConfig};
+use maily_mesh::{Format, Mesh, MeshConfig, NodeConfig, Registry};
 use maily_serve_http::mesh::{MeshState, router};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -45,7 +43,7 @@ async fn says(what: Says) -> Response {
 }
 
 /// A mesh of one node on a real socket that counts like this.
-async fn mesh(what: Says, counting: Formats) -> (Router, Seen) {
+async fn mesh(what: Says, counts: &[Format]) -> (Router, Seen) {
     let seen = Seen::default();
     let noted = seen.clone();
     let count = async move |request: Incoming| {
@@ -59,9 +57,13 @@ async fn mesh(what: Says, counting: Formats) -> (Router, Seen) {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
     let mesh = Mesh::new(&MeshConfig::default());
-    let node = Node::new("exact", OpenAiConfig::new(format!("http://{address}/v1")).build().unwrap());
-    let native = Formats::MESSAGES.with(Format::Responses);
-    mesh.nodes().insert(node.with_native(native).with_counting(counting).with_renamed("m", "at-node"));
+    let mut node = NodeConfig::new("exact", format!("http://{address}/v1"))
+        .with_native([Format::Messages, Format::Responses])
+        .with_counts(counts.iter().copied());
+    node.rename.insert("m".into(), "at-node".into());
+    let mut registry = Registry::default();
+    maily_llm_openai::register(&mut registry);
+    mesh.nodes().insert(registry.node(&node).unwrap());
     (router(MeshState::new(mesh)).into(), seen)
 }
 
@@ -76,7 +78,7 @@ async fn count(router: &Router, path: &str, headers: &[(&str, &str)]) -> (Status
 
 #[tokio::test]
 async fn node_that_counts_is_asked_with_the_body_as_it_is() {
-    let (router, seen) = mesh(Says::Number(42), Formats::MESSAGES.with(Format::Responses)).await;
+    let (router, seen) = mesh(Says::Number(42), &[Format::Messages, Format::Responses]).await;
 
     for (at, path) in [MESSAGES, RESPONSES].into_iter().enumerate() {
         let (status, headers, body) = count(&router, path, &[("anthropic-beta", "context-1m")]).await;
@@ -95,9 +97,9 @@ async fn node_that_counts_is_asked_with_the_body_as_it_is() {
 
 #[tokio::test]
 async fn count_that_no_node_makes_is_an_estimate_and_says_so() {
-    let counting = Formats::MESSAGES;
+    let (none, counting): (&[Format], &[Format]) = (&[], &[Format::Messages]);
     for (what, counting, asked) in [
-        (Says::Number(42), Formats::NONE, 0),
+        (Says::Number(42), none, 0),
         (Says::Nonsense, counting, 1),
         (Says::Nothing, counting, 1),
         (Says::Status(404), counting, 1),
@@ -120,7 +122,7 @@ async fn count_that_no_node_makes_is_an_estimate_and_says_so() {
 
 #[tokio::test]
 async fn prompt_that_the_counting_node_refuses_is_refused() {
-    let (router, _) = mesh(Says::Status(400), Formats::MESSAGES).await;
+    let (router, _) = mesh(Says::Status(400), &[Format::Messages]).await;
 
     let (status, _, body) = count(&router, MESSAGES, &[]).await;
 

@@ -62,7 +62,7 @@ impl Registry {
         self.schemes.insert(scheme, (native, Arc::new(build)));
     }
 
-    /// Says that the nodes of a scheme count the tokens of prompts in these formats.
+    /// Says that the nodes of a scheme count the tokens of prompts in these formats, unless their settings say otherwise.
     pub fn count_natively(&mut self, scheme: &'static str, formats: Formats) {
         self.counting.insert(scheme, formats);
     }
@@ -71,12 +71,15 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// Those of [`build`](Self::build), and [`Code::ConfigInvalid`] for a number out of its range.
+    /// Those of [`build`](Self::build), and [`Code::ConfigInvalid`] for a setting out of its range.
     pub fn node(&self, config: &NodeConfig) -> Result<Node> {
         config.check()?;
         let node = Node::new(config.name.clone(), self.build(config)?).with_native(self.native(config));
         let (scheme, native) = (self.scheme(config), self.native(config));
-        let counting = self.counting.get(scheme).copied().unwrap_or(Formats::NONE);
+        let counting = match &config.counts[..] {
+            [] => self.counting.get(scheme).copied().unwrap_or(Formats::NONE),
+            counts => counts.iter().copied().collect(),
+        };
         let node = node.with_endpoint(Endpoint::of(scheme, native, &config.url)).with_counting(counting);
         let node = Place::of(&config.url).into_iter().fold(node, Node::with_place);
         Ok(config.describe(node))

@@ -8,7 +8,7 @@ pub const SPARSE: &str = r#"
 [server]
 keys = [{ secret = "", tenant = "default" }]
 [mesh]
-nodes = [{ name = "", url = "", models = [""], rename = {}, native = [""], key = "", connect_ms = 0, weight = 1.0, canary_pct = 0.0, capacity = 0, price = 0.0, zone = "" }]
+nodes = [{ name = "", url = "", models = [""], rename = {}, native = [""], counts = [""], key = "", connect_ms = 0, weight = 1.0, canary_pct = 0.0, capacity = 0, price = 0.0, zone = "" }]
 [mesh.balance]
 zone = ""
 [mesh.limit]

@@ -47,6 +47,7 @@ class NodeConfig(_NodeConfig, total=False):
     models: Sequence[str]
     rename: Mapping[str, str]
     native: Sequence[Literal["chat", "completions", "messages", "responses"]]
+    counts: Sequence[Literal["responses", "messages"]]
     connect_ms: int | None
     key: str | None
     weight: float

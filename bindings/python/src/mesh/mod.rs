@@ -187,7 +187,7 @@ twins! {
         ///
         /// `rename` maps a model to what the node calls it; `key` is sent as the node wants it. The others are as in
         /// `NodeConfig`.
-        #[pyo3(signature = (name, url, /, *, models=Vec::new(), rename=BTreeMap::new(), key=None, native=Vec::new(), connect_ms=None, weight=1.0, canary_pct=0.0, capacity=None, price=None, zone=None))]
+        #[pyo3(signature = (name, url, /, *, models=Vec::new(), rename=BTreeMap::new(), key=None, native=Vec::new(), counts=Vec::new(), connect_ms=None, weight=1.0, canary_pct=0.0, capacity=None, price=None, zone=None))]
         #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
         fn add_node(
             &self,
@@ -197,6 +197,7 @@ twins! {
             rename: BTreeMap<String, String>,
             key: Option<String>,
             native: Vec<String>,
+            counts: Vec<String>,
             connect_ms: Option<u64>,
             weight: f64,
             canary_pct: f64,
@@ -205,9 +206,11 @@ twins! {
             zone: Option<String>,
         ) -> PyResult<()> {
             let address = url.extract::<String>().unwrap_or_else(|_| format!("{SCHEME}:"));
-            let native: Result<Vec<Format>, _> = native.into_iter().map(|name| read_format(Some(&name))).collect();
+            let formats = |names: Vec<String>| -> PyResult<Vec<Format>> {
+                names.iter().map(|name| read_format(Some(name)).map_err(errors::to_py)).collect()
+            };
             let mut node = models.into_iter().fold(NodeConfig::new(name, address), NodeConfig::with_model);
-            node = key.into_iter().fold(node, NodeConfig::with_key).with_native(native.map_err(errors::to_py)?);
+            node = key.into_iter().fold(node, NodeConfig::with_key).with_native(formats(native)?).with_counts(formats(counts)?);
             node.rename = rename.into_iter().map(|(model, at_node)| (model.into(), at_node.into())).collect();
             (node.connect_ms, node.weight, node.canary_pct) = (connect_ms, weight, canary_pct);
             (node.capacity, node.price, node.zone) = (capacity, price, zone);

@@ -27,6 +27,10 @@ pub struct NodeConfig {
     /// The formats that it takes as they are; none means those that are usual for its scheme.
     #[serde(default)]
     pub native: Vec<Format>,
+    /// The formats in which it counts the tokens of a prompt, `responses` or `messages`; none means those that are usual for
+    /// its scheme. It has to take them as they are, too.
+    #[serde(default)]
+    pub counts: Vec<Format>,
     /// The longest wait for a connection, in milliseconds; absent, that of the mesh.
     #[serde(default)]
     pub connect_ms: Option<u64>,
@@ -62,6 +66,7 @@ impl NodeConfig {
             models: Vec::new(),
             rename: BTreeMap::new(),
             native: Vec::new(),
+            counts: Vec::new(),
             connect_ms: None,
             key: None,
             weight: Self::default_weight(),
@@ -87,6 +92,13 @@ impl NodeConfig {
         self
     }
 
+    /// Sets the formats in which it counts the tokens of a prompt: [`Format::Responses`] or [`Format::Messages`].
+    #[must_use]
+    pub fn with_counts(mut self, counts: impl IntoIterator<Item = Format>) -> Self {
+        self.counts = counts.into_iter().collect();
+        self
+    }
+
     /// Sets the key that it wants.
     #[must_use]
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
@@ -94,7 +106,7 @@ impl NodeConfig {
         self
     }
 
-    /// Returns an error if a number is out of its range.
+    /// Returns an error if a number is out of its range, or if no protocol counts tokens in a format.
     ///
     /// # Errors
     ///
@@ -105,11 +117,12 @@ impl NodeConfig {
             ("canary_pct", !(0.0..=100.0).contains(&self.canary_pct), "0.0 to 100.0"),
             ("capacity", self.capacity == Some(0), "1 or more"),
             ("price", self.price.is_some_and(|price| !(0.0..=1e12).contains(&price)), "0.0 to 1e12"),
+            ("counts", self.counts.iter().any(|format| format.count_path().is_none()), "responses, messages"),
         ];
         match wrong.into_iter().find(|(_, is_wrong, _)| *is_wrong) {
             None => Ok(()),
             Some((field, _, range)) => {
-                Err(Error::new(Code::ConfigInvalid, "a number of a node is out of its range")
+                Err(Error::new(Code::ConfigInvalid, "a setting of a node is out of its range")
                     .with_operation("mesh::node")
                     .with_context("node", Public(self.name.as_str()))
                     .with_context("field", Public(field))
