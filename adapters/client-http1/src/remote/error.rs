@@ -6,8 +6,9 @@ use http::StatusCode;
 use maily_errors::{Code, Error, Public};
 use maily_mesh::{Format, PassedOn};
 
+use super::Dialect;
 use super::fields::Fields;
-use super::{Dialect, reason};
+use super::reason::{self, Reason};
 use crate::client::Failure;
 
 /// There is no answer, or no more of it.
@@ -71,12 +72,15 @@ pub(super) fn refused<D: Dialect>(status: StatusCode, fields: &Fields<D>, body: 
     if !fields.passed_on.is_empty() {
         err = err.with_source(PassedOn::new(fields.passed_on.clone()));
     }
-    match reason::read(body) {
-        // About the prompt, so for the one who wrote it. Other reasons may hold parts of the key.
-        Some(reason) if matches!(code, Code::NodeRejected | Code::PromptTooLarge) => {
-            err.with_context("reason", Public(reason))
-        }
-        Some(reason) => err.with_context("reason", reason),
+    let Some(Reason { message, param }) = reason::read(body) else { return err };
+    // Other reasons may hold parts of the key.
+    if !matches!(code, Code::NodeRejected | Code::PromptTooLarge) {
+        return err.with_context("reason", message);
+    }
+    // About the prompt, so for the one who wrote it.
+    let err = err.with_context("reason", Public(message));
+    match param {
+        Some(param) => err.with_context("param", Public(param)),
         None => err,
     }
 }

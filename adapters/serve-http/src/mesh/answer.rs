@@ -10,7 +10,7 @@ use futures_util::Stream;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use maily_errors::{Code, Error, Problem, Respond};
+use maily_errors::{Code, Error, Problem, Respond, Value};
 use maily_mesh::{Body, Completion, Format, PassedOn, wire};
 use serde_json::json;
 use utoipa::openapi::{RefOr, Response as Described};
@@ -34,14 +34,14 @@ impl IntoResponse for OpenAiProblem {
         let code = err.code();
         crate::reply::note(&err);
         let mut problem = Problem::from(&err);
-        let param = problem.errors.first().map(|violation| violation.pointer.clone());
-        let message = problem.detail.as_ref().unwrap_or(&problem.title);
-        let error =
-            json!({ "message": message, "type": code.kind().as_str(), "code": code.name(), "param": param });
+        let violation = problem.errors.first().map(|violation| violation.pointer.as_str());
+        // Else the field that the node names.
+        let param = violation.or_else(|| problem.context.get("param")?.as_str());
+        let error = json!({ "message": explained(&problem), "type": code.kind().as_str(), "code": code.name(), "param": param });
         problem.extensions.insert("error".to_owned(), error);
         let mut response = Respond.respond_with(&problem).map(axum::body::Body::new);
         response.headers_mut().insert("x-should-retry", again(&err));
-        pass_on(&err, response.headers_mut());
+        pass_on(&err, Format::Chat, response.headers_mut());
         response
     }
 }
@@ -61,10 +61,20 @@ pub(super) fn again(err: &Error) -> HeaderValue {
     HeaderValue::from_static(if err.is_temporary() || told_when { "true" } else { "false" })
 }
 
+/// What went wrong, and what the node said about that, if the client may know.
+pub(super) fn explained(problem: &Problem) -> String {
+    let message = problem.detail.as_ref().unwrap_or(&problem.title);
+    match problem.context.get("reason").and_then(Value::as_str) {
+        Some(reason) => format!("{message}: {reason}"),
+        None => message.clone(),
+    }
+}
+
 /// Passes on what an error has for the client: a delay, and the rate limits of its key or of the node.
-pub(super) fn pass_on(err: &Error, headers: &mut HeaderMap) {
+pub(super) fn pass_on(err: &Error, format: Format, headers: &mut HeaderMap) {
     if let Some(passed_on) = PassedOn::of(err) {
         headers.extend(passed_on.clone());
+        name_request(format, headers);
     }
     // Also of an error that is not to be repeated: the mesh has spent its attempts, and the next prompt is welcome then.
     if let Some(delay) = err.retry_after() {
@@ -84,6 +94,7 @@ pub(super) fn pass(completion: Completion) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     *headers = head.headers;
+    name_request(head.format, headers);
     let kind = if head.streamed { "text/event-stream; charset=utf-8" } else { "application/json" };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -105,6 +116,15 @@ pub(super) fn pass(completion: Completion) -> Response {
     response
 }
 
+/// Gives the node's id of the request the name under which the client of a format looks for it, too.
+fn name_request(format: Format, headers: &mut HeaderMap) {
+    let (theirs, other) =
+        if format == Format::Messages { (ANTHROPIC_ID, OPENAI_ID) } else { (OPENAI_ID, ANTHROPIC_ID) };
+    if let Some(id) = headers.get(other).filter(|_| !headers.contains_key(&theirs)).cloned() {
+        headers.insert(theirs, id);
+    }
+}
+
 /// Writes a number; the usual ones take no memory for it.
 fn number(number: u64) -> HeaderValue {
     match number {
@@ -115,9 +135,11 @@ fn number(number: u64) -> HeaderValue {
 }
 
 // Names that are known now are not read, and not copied, for each answer.
+const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-maily-attempt");
 const CACHE: HeaderName = HeaderName::from_static("x-maily-cache");
 const NODE: HeaderName = HeaderName::from_static("x-maily-node");
+const OPENAI_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RECALLED: HeaderName = HeaderName::from_static("x-maily-recalled");
 /// The memories that the answer rests on, to look them up or to forget them by.
 const RECALLED_ID: HeaderName = HeaderName::from_static("x-maily-recalled-id");

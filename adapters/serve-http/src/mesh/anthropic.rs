@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use maily_errors::{Error, Problem, Respond};
-use maily_mesh::wire;
+use maily_errors::{Error, Problem, Respond, Value};
+use maily_mesh::{Format, wire};
 use serde_json::json;
 use utoipa::openapi::{RefOr, Response as Described};
 
@@ -28,17 +28,20 @@ impl IntoResponse for AnthropicProblem {
         crate::reply::note(&err);
         let code = err.code();
         let problem = Problem::from(&err);
-        let mut message = problem.detail.unwrap_or(problem.title);
+        let mut message = super::answer::explained(&problem);
         // The envelope has no member for the field.
         for violation in &problem.errors {
             message.push_str(&format!("; {} {}", violation.pointer, violation.detail));
+        }
+        if let Some(param) = problem.context.get("param").and_then(Value::as_str) {
+            message.push_str(&format!("; {param}"));
         }
         let error = json!({ "type": wire::error_type(code.kind()), "message": message, "code": code.name() });
         let mut response = axum::Json(json!({ "type": "error", "error": error })).into_response();
         *response.status_mut() =
             StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Respond.write_head(&err, response.headers_mut());
-        super::answer::pass_on(&err, response.headers_mut());
+        super::answer::pass_on(&err, Format::Messages, response.headers_mut());
         response.headers_mut().insert("x-should-retry", super::answer::again(&err));
         response
     }

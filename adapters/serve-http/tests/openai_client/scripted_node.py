@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 WORDS = ["I ", "will ", "löok ", "it ", "up."]
@@ -108,20 +108,41 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served() -> Iterator[tuple[str, Node]]:
-    """Starts the node and a mesh in front of it; yields the mesh's address and the node."""
+def served(native: str = "chat") -> Iterator[tuple[str, Node]]:
+    """Starts the node and a mesh in front of it; yields the mesh's address and the node.
+
+    For another format than chat, a second mesh stands in front, which asks the first one in that format and no other.
+    """
     node = Node()
     threading.Thread(target=node.serve_forever, daemon=True).start()
-    command = [os.environ["MAILY_SERVER"], "serve", "mesh", "--listen", "127.0.0.1:0", "--node", f"n={node.url}"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with ExitStack() as open_servers:
+        address = open_servers.enter_context(gateway(node.url))
+        if native == "responses":
+            address = open_servers.enter_context(gateway(f"{address}/v1", native))
+        elif native == "messages":
+            address = open_servers.enter_context(gateway(f"anthropic+{address}/v1", native))
+        yield address, node
+        node.shutdown()
+
+
+@contextmanager
+def gateway(url: str, native: str = "chat") -> Iterator[str]:
+    """Starts a server with one node, which takes one format; yields its address."""
+    nodes = f'[{{ name = "n", url = "{url}", native = ["{native}"] }}]'
+    server = subprocess.Popen(
+        [os.environ["MAILY_SERVER"], "serve", "mesh", "--listen", "127.0.0.1:0"],
+        env={**os.environ, "MAILY__MESH__NODES": nodes},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         lines = iter(server.stdout.readline, "")
         line = next((line for line in lines if "listens on http" in line), "")
         assert line, "the server does not start"
         # What follows is not read, and must not stop the server.
         threading.Thread(target=lambda: [None for _ in lines], daemon=True).start()
-        yield "http" + line.split("http", 1)[1].split()[0].strip(), node
+        yield "http" + line.split("http", 1)[1].split()[0].strip()
     finally:
         server.kill()
         server.wait()
-        node.shutdown()
