@@ -104,7 +104,6 @@ impl Store {
 }
 
 /// What a prompt that was not in memory gets.
-#[expect(clippy::large_enum_variant, reason = "it is matched where it is returned, and never kept")]
 pub(super) enum Joined {
     /// It came into memory meanwhile.
     Answer(Completion),

@@ -53,10 +53,6 @@ struct Answered {
 }
 
 /// What becomes of a prompt.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it arrives, and a box would cost every answer"
-)]
 pub(super) enum Decision {
     /// A similar prompt had this answer.
     Answer(Completion),
@@ -228,7 +224,6 @@ impl Store {
 }
 
 /// What was found near a prompt.
-#[expect(clippy::large_enum_variant, reason = "it is matched where it is returned, and never kept")]
 enum Nearest {
     Given(Completion),
     Asked(Option<(u64, f32)>),
