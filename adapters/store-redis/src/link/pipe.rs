@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::io::poll_read_buf;
 
 use super::queue::{End, Flight};
-use super::vigil::Vigil;
+use super::vigil::{MANY, Vigil};
 use super::{Shared, events};
 use crate::error;
 use crate::resp::{Frame, Frames};
@@ -141,12 +141,13 @@ impl<'a> Pipe<'a> {
     /// Hands out what has arrived whole, a part at a time.
     fn understand(&mut self) -> Result<(), Error> {
         self.more = false;
+        let part = part(self.flights.len());
         while let Some(frame) = self.frames.next().map_err(error::malformed)? {
             match frame {
                 Frame::Reply(reply) => self.answer(reply)?,
                 Frame::Push(words) => self.hear(words)?,
             }
-            if self.woken.len() == PART {
+            if self.woken.len() == part {
                 self.more = true;
                 break;
             }
@@ -247,8 +248,8 @@ impl<'a> Pipe<'a> {
             queue.driver = Some(cx.waker().clone());
             return Some(None);
         }
-        let alone = self.flights.len() + queue.flights.len() <= 1;
-        if !alone && !self.ping && queue.flights.len() < PART {
+        let under_way = self.flights.len() + queue.flights.len();
+        if under_way > 1 && !self.ping && queue.flights.len() < part(under_way) {
             // Behind every task that is ready now, and what those make ready: each of them may queue a command for the
             // same write.
             let turn = self.turn.get_or_insert_with(|| Box::pin(yield_now()));
@@ -339,10 +340,15 @@ impl Alarm {
     }
 }
 
-/// So many callers are woken, and so many commands are written, before others get their turn.
+/// How many callers are woken, and how many commands are written, before others get their turn.
 ///
 /// The server has work while this side makes the next part. And another worker that takes half of those who are woken,
 /// and then loses its core for a time slice, holds up few of them.
-const PART: usize = 32;
+///
+/// Beside many commands parts of 64 make reads cheaper, and writes no dearer (ADR-0023).
+const fn part(under_way: usize) -> usize {
+    if under_way > MANY { 64 } else { 32 }
+}
+
 /// A write buffer over this size is given back after use.
 const MAX_KEPT_BYTES: usize = 1024 * 1024;

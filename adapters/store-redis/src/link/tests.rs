@@ -134,24 +134,26 @@ async fn go_last() {
 
 #[tokio::test]
 async fn callers_have_their_turn_before_more_replies_are_handed_out() {
-    let answered = Arc::new(AtomicUsize::new(0));
-    let (_link, calls) = answered_at_once(100).await;
-    let callers = calls.into_iter().map(|call| {
-        let answered = Arc::clone(&answered);
-        tokio::spawn(async move {
-            call.await.unwrap();
-            let first = answered.fetch_add(1, Ordering::SeqCst) == 0;
-            go_last().await;
-            first.then(|| answered.load(Ordering::SeqCst))
-        })
-    });
+    for (asked, part) in [(100, 32), (200, 64)] {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let (_link, calls) = answered_at_once(asked).await;
+        let callers = calls.into_iter().map(|call| {
+            let answered = Arc::clone(&answered);
+            tokio::spawn(async move {
+                call.await.unwrap();
+                let first = answered.fetch_add(1, Ordering::SeqCst) == 0;
+                go_last().await;
+                first.then(|| answered.load(Ordering::SeqCst))
+            })
+        });
 
-    let mut seen = Vec::new();
-    for caller in callers.collect::<Vec<_>>() {
-        seen.extend(caller.await.unwrap());
+        let mut seen = Vec::new();
+        for caller in callers.collect::<Vec<_>>() {
+            seen.extend(caller.await.unwrap());
+        }
+
+        assert_eq!(seen, [part], "answered when the first of them had its next turn");
     }
-
-    assert_eq!(seen, [32], "answered when the first of them had its next turn");
 }
 
 #[tokio::test]

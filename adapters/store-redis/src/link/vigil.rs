@@ -75,7 +75,7 @@ impl Vigil {
 /// A server that has a core to itself has mostly answered by then.
 const USUAL: Duration = Duration::from_micros(20);
 /// Commands that keep both sides busy without a wait.
-const MANY: usize = 128;
+pub(super) const MANY: usize = 128;
 
 #[cfg(test)]
 mod tests {
