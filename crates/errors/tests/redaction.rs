@@ -9,6 +9,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use maily_errors::layer::problem::ProblemLayer;
 use maily_errors::layer::trace::TraceLayer;
+use maily_errors::testing::listen;
 use maily_errors::{Code, Error, LogReport, Public, Report, Secret};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -68,7 +69,7 @@ fn refused(settings: &Settings) -> Error {
 async fn answered() -> (String, String) {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let _heard = listen(subscriber.finish());
     let handler = service_fn(|_: Request<()>| async {
         let settings = settings();
         let _span = tracing::info_span!("handler", key = ?settings.key).entered();

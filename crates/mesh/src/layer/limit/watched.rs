@@ -51,6 +51,7 @@ mod tests {
     use std::io;
     use std::time::Duration;
 
+    use maily_errors::testing::listen;
     use maily_errors::{Code, Error};
     use parking_lot::Mutex;
     use tracing_subscriber::fmt::MakeWriter;
@@ -108,14 +109,13 @@ mod tests {
         let pot = Pot::new("key", Unit::Tokens, Window::at(Per::Total, Duration::ZERO), 100);
         let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
 
-        tracing::subscriber::with_default(subscriber, || {
-            for state in [false, true, false, true] {
-                away.store(state, Ordering::Relaxed);
-                for _ in 0..3 {
-                    let _ = accounts.draw(&pot, 1, 1).now_or_never();
-                }
+        let _heard = listen(subscriber);
+        for state in [false, true, false, true] {
+            away.store(state, Ordering::Relaxed);
+            for _ in 0..3 {
+                let _ = accounts.draw(&pot, 1, 1).now_or_never();
             }
-        });
+        }
 
         let log = String::from_utf8(log.0.lock().clone()).unwrap();
         assert_eq!(log.matches("WARN").count(), 2, "{log}");

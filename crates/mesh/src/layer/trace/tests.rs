@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use maily_errors::testing::listen;
 use maily_errors::{Code, TraceContext};
 use parking_lot::Mutex;
 use tower::{Layer, ServiceExt};
@@ -86,16 +87,15 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<
 /// Asks a mesh of one node and reads so many chunks; returns the span of the prompt, then that of the attempt.
 fn spans(step: Step, prompt: Prompt, read: usize) -> [Fields; 2] {
     let spans = Spans::default();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(spans.clone()), || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(async {
-            let nodes = Nodes::default();
-            let endpoint = Endpoint::of("https", Formats::CHAT, "https://api.groq.com/openai/v1");
-            nodes.insert(Node::new("vendor", Scripted::new([step])).with_endpoint(endpoint));
-            if let Ok(answer) = TraceLayer::new().layer(Balance::new(nodes)).oneshot(prompt).await {
-                let _ = answer.body.take(read).collect::<Vec<_>>().await;
-            }
-        });
+    let _heard = listen(tracing_subscriber::registry().with(spans.clone()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let nodes = Nodes::default();
+        let endpoint = Endpoint::of("https", Formats::CHAT, "https://api.groq.com/openai/v1");
+        nodes.insert(Node::new("vendor", Scripted::new([step])).with_endpoint(endpoint));
+        if let Ok(answer) = TraceLayer::new().layer(Balance::new(nodes)).oneshot(prompt).await {
+            let _ = answer.body.take(read).collect::<Vec<_>>().await;
+        }
     });
     let spans = spans.0.lock();
     let of = |name| spans.values().find(|span| span.name == name).cloned().unwrap();

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use maily_errors::testing::listen;
 use maily_errors::{Code, Error, Result, TraceContext};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tokio::sync::{mpsc, oneshot};
@@ -186,22 +187,21 @@ fn span_of_a_job_is_below_the_one_that_appended_it() {
         TraceContext::parse(&format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}")).unwrap()
     });
     let (spans, positions) = (Spans::default(), Arc::new(parking_lot::Mutex::new(Vec::new())));
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(spans.clone()), || {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(async {
-            let (store, queue, seen) = (MemoryStore::default(), queue(), positions.clone());
-            let jobs =
-                [NewJob::new("a").with_trace(root), NewJob::new("b").with_trace(unsampled), NewJob::new("c")];
-            for job in jobs {
-                store.append(&queue, job).await.unwrap();
-            }
-            let handler = move |_| {
-                seen.lock().push(TraceContext::current());
-                async { Ok(()) }
-            };
-            worker(&store, &queue).run(handler, sleep(Duration::from_secs(1))).await;
-        });
+    let _heard = listen(tracing_subscriber::registry().with(spans.clone()));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (store, queue, seen) = (MemoryStore::default(), queue(), positions.clone());
+        let jobs =
+            [NewJob::new("a").with_trace(root), NewJob::new("b").with_trace(unsampled), NewJob::new("c")];
+        for job in jobs {
+            store.append(&queue, job).await.unwrap();
+        }
+        let handler = move |_| {
+            seen.lock().push(TraceContext::current());
+            async { Ok(()) }
+        };
+        worker(&store, &queue).run(handler, sleep(Duration::from_secs(1))).await;
     });
 
     let (spans, positions) = (spans.0.lock(), positions.lock());

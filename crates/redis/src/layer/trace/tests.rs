@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maily_errors::Result;
+use maily_errors::testing::listen;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -41,14 +42,13 @@ impl<S: tracing::Subscriber> Layer<S> for Notes {
 
 fn noted(words: &[&'static str], reply: &Reply) -> Vec<String> {
     let notes = Notes::default();
-    tracing::subscriber::with_default(registry().with(notes.clone()), || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(async {
-            let server = service_fn(|_: Command| async { Result::<_>::Ok(reply.clone()) });
-            let trace = TraceLayer::new(Database::new("redis", "cache", 6379)).layer(server);
-            let words = words.iter().map(|word| Bytes::from_static(word.as_bytes()));
-            trace.oneshot(Command::new(words, Instant::now())).await.unwrap();
-        });
+    let _heard = listen(registry().with(notes.clone()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let server = service_fn(|_: Command| async { Result::<_>::Ok(reply.clone()) });
+        let trace = TraceLayer::new(Database::new("redis", "cache", 6379)).layer(server);
+        let words = words.iter().map(|word| Bytes::from_static(word.as_bytes()));
+        trace.oneshot(Command::new(words, Instant::now())).await.unwrap();
     });
     let notes = notes.0.lock();
     notes.clone()
