@@ -28,6 +28,9 @@ pub struct Patience {
 }
 
 impl Patience {
+    /// For a node of a mesh, whose layers say how long each phase may take: the most that they can say, an hour.
+    pub const OF_A_MESH: Self = Self { connect_ms: 5_000, headers_ms: 3_600_000, between_ms: 3_600_000 };
+
     /// Sets the longest wait for a connection.
     #[must_use]
     pub const fn with_connect_ms(self, connect_ms: u64) -> Self {

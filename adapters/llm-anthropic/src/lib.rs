@@ -4,7 +4,7 @@ mod config;
 
 pub use self::config::AnthropicConfig;
 
-use maily_client_http1::{Dialect, Remote};
+use maily_client_http1::{Dialect, Patience, Remote};
 use maily_mesh::{Formats, NodeConfig, Registry};
 
 /// A server of messages as a node: it takes no other format. Clones share the connections.
@@ -32,6 +32,7 @@ pub fn register(registry: &mut Registry) {
         registry.count_natively(scheme, Formats::MESSAGES);
         registry.register_native(scheme, Formats::MESSAGES, |node: &NodeConfig| {
             let mut config = AnthropicConfig::new(node.url.strip_prefix("anthropic+").unwrap_or(&node.url));
+            config.patience = Patience::OF_A_MESH;
             config.patience.connect_ms = node.connect_ms.unwrap_or(config.patience.connect_ms);
             let config = node.key.iter().fold(config, |config, key| config.with_key(key.expose().as_str()));
             config.build()

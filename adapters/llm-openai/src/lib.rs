@@ -4,7 +4,7 @@ mod config;
 
 pub use self::config::OpenAiConfig;
 
-use maily_client_http1::{Dialect, Remote};
+use maily_client_http1::{Dialect, Patience, Remote};
 use maily_mesh::{Format, Formats, NodeConfig, Registry};
 
 /// An OpenAI-compatible server as a node. Clones share the connections.
@@ -36,6 +36,7 @@ pub fn register(registry: &mut Registry) {
     for scheme in SCHEMES {
         registry.register(scheme, |node: &NodeConfig| {
             let mut config = OpenAiConfig::new(node.url.clone());
+            config.patience = Patience::OF_A_MESH;
             config.patience.connect_ms = node.connect_ms.unwrap_or(config.patience.connect_ms);
             let config = node.key.iter().fold(config, |config, key| config.with_key(key.expose().as_str()));
             config.build()

@@ -134,6 +134,11 @@ impl Body {
         Poll::Ready(Ok(()))
     }
 
+    /// Ends it with an error that its source does not know of, and tells whoever watches.
+    pub(crate) fn fail(mut self, error: &Error) {
+        self.0.finish(Some(error));
+    }
+
     /// How many bytes are still to be read, if all of them are here.
     ///
     /// So it is with an answer of one object of at most [`MAX_HELD_BYTES`](Self::MAX_HELD_BYTES) that

@@ -127,7 +127,7 @@ impl Mesh {
     fn stack(config: &MeshConfig, memory: MemoryLayer, similar: &SimilarLayer) -> Self {
         let limits = config.deadline.limits();
         // Around each node: a breaker of its own, inside of the balancer, which looks at it before it chooses.
-        let nodes = Nodes::new(config.balance.rules(limits.first_token.min(limits.headers)));
+        let nodes = Nodes::new(config.balance.rules(limits));
         // Innermost: one attempt at one node.
         let node = Balance::new(nodes.clone());
         // Inside retry: each attempt has its own time to the first token.

@@ -21,12 +21,14 @@ pub struct Rules {
     pub breaker: breaker::Rules,
     /// How long a caller waits for the first byte of a stream before it leaves; after that it is a failure of the node.
     pub silence: Duration,
+    /// How long a caller waits for an answer in one piece before it leaves; after that it is a failure of the node.
+    pub whole: Duration,
     /// The seed of the choices; a random one if absent.
     pub seed: Option<u64>,
 }
 
 impl Default for Rules {
-    /// Factor 1.25, 4096 beginnings, 3 times for another zone, 2 times for a lower price, 60 s of silence.
+    /// Factor 1.25, 4096 beginnings, 3 times for another zone, 2 times for a lower price, 60 s of silence, 300 s for an answer in one piece.
     fn default() -> Self {
         Self {
             load_factor: 1.25,
@@ -36,6 +38,7 @@ impl Default for Rules {
             slower_factor: 2.0,
             breaker: breaker::Rules::default(),
             silence: Duration::from_secs(60),
+            whole: Duration::from_secs(300),
             seed: None,
         }
     }

@@ -1,5 +1,4 @@
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use maily_errors::{Error, TraceContext};
 use tower::util::Oneshot;
@@ -53,7 +52,8 @@ impl Service<Prompt> for Balance {
             None => prompt,
         };
         // Only a stream says something early; an answer in one piece may take minutes.
-        let silence = if prompt.head.stream { self.nodes.rules().silence } else { Duration::MAX };
+        let rules = self.nodes.rules();
+        let silence = if prompt.head.stream { rules.silence } else { rules.whole };
         let inflight = Inflight::new(route.member, attempt, silence, span);
         ResponseFuture::asking(Oneshot::new(service, prompt), inflight, self.nodes.clone(), model)
     }

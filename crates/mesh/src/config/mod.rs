@@ -255,7 +255,7 @@ impl Default for BalanceConfig {
 }
 
 impl BalanceConfig {
-    pub(crate) fn rules(&self, silence: Duration) -> balance::Rules {
+    pub(crate) fn rules(&self, limits: Limits) -> balance::Rules {
         let breaker = breaker::Rules {
             failure_share: self.breaker_share,
             min_calls: self.breaker_calls,
@@ -269,7 +269,8 @@ impl BalanceConfig {
             away_factor: self.away_factor,
             slower_factor: self.slower_factor,
             breaker,
-            silence,
+            silence: limits.first_token.min(limits.headers),
+            whole: limits.whole,
             seed: None,
         }
     }

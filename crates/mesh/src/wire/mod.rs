@@ -30,7 +30,7 @@ pub(crate) use self::json::{Object, as_text, list};
 pub(crate) use self::read::{last_text, last_user_text, read_chat, read_head};
 pub(crate) use self::spans::Spans;
 pub(crate) use self::splice::{splice_model, splice_stream, splice_system};
-pub(crate) use self::token::{only_keeps_alive, says_something};
+pub(crate) use self::token::{only_keeps_alive, says_something, whole_events};
 pub(crate) use self::usage::{Tokens, UsageReader};
 
 #[cfg(test)]

@@ -7,16 +7,20 @@ use memchr::memmem;
 /// A role, a comment, a ping and the opening events of the other formats say nothing, nor does half an event. It
 /// looks for the fields of all formats without decoding, and is asked only until it says yes.
 pub(crate) fn says_something(piece: &[u8]) -> bool {
-    let plain = memmem::rfind(piece, b"\n\n");
-    // Only behind it: mostly that is nothing, where the whole would be searched for what is not there.
-    let rest = plain.unwrap_or(0);
-    let end = memmem::rfind(&piece[rest..], b"\n\r\n").map(|at| rest + at).or(plain);
-    let Some(end) = end else { return false };
-    let piece = &piece[..end];
+    let piece = &piece[..whole_events(piece)];
     let says = |field: &[u8]| memmem::find_iter(piece, field).any(|at| has_text(&piece[at + field.len()..]));
     SPOKEN.into_iter().any(says)
         || memmem::find(piece, b"[DONE]").is_some()
         || memmem::find(piece, b"\"error\"").is_some()
+}
+
+/// Returns how many bytes of a piece of a stream are whole events, up to the empty line behind the last of them.
+pub(crate) fn whole_events(piece: &[u8]) -> usize {
+    let plain = memmem::rfind(piece, b"\n\n");
+    // Only behind it: mostly that is nothing, where the whole would be searched for what is not there.
+    let rest = plain.unwrap_or(0);
+    let end = memmem::rfind(&piece[rest..], b"\n\r\n").map(|at| rest + at).or(plain);
+    end.map_or(0, |end| end + 1)
 }
 
 /// Returns whether a piece of a stream keeps the connection alive, and nothing else: a comment, or the ping of messages.

@@ -8,13 +8,20 @@ pub(super) struct Wait {
     phase: &'static str,
 }
 
+/// The phase of a prompt whose own time is over: that is not the node's fault.
+const TOTAL: &str = "total";
+
 impl Wait {
     /// Waits for a phase, but not longer than the prompt has time.
     pub(super) fn new(phase: &'static str, until: Instant, total: Option<Instant>) -> Self {
         match total {
-            Some(total) if total <= until => Self { until: total, phase: "total" },
+            Some(total) if total <= until => Self { until: total, phase: TOTAL },
             _ => Self { until, phase },
         }
+    }
+
+    pub(super) fn is_total(&self) -> bool {
+        self.phase == TOTAL
     }
 
     pub(super) fn error(&self) -> Error {

@@ -7,7 +7,9 @@ use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::{DeadlineLayer, Limits};
+use crate::balance::{Balance, Node, Nodes, Rules};
 use crate::body::Body;
+use crate::layer::breaker::{self, State};
 use crate::memory::{Scripted, Step};
 use crate::model::{Completion, Message, Prompt};
 
@@ -120,4 +122,64 @@ async fn prompt_with_an_earlier_deadline_wins() {
 
     assert_eq!(phase(&err), &Value::from("total"));
     assert_eq!(start.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_that_comes_in_halves_is_a_first_token() {
+    let (event, end) = (TOKEN.trim_end(), "\n\n");
+    let body = watch((0..8).flat_map(|_| [(1, event), (1, end)]).collect()).await;
+    let start = Instant::now();
+
+    let items: Vec<_> = body.collect().await;
+
+    assert_eq!(phase(items[16].as_ref().unwrap_err()), &Value::from("between tokens"));
+    assert_eq!(start.elapsed(), Duration::from_secs(16) + LIMITS.between);
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_that_is_faster_than_its_reader_is_left_when_the_time_is_over() {
+    let mut answer = Some(Completion::new(true, Body::stream(stream::repeat_with(|| Ok(TOKEN.into())))));
+    let node = service_fn(move |_: Prompt| ready(Ok::<_, Error>(answer.take().unwrap())));
+    let prompt = streamed().with_deadline(Instant::now() + Duration::from_secs(10));
+    let mut body = DeadlineLayer::new(LIMITS).layer(node).oneshot(prompt).await.unwrap().body;
+
+    let mut read = 0;
+    let err = loop {
+        match body.next().await.unwrap() {
+            Ok(_) => read += 1,
+            Err(err) => break err,
+        }
+        sleep(Duration::from_secs(1)).await;
+    };
+
+    assert_eq!(phase(&err), &Value::from("total"));
+    assert!((10..50).contains(&read), "{read}");
+    assert!(body.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_a_failure_of_the_node_unless_the_callers_time_is_over() {
+    for (step, streams, own, failed) in [
+        (Step::Stall("half".into()), true, None, true),
+        (Step::Stall(String::new()), true, None, true),
+        (Step::Hang, false, None, true),
+        (Step::Stall("half".into()), true, Some(1), false),
+        (Step::Hang, false, Some(1), false),
+    ] {
+        let breaker = breaker::Rules { min_calls: 1, ..breaker::Rules::default() };
+        let rules = Rules { silence: LIMITS.headers, whole: LIMITS.whole, breaker, ..Rules::default() };
+        let nodes = Nodes::new(rules);
+        nodes.insert(Node::new("silent", Scripted::new([step])));
+        let node = DeadlineLayer::new(LIMITS).layer(Balance::new(nodes.clone()));
+        let prompt = Prompt::chat("m", &[Message::user("Hi")], streams).unwrap();
+        let prompt = own
+            .into_iter()
+            .fold(prompt, |prompt, own| prompt.with_deadline(Instant::now() + Duration::from_secs(own)));
+
+        if let Ok(answer) = node.oneshot(prompt).await {
+            assert!(answer.body.collect::<Vec<_>>().await.last().unwrap().is_err());
+        }
+
+        assert_eq!(nodes.status()[0].breaker == State::Open, failed, "{streams} {own:?}");
+    }
 }
