@@ -19,7 +19,7 @@ use super::node::{Member, Node, NodeStatus};
 use super::prefixes::Prefixes;
 use super::rules::Rules;
 use crate::membership::{NodeLoad, Place};
-use crate::model::{Format, ModelName, NodeName, Prompt, PromptHead};
+use crate::model::{Format, ModelName, NodeName, Origin, Prompt, PromptHead};
 use crate::port::{NodeChange, NodeSource};
 
 /// The nodes of a mesh. Clones are the same set; changing it does not disturb prompts under way.
@@ -99,6 +99,12 @@ impl Nodes {
         let before = self.table().members.len();
         self.change(|members| members.retain(|member| member.name().as_str() != name));
         self.table().members.len() < before
+    }
+
+    /// Removes a node if this origin named it last.
+    pub(crate) fn remove_from(&self, origins: &[Origin], name: &str) {
+        let theirs = |node: &Node| node.name.as_str() == name && origins.contains(&node.origin);
+        self.change(|members| members.retain(|member| !theirs(&member.node)));
     }
 
     /// Returns whether there is a node of this name.

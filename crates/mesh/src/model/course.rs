@@ -58,10 +58,10 @@ impl Tried {
         self.0.get_or_insert_default();
     }
 
-    /// From now on no attempt goes to a node that was tried, not even as the last resort.
-    pub(crate) fn forbid(&self) {
+    /// Says whether an attempt may go to a node that was tried, as the last resort: not while another one may be there.
+    pub(crate) fn forbid(&self, forbidden: bool) {
         if let Some(shared) = &self.0 {
-            shared.strict.store(true, Ordering::Relaxed);
+            shared.strict.store(forbidden, Ordering::Relaxed);
         }
     }
 

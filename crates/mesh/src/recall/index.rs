@@ -33,11 +33,12 @@ struct State {
     exact: usize,
 }
 
-/// A tenant: its shelf, and how many memories it has or is about to have.
+/// A tenant: its shelf, and how many memories it has or is about to have, of how many bytes.
 #[derive(Debug)]
 struct Slot {
     shelf: Arc<RwLock<Shelf>>,
     count: usize,
+    bytes: u64,
 }
 
 impl Index {
@@ -107,6 +108,15 @@ impl Index {
         let number = state.last;
         state.add(tenant, bytes);
         Ok(number)
+    }
+
+    /// Whether there is a place for a memory once its tenant has no other one.
+    pub(super) fn has_room_without(&self, tenant: &Tenant, text: &str) -> bool {
+        let state = self.state.lock();
+        let (count, bytes) = state.tenants.get(tenant).map_or((0, 0), |slot| (slot.count, slot.bytes));
+        let MemoriesConfig { per_tenant, total, max_bytes, .. } = self.config;
+        let is_small = state.bytes - bytes + self.bytes(text) <= max_bytes;
+        per_tenant > 0 && state.count - count < total && is_small
     }
 
     /// Counts a memory that is there already, whatever the limits say.
@@ -179,8 +189,10 @@ impl Index {
 
 impl State {
     fn add(&mut self, tenant: &Tenant, bytes: u64) {
-        let slot = || Slot { shelf: Arc::new(RwLock::new(Shelf::new(self.exact))), count: 0 };
-        self.tenants.entry(tenant.clone()).or_insert_with(slot).count += 1;
+        let slot = || Slot { shelf: Arc::new(RwLock::new(Shelf::new(self.exact))), count: 0, bytes: 0 };
+        let slot = self.tenants.entry(tenant.clone()).or_insert_with(slot);
+        slot.count += 1;
+        slot.bytes += bytes;
         self.count += 1;
         self.bytes += bytes;
         self.report();
@@ -189,6 +201,7 @@ impl State {
     fn subtract(&mut self, tenant: &Tenant, count: usize, bytes: u64) {
         if let Some(slot) = self.tenants.get_mut(tenant) {
             slot.count -= count;
+            slot.bytes -= bytes;
             // Who keeps a place is counted, so nobody puts a memory on a shelf that is gone.
             if slot.count == 0 {
                 self.tenants.remove(tenant);

@@ -7,42 +7,48 @@ use tokio::time::Instant;
 
 use super::Memories;
 use super::shelf::Prepared;
-use crate::model::{Archived, Texts};
-use crate::port::Embed;
+use crate::model::{Archived, Embedding, Texts};
+use crate::port::{Archive, Embed};
 
 impl<E: Embed + Sync> Memories<E> {
     /// Reads the archive page by page, and says in the log how far it is.
     pub(super) async fn load(&self) -> Result<()> {
         let Some(archive) = &self.archive else { return Ok(()) };
         let started = Instant::now();
-        let (mut after, mut loaded, mut renew) = (0, 0_usize, None);
+        let Some(first) = archive.load(0, 1).await?.pop() else { return Ok(()) };
+        let mut renewal = None;
+        if self.has_changed(&first).await? {
+            renewal = Some(Renewal { first: first.number, anew: None });
+            archive.append(vec![Arc::new(unfinished(first))]).await?;
+        }
+        let (mut after, mut loaded) = (0, 0_usize);
         loop {
             let mut page = archive.load(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.number;
-            let renew = match renew {
-                Some(renew) => renew,
-                None => *renew.insert(self.has_changed(&page[0]).await?),
-            };
             let now_ms = self.clock.now_ms();
             let ended = page.extract_if(.., |memory| !memory.lives(now_ms)).map(|memory| memory.number);
-            let ended: Vec<u64> = ended.collect();
+            let is_mark = |number: &u64| renewal.as_ref().is_some_and(|renewal| renewal.first == *number);
+            let ended: Vec<u64> = ended.filter(|number| !is_mark(number)).collect();
             if !ended.is_empty() {
                 archive.remove(ended).await?;
             }
-            if renew {
-                self.embed_anew(&mut page).await?;
-            }
-            let page: Vec<Arc<Archived>> = page.into_iter().map(Arc::new).collect();
-            if renew && !page.is_empty() {
-                archive.append(page.clone()).await?;
-            }
+            let page = match &mut renewal {
+                Some(renewal) => self.embed_anew(page, renewal, &**archive).await?,
+                None => page.into_iter().map(Arc::new).collect(),
+            };
             let count = page.len();
             self.shelve(page).await?;
             if (loaded + count) / REPORTED > loaded / REPORTED {
                 tracing::info!(memories = loaded + count, "loads memories");
             }
             loaded += count;
+        }
+        match renewal {
+            Some(Renewal { anew: Some(first), .. }) => archive.append(vec![first]).await?,
+            // Its time was over.
+            Some(Renewal { first, anew: None }) => archive.remove(vec![first]).await?,
+            None => {}
         }
         if loaded > 0 {
             let seconds = started.elapsed().as_secs_f64();
@@ -66,15 +72,28 @@ impl<E: Embed + Sync> Memories<E> {
         Ok(changed)
     }
 
-    async fn embed_anew(&self, page: &mut [Archived]) -> Result<()> {
+    /// Gives memories the vectors of this embedder, and stores them again: all but the first one of the archive.
+    async fn embed_anew(
+        &self,
+        mut page: Vec<Archived>,
+        renewal: &mut Renewal,
+        archive: &dyn Archive,
+    ) -> Result<Vec<Arc<Archived>>> {
         if page.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let texts = Texts::new(page.iter().map(|memory| memory.text.as_str()))?;
         for (memory, embedding) in page.iter_mut().zip(self.embed(texts).await?) {
             memory.embedding = embedding;
         }
-        Ok(())
+        let page: Vec<Arc<Archived>> = page.into_iter().map(Arc::new).collect();
+        let is_first = |memory: &Arc<Archived>| memory.number == renewal.first;
+        let (first, others): (Vec<_>, Vec<_>) = page.iter().cloned().partition(is_first);
+        renewal.anew = first.into_iter().next().or(renewal.anew.take());
+        if !others.is_empty() {
+            archive.append(others).await?;
+        }
+        Ok(page)
     }
 
     /// Puts a page on its shelves, where it may block.
@@ -93,6 +112,18 @@ impl<E: Embed + Sync> Memories<E> {
                 .with_source(err)
         })
     }
+}
+
+/// That all memories are embedded anew. The first one of the archive is stored last: until then it says that this is not
+/// done, whichever embedder comes next.
+struct Renewal {
+    first: u64,
+    anew: Option<Arc<Archived>>,
+}
+
+/// A memory with a vector that no embedder gives.
+fn unfinished(memory: Archived) -> Archived {
+    Archived { embedding: Embedding::from_normalized(vec![1.0]), ..memory }
 }
 
 /// Memories that are read together: 16 MiB at most.

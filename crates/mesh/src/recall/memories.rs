@@ -144,7 +144,9 @@ impl<E: Embed + Sync> Memories<E> {
             if self.sweep(usize::MAX).await? > 0 {
                 continue;
             }
-            let shelf = self.index.shelf(tenant).filter(|_| self.index.config.when_full == WhenFull::Oldest);
+            let forgets = self.index.config.when_full == WhenFull::Oldest;
+            let forgets = forgets && self.index.has_room_without(tenant, text);
+            let shelf = self.index.shelf(tenant).filter(|_| forgets);
             let oldest = shelf.and_then(|shelf| shelf.read().numbers().next()).ok_or(full)?;
             self.remove([(tenant.clone(), oldest)]).await?;
         }

@@ -138,11 +138,65 @@ async fn another_embedder_embeds_all_memories_anew() {
     assert_eq!(Some(&kept[0].embedding), found[0].embedding.as_ref());
 }
 
+#[tokio::test]
+async fn renewal_that_was_cut_off_is_done_again_whichever_embedder_comes_next() {
+    for first_again in [false, true] {
+        let archive = Arc::new(Faulty::default());
+        let config = MemoriesConfig::default();
+        let before = Memories::open(HashEmbedder, archive.clone(), config.clone()).await.unwrap();
+        for number in 0..600 {
+            before.store(Memory::new(format!("note number{number}"))).await.unwrap();
+        }
+        drop(before);
+
+        // The mark, a page, and no more.
+        *archive.appends_left.lock() = Some(2);
+        let cut = Memories::open(turned(), archive.clone(), config.clone()).await.map(drop).unwrap_err();
+        *archive.appends_left.lock() = None;
+
+        assert_eq!(cut.code(), Code::MemoryStoreFailed);
+        let found = if first_again {
+            let after = Memories::open(HashEmbedder, archive.clone(), config).await.unwrap();
+            [similarity(&after, 0).await, similarity(&after, 100).await, similarity(&after, 599).await]
+        } else {
+            let after = Memories::open(turned(), archive.clone(), config).await.unwrap();
+            [similarity(&after, 0).await, similarity(&after, 100).await, similarity(&after, 599).await]
+        };
+        assert!(found.iter().all(|similarity| *similarity > 0.99), "{found:?}");
+        assert!(archive.load(0, 1).await.unwrap()[0].embedding.as_slice().len() > 1);
+    }
+}
+
+async fn similarity<E: crate::port::Embed + Sync>(memories: &Memories<E>, number: u32) -> f32 {
+    let query = MemoryQuery::new(format!("note number{number}"));
+    memories.search(query).await.unwrap()[0].similarity
+}
+
+#[tokio::test]
+async fn memory_for_which_there_is_no_room_displaces_none() {
+    let config =
+        MemoriesConfig { when_full: WhenFull::Oldest, max_bytes: 40_000, ..MemoriesConfig::default() };
+    let memories = Memories::in_process(HashEmbedder, config);
+    let own = |text: String| Memory::new(text).with_tenant("own");
+    for number in 0..8 {
+        memories.store(Memory::new(format!("of others {number}"))).await.unwrap();
+    }
+    memories.store(own("stays".into())).await.unwrap();
+    let counts = memories.counts();
+
+    let full = memories.store(own("x".repeat(20_000))).await.unwrap_err();
+
+    assert_eq!(full.code(), Code::RecallFull);
+    assert_eq!(memories.counts(), counts);
+}
+
 /// An archive that fails, or never answers, when it is told to.
 #[derive(Default)]
 struct Faulty {
     kept: VolatileArchive,
     fault: Mutex<Option<Fault>>,
+    /// After how many appends they fail.
+    appends_left: Mutex<Option<u32>>,
 }
 
 #[derive(Clone, Copy)]
@@ -163,6 +217,12 @@ impl Faulty {
 
 impl Archive for Faulty {
     fn append(&self, memories: Vec<Arc<Archived>>) -> BoxFuture<'_, Result<()>> {
+        if let Some(left) = &mut *self.appends_left.lock() {
+            let Some(fewer) = left.checked_sub(1) else {
+                return Box::pin(async { Err(Error::from(Code::MemoryStoreFailed)) });
+            };
+            *left = fewer;
+        }
         self.then(self.kept.append(memories))
     }
 

@@ -127,6 +127,8 @@ impl Leases {
         if let Some(known) = held.get_mut(&config.name).filter(|known| known.config.says_the_same(&config)) {
             let renewals = known.own.map_or(0, |own| own.renewals + 1);
             known.own = Some(grant(renewals));
+            // It may end earlier than before.
+            changed.notify_one();
             return Ok(Lease { time, renewed: true });
         }
         self.add(&mut held, &config)?;
@@ -156,7 +158,7 @@ impl Leases {
                 .with_context("instance", Public(peer.as_str())));
         }
         held.remove(name);
-        nodes.remove(name);
+        nodes.remove_from(&LEASED, name);
         tracing::info!(node = name, "deregistered");
         Ok(())
     }
@@ -173,7 +175,7 @@ impl Leases {
                     known.peers.retain(|_, grant| grant.until > now);
                     let lasts = known.is_held();
                     if !lasts {
-                        nodes.remove(name.as_str());
+                        nodes.remove_from(&LEASED, name.as_str());
                         tracing::warn!(node = %name, "the lease was not renewed");
                     }
                     lasts
@@ -216,6 +218,7 @@ impl Leases {
         match held.get_mut(&config.name) {
             Some(known) if known.config.says_the_same(&config) => {
                 known.peers.insert(peer.clone(), grant);
+                changed.notify_one();
             }
             Some(_) => return Err(exists(&config.name)),
             None => {
@@ -239,7 +242,7 @@ impl Leases {
         let Some(known) = held.get_mut(name) else { return };
         if known.peers.remove(peer).is_some() && !known.is_held() {
             held.remove(name);
-            nodes.remove(name.as_str());
+            nodes.remove_from(&LEASED, name.as_str());
             tracing::info!(node = %name, instance = %peer, "deregistered at another instance");
         }
     }
@@ -308,3 +311,6 @@ fn invalid(pointer: &'static str, detail: &'static str) -> Error {
         .with_operation("mesh::register")
         .with_violation(pointer, detail)
 }
+
+/// A node of this name that another source has named since is not ours to remove.
+const LEASED: [Origin; 2] = [Origin::REGISTERED, Origin::GOSSIP];

@@ -122,3 +122,30 @@ async fn url_that_is_none_of_a_node_is_refused() {
         leases.register(NodeConfig::new("n", url), None).unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn lease_that_ends_leaves_the_node_that_another_source_has_named_since() {
+    let (leases, nodes) = leases(LeaseRules::default());
+    leases.register(node("n"), None).unwrap();
+    nodes.insert(Node::new("n", Scripted::new([Step::Hang])));
+
+    let _ = timeout(LeaseRules::default().time * 2, leases.expire()).await;
+
+    assert_eq!(names(&nodes), ["n"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_that_is_renewed_for_less_ends_earlier() {
+    let (leases, nodes) = leases(LeaseRules::default());
+    let [least, most] = Leases::TIMES;
+    leases.register(node("n"), Some(most)).unwrap();
+    let expiring = leases.clone();
+    let expiring = tokio::spawn(async move { expiring.expire().await });
+    advance(least).await;
+
+    assert!(leases.register(node("n"), Some(least)).unwrap().renewed);
+    tokio::time::sleep(least * 2).await;
+
+    assert!(names(&nodes).is_empty());
+    expiring.abort();
+}

@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::arm::Arm;
 use super::quantile::Times;
 use crate::layer::retry::Budget;
-use crate::model::{Completion, Prompt};
+use crate::model::{Completion, Prompt, Tried};
 
 pin_project! {
     /// The future of [`Hedge`](super::Hedge). Dropping it cancels both attempts.
@@ -46,6 +46,7 @@ struct Plan<S> {
 
 /// What is noted of both attempts.
 struct Race {
+    tried: Tried,
     times: Arc<Times>,
     budget: Budget,
     cost: u32,
@@ -72,8 +73,9 @@ where
     ) -> Self {
         let start = Instant::now();
         let cost = Budget::cost(&prompt.head);
+        let tried = prompt.head.course.tried.clone();
         let plan = Plan { inner, prompt, until: start + wait };
-        let race = Race { times, budget, cost, start, second: None };
+        let race = Race { tried, times, budget, cost, start, second: None };
         Self { hedge: Some(plan), course: Some(race), ..Self::passing(first) }
     }
 }
@@ -97,7 +99,10 @@ where
                 }
                 // What the first one failed with counts, unless the second one answers.
                 Poll::Ready(Err(err)) if this.second.is_gone() => return Poll::Ready(Err(err)),
-                Poll::Ready(Err(err)) => *this.failed = Some(err),
+                Poll::Ready(Err(err)) => {
+                    *this.failed = Some(err);
+                    this.course.iter().for_each(Race::is_over);
+                }
                 Poll::Pending => {}
             }
             match this.second.as_mut().poll(cx) {
@@ -115,6 +120,7 @@ where
                     if let Some(first) = this.failed.take() {
                         return Poll::Ready(Err(first));
                     }
+                    this.course.iter().for_each(Race::is_over);
                 }
                 Poll::Pending => {}
             }
@@ -142,14 +148,19 @@ impl<S: Service<Prompt>> Plan<S> {
         metrics::counter!("maily_mesh_hedges_total").increment(1);
         tracing::debug!("asks a second node");
         let Self { inner, mut prompt, .. } = self;
-        // From here on neither attempt may go where the other one is.
-        prompt.head.course.tried.forbid();
+        // While there are two, neither may go where the other one is.
+        prompt.head.course.tried.forbid(true);
         prompt.head.course.extra = true;
         Box::pin(Oneshot::new(inner, prompt))
     }
 }
 
 impl Race {
+    /// One of the two has failed: the other one may go anywhere.
+    fn is_over(&self) {
+        self.tried.forbid(false);
+    }
+
     /// The second one began first: the first one takes at least as long as it has taken.
     fn won(&self) {
         self.times.observe(self.start.elapsed());

@@ -6,7 +6,8 @@ use tower::{Layer, Service, ServiceExt};
 
 use super::{HedgeLayer, Patience};
 use crate::balance::{Balance, Node, Nodes};
-use crate::layer::retry::Budget;
+use crate::layer::deadline::{DeadlineLayer, Limits};
+use crate::layer::retry::{Budget, Policy, RetryLayer};
 use crate::memory::{Scripted, Step};
 use crate::model::{Message, Prompt};
 
@@ -86,4 +87,20 @@ async fn spent_budget_asks_no_second_node() {
     let _ = tokio::time::timeout(Duration::from_secs(60), hedge.call(prompt())).await;
 
     assert_eq!(silent[0].calls() + silent[1].calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lone_node_that_was_slow_and_failed_is_asked_again() {
+    // Enough for one repetition: nobody was asked beside the node, which costs nothing.
+    let budget = Budget::new(0, Budget::cost(&prompt().head));
+    let answers = [Step::Stall(String::new()), Step::Answer("Hello".into())];
+    let nodes = fleet(&[("lone", &Scripted::new(answers))]);
+    let limits = Limits { first_token: Duration::from_secs(5), ..Limits::default() };
+    let retry = RetryLayer::new(Policy::default()).with_budget(budget.clone());
+    let retry = retry.layer(DeadlineLayer::new(limits).layer(nodes));
+    let mut hedge = HedgeLayer::new(Some(PATIENCE)).with_budget(budget).layer(retry);
+
+    let answer = hedge.ready().await.unwrap().call(prompt()).await.unwrap();
+
+    assert_eq!(answer.into_text().await.unwrap(), "Hello");
 }

@@ -98,10 +98,11 @@ impl Purse {
             return Ok(Outcome::Short(self.draw(short, needed)));
         }
         let mut held =
-            Reservation { purse: self.clone(), reserved: need, used: need, windows: SmallVec::new() };
+            Reservation { purse: self.clone(), reserved: need, used: need, shares: SmallVec::new() };
         for tab in tabs {
-            tab.reserve(need.of(tab.unit));
-            held.windows.push(tab.window);
+            let need = need.of(tab.unit);
+            tab.reserve(need);
+            held.shares.push(Share { window: tab.window, reserved: need, before: 0 });
         }
         *running += 1;
         drop(state);
@@ -251,8 +252,8 @@ impl Amounts {
     }
 
     fn add(&mut self, more: Self) {
-        self.requests += more.requests;
-        self.tokens += more.tokens;
+        self.requests = self.requests.saturating_add(more.requests);
+        self.tokens = self.tokens.saturating_add(more.tokens);
         self.micros = self.micros.saturating_add(more.micros);
     }
 }
@@ -263,7 +264,17 @@ pub(super) struct Reservation {
     purse: Arc<Purse>,
     reserved: Amounts,
     used: Amounts,
-    windows: SmallVec<[Window; 3]>,
+    shares: SmallVec<[Share; 3]>,
+}
+
+/// What of a reservation is in one limit.
+#[derive(Debug)]
+struct Share {
+    /// The latest window in which it reserved something.
+    window: Window,
+    reserved: u64,
+    /// What it had reserved in windows before, which went with them.
+    before: u64,
 }
 
 impl Reservation {
@@ -286,10 +297,14 @@ impl Reservation {
         let more = Amounts { requests: 0, tokens, micros };
         self.reserved.add(more);
         let mut state = self.purse.state.lock();
-        for (tab, window) in state.tabs.iter_mut().zip(&self.windows) {
-            if tab.window == *window {
-                tab.reserve(more.of(tab.unit));
+        for (tab, share) in state.tabs.iter_mut().zip(&mut self.shares) {
+            if tab.window != share.window {
+                let before = share.before.saturating_add(share.reserved);
+                *share = Share { window: tab.window, reserved: 0, before };
             }
+            let more = more.of(tab.unit);
+            tab.reserve(more);
+            share.reserved = share.reserved.saturating_add(more);
         }
     }
 }
@@ -301,8 +316,9 @@ impl Drop for Reservation {
         let State { running, tabs, spent } = &mut *state;
         *running -= 1;
         spent.add(self.used);
-        for (tab, window) in tabs.iter_mut().zip(&self.windows) {
-            tab.settle(*window, self.reserved.of(tab.unit), self.used.of(tab.unit));
+        for (tab, share) in tabs.iter_mut().zip(&self.shares) {
+            let used = self.used.of(tab.unit).saturating_sub(share.before);
+            tab.settle(share.window, share.reserved, used);
         }
         drop(state);
         counted.tokens.increment(self.used.tokens);

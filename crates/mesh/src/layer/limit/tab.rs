@@ -59,8 +59,8 @@ impl Tab {
         }
     }
 
-    pub(super) const fn lacks(&self, need: u64) -> bool {
-        need > 0 && self.left < need.cast_signed()
+    pub(super) fn lacks(&self, need: u64) -> bool {
+        need > 0 && (need > self.limit || self.left < signed(need))
     }
 
     /// Whether it is in vain to draw now.
@@ -77,20 +77,20 @@ impl Tab {
     ///
     /// A debt is paid first, with whatever there is.
     pub(super) fn wants(&self, key: &KeyName, need: u64) -> (Pot, u64, u64) {
-        let lacks = (need.cast_signed() - self.left).max(1).cast_unsigned();
+        let lacks = signed(need).saturating_sub(self.left).max(1).cast_unsigned();
         let lease = self.limit.saturating_sub(self.drawn) / LEASES;
         let least = if self.left < 0 { 1 } else { lacks };
         (Pot::new(key.clone(), self.unit, self.window, self.limit), least, lease.max(lacks))
     }
 
     pub(super) fn reserve(&mut self, need: u64) {
-        self.left -= need.cast_signed();
-        self.reserved += need;
+        self.left = self.left.saturating_sub(signed(need));
+        self.reserved = self.reserved.saturating_add(need);
     }
 
     pub(super) fn credit(&mut self, window: Window, grant: Grant, now: Duration) {
         if window == self.window {
-            self.left += grant.amount.cast_signed();
+            self.left = self.left.saturating_add(signed(grant.amount));
             self.drawn = grant.drawn;
             if grant.amount == 0 {
                 self.dry_until = now + DRY;
@@ -100,13 +100,13 @@ impl Tab {
 
     /// Ends a reservation of a window that may be over by now.
     pub(super) fn settle(&mut self, window: Window, reserved: u64, used: u64) {
-        let change = reserved.cast_signed() - used.cast_signed();
+        let change = signed(reserved).saturating_sub(signed(used));
         if window == self.window {
             self.reserved = self.reserved.saturating_sub(reserved);
-            self.spent += used;
-            self.left += change;
+            self.spent = self.spent.saturating_add(used);
+            self.left = self.left.saturating_add(change);
         } else {
-            self.left += change.min(0);
+            self.left = self.left.saturating_add(change.min(0));
         }
     }
 
@@ -129,6 +129,11 @@ impl Tab {
             ends: (self.ends < Duration::MAX).then_some(self.ends),
         }
     }
+}
+
+/// An amount as what is left is counted; what is beyond that is as good as all there can be.
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
 /// A lease is so much of what is left: the less there is, the smaller it gets.

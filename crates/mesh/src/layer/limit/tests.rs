@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use tokio::time::advance;
 use tower::{Layer, ServiceExt};
 
+use super::tab::LEASES;
 use super::{Keys, Limit, LimitLayer, LimitUsage};
 use crate::account::{Grant, Per, Pot, Unit};
 use crate::clock::Clock;
@@ -390,4 +391,38 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_that_goes_on_in_the_next_minute_is_paid_for_there() {
+    let keys = keys(KeyConfig::new("a").with_tokens_per_minute(1000));
+    let (node, _) = node(&keys, Step::Answer("word ".repeat(400)));
+    let mut body = ask(&node).await.unwrap().body;
+    for _ in 0..100 {
+        body.next().await.unwrap().unwrap();
+    }
+
+    advance(MINUTE).await;
+    let before = limit(&keys, Unit::Tokens).remaining;
+    for _ in 0..200 {
+        body.next().await.unwrap().unwrap();
+    }
+    let meanwhile = limit(&keys, Unit::Tokens).remaining;
+    while body.next().await.is_some() {}
+
+    assert!((before - 230..=before - 166).contains(&meanwhile), "{before} {meanwhile}");
+    // All but what the first minute had, which was a lease.
+    let after = limit(&keys, Unit::Tokens);
+    assert_eq!((after.reserved, after.remaining), (0, 1000 - (PROMPT_TOKENS + 400) + 1000 / LEASES));
+}
+
+#[tokio::test(start_paused = true)]
+async fn amount_that_no_limit_can_be_is_refused() {
+    let keys = keys(KeyConfig::new("a").with_tokens_per_minute(1000));
+
+    for tokens in [1001, u64::MAX / 2 + 1, u64::MAX] {
+        let refused = keys.charge(Some(&"a".into()), Format::Embeddings, None, tokens).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PromptOverLimit);
+    }
+    assert_eq!(limit(&keys, Unit::Tokens).remaining, 1000);
 }

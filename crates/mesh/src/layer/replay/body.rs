@@ -21,8 +21,7 @@ pub(super) struct Numbered {
 }
 
 impl Numbered {
-    pub(super) fn new(transcript: Arc<Transcript>, missed: Bytes) -> Self {
-        let reader = transcript.take_over();
+    pub(super) const fn new(transcript: Arc<Transcript>, reader: u32, missed: Bytes) -> Self {
         Self { transcript, reader, missed, body: None }
     }
 
@@ -41,24 +40,29 @@ impl Stream for Numbered {
             return Poll::Ready(Some(Ok(std::mem::take(&mut this.missed))));
         }
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
-        if !this.transcript.belongs_to(this.reader, cx) {
-            // The reader is back over another connection; the node of this one has to stop.
-            this.body = None;
+        let item = if this.transcript.belongs_to(this.reader, cx) {
+            match ready!(Pin::new(body).poll_next(cx)) {
+                // Unless the reader came back just now.
+                Some(Ok(events)) => {
+                    this.transcript.number(this.reader, split(&events)).map(|told| Some(Ok(told)))
+                }
+                Some(Err(err)) => Some(Some(Err(err))),
+                None => {
+                    this.transcript.end();
+                    Some(None)
+                }
+            }
+        } else {
+            None
+        };
+        let item = item.unwrap_or_else(|| {
             let gone = Error::new(Code::StreamCut, "the reader came back over another connection");
-            return Poll::Ready(Some(Err(gone.with_operation("mesh::replay"))));
+            Some(Err(gone.with_operation("mesh::replay")))
+        });
+        if !matches!(item, Some(Ok(_))) {
+            // The node has to stop, whoever reads another answer.
+            this.body = None;
         }
-        let item = ready!(Pin::new(body).poll_next(cx));
-        Poll::Ready(match item {
-            Some(Ok(events)) => Some(Ok(this.transcript.number(split(&events)))),
-            Some(Err(err)) => {
-                this.body = None;
-                Some(Err(err))
-            }
-            None => {
-                this.body = None;
-                this.transcript.end();
-                None
-            }
-        })
+        Poll::Ready(item)
     }
 }

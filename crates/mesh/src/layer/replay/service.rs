@@ -10,7 +10,7 @@ use super::body::Numbered;
 use super::future::Numbers;
 use super::kept::Kept;
 use super::shared::{Found, Writer};
-use super::shelf::Shelf;
+use super::shelf::{Resumed, Shelf};
 use crate::body::Body;
 use crate::model::{Completion, EventId, Prompt};
 
@@ -48,7 +48,7 @@ where
         let Some(last) = prompt.head.last_event else {
             let numbered = match shared {
                 Some(writer) => Numbers::Shared(Box::new(Kept::new(writer, Bytes::new()))),
-                None => Numbers::Here(Numbered::new(self.shelf.begin(&prompt), Bytes::new())),
+                None => Numbers::Here(Numbered::new(self.shelf.begin(&prompt), 0, Bytes::new())),
             };
             return ResponseFuture::passing(self.inner.call(prompt), Some(numbered));
         };
@@ -60,8 +60,7 @@ where
         }
         match self.shelf.find(last, &prompt) {
             Err(err) => ResponseFuture::ready(Err(err)),
-            Ok(transcript) => {
-                let (events, ended) = transcript.events();
+            Ok(Resumed { transcript, reader, events, ended }) => {
                 let missed = events[last.number as usize..].concat();
                 if ended {
                     return ResponseFuture::ready(Ok(Completion::new(true, Body::full(missed))));
@@ -69,7 +68,7 @@ where
                 if !events.is_empty() {
                     prompt.head.course.told = Some(events.into());
                 }
-                let numbered = Numbers::Here(Numbered::new(transcript, missed.into()));
+                let numbered = Numbers::Here(Numbered::new(transcript, reader, missed.into()));
                 ResponseFuture::passing(self.inner.call(prompt), Some(numbered))
             }
         }

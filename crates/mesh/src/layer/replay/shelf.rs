@@ -3,6 +3,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use maily_errors::{Code, Error, Result};
@@ -41,6 +42,14 @@ pub(super) struct Transcript {
     keep: Keep,
     total: Arc<AtomicUsize>,
     state: Mutex<State>,
+}
+
+/// A stream that somebody came back to.
+pub(super) struct Resumed {
+    pub(super) transcript: Arc<Transcript>,
+    pub(super) reader: u32,
+    pub(super) events: Vec<Bytes>,
+    pub(super) ended: bool,
 }
 
 #[derive(Debug)]
@@ -102,15 +111,12 @@ impl Shelf {
         transcript
     }
 
-    /// Finds the stream of an event for the prompt that it answers.
-    pub(super) fn find(&self, id: EventId, prompt: &Prompt) -> Result<Arc<Transcript>> {
+    /// Finds the stream of an event for the prompt that it answers, and makes the caller its reader.
+    pub(super) fn find(&self, id: EventId, prompt: &Prompt) -> Result<Resumed> {
         let transcript = self.streams.lock().by_id.get(&id.stream).cloned();
-        let usable = |transcript: &Arc<Transcript>| {
-            transcript.owner == self.owner(prompt)
-                && !transcript.is_stale(Instant::now())
-                && transcript.has(id.number)
-        };
-        transcript.filter(usable).ok_or_else(|| {
+        let usable = transcript.filter(|transcript| transcript.owner == self.owner(prompt));
+        let found = usable.and_then(|transcript| transcript.resume(id.number));
+        found.ok_or_else(|| {
             Error::new(Code::StreamGone, "the stream is not kept here").with_operation("mesh::replay")
         })
     }
@@ -121,21 +127,19 @@ impl Shelf {
 }
 
 impl Transcript {
-    /// The events so far, and whether they are all.
-    pub(super) fn events(&self) -> (Vec<Bytes>, bool) {
-        let state = self.state.lock();
-        (state.events.clone(), state.ended)
-    }
-
-    /// Makes the caller the reader; another one that still reads has to stop.
-    pub(super) fn take_over(&self) -> u32 {
+    /// Goes on behind an event, if it and all before it are kept.
+    fn resume(self: Arc<Self>, behind: u32) -> Option<Resumed> {
         let mut state = self.state.lock();
-        state.touched = Instant::now();
-        state.reader += 1;
-        if let Some(waker) = state.waker.take() {
-            waker.wake();
+        let is_stale = state.is_stale(Instant::now(), self.keep.time);
+        let is_kept = behind <= state.number && state.events.len() == state.number as usize;
+        if is_stale || !is_kept {
+            return None;
         }
-        state.reader
+        // In one go with the look at it: what the reader before numbers from here on would be told twice.
+        let reader = if state.ended { state.reader } else { state.take_over() };
+        let (events, ended) = (state.events.clone(), state.ended);
+        drop(state);
+        Some(Resumed { transcript: self, reader, events, ended })
     }
 
     /// Whether this is the reader; if so, it is woken when it is not any more.
@@ -147,9 +151,12 @@ impl Transcript {
         state.reader == reader
     }
 
-    /// Numbers events, keeps them, and returns them for the reader. A comment has no number.
-    pub(super) fn number<'a>(&self, events: impl Iterator<Item = &'a [u8]>) -> Bytes {
+    /// Numbers events, keeps them, and returns them for the reader, if this still is the reader. A comment has no number.
+    pub(super) fn number<'a>(&self, reader: u32, events: impl Iterator<Item = &'a [u8]>) -> Option<Bytes> {
         let mut state = self.state.lock();
+        if state.reader != reader {
+            return None;
+        }
         state.touched = Instant::now();
         let mut passed = Vec::new();
         for event in events {
@@ -172,7 +179,7 @@ impl Transcript {
         {
             self.clear(&mut state);
         }
-        passed.into()
+        Some(passed.into())
     }
 
     /// The stream is whole.
@@ -180,13 +187,8 @@ impl Transcript {
         self.state.lock().ended = true;
     }
 
-    fn has(&self, number: u32) -> bool {
-        let state = self.state.lock();
-        number <= state.number && state.events.len() == state.number as usize
-    }
-
     fn is_stale(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.state.lock().touched) > self.keep.time
+        self.state.lock().is_stale(now, self.keep.time)
     }
 
     fn forget(&self) {
@@ -197,6 +199,22 @@ impl Transcript {
         self.total.fetch_sub(std::mem::take(&mut state.bytes), Ordering::Relaxed);
         // Fewer events than numbers: nobody can come back to it.
         state.events = Vec::new();
+    }
+}
+
+impl State {
+    /// Makes the caller the reader; another one that still reads has to stop.
+    fn take_over(&mut self) -> u32 {
+        self.touched = Instant::now();
+        self.reader += 1;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+        self.reader
+    }
+
+    fn is_stale(&self, now: Instant, keep: Duration) -> bool {
+        now.saturating_duration_since(self.touched) > keep
     }
 }
 

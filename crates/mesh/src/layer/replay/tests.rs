@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use maily_errors::Code;
 use tower::{Layer, ServiceExt};
 
+use super::shelf::Shelf;
 use super::{Keep, Replay, ReplayLayer};
 use crate::body::Body;
 use crate::layer::resume::{Resume, ResumeLayer};
@@ -177,4 +178,19 @@ async fn comment_is_a_line_and_not_an_event() {
         ids[0], ids[1]
     );
     assert_eq!(text, expected);
+}
+
+#[test]
+fn events_of_a_reader_who_was_relieved_are_not_numbered() {
+    let shelf = Shelf::new(Keep::default());
+    let transcript = shelf.begin(&prompt());
+    let event = [b"data: one\n\n".as_slice()];
+    let told = transcript.number(0, event.into_iter()).unwrap();
+    let id = ids(std::str::from_utf8(&told).unwrap())[0];
+
+    let back = shelf.find(id, &prompt()).unwrap();
+
+    assert_eq!((back.events.len(), back.ended), (1, false));
+    assert!(transcript.number(0, event.into_iter()).is_none());
+    assert!(back.transcript.number(back.reader, event.into_iter()).is_some());
 }

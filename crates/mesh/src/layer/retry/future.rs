@@ -93,7 +93,8 @@ where
                     Err(err) => err,
                 },
             };
-            let alone = failed.code() == Code::NoNode && this.before.is_some();
+            let no_other = this.before.is_some() || this.prompt.head.course.tried.is_forbidden();
+            let alone = failed.code() == Code::NoNode && no_other;
             match wait(&failed, *this.attempt, this.policy, this.prompt.head.deadline) {
                 Some(delay) if !alone && this.budget.take(Budget::cost(&this.prompt.head)) => {
                     tracing::debug!(

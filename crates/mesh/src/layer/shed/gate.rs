@@ -52,12 +52,12 @@ impl Gate {
     pub(super) fn enter(&self, priority: Priority) -> Result<Entry> {
         let rules = &self.shared.rules;
         let mut state = self.shared.state.lock();
-        if state.inflight < state.limit(rules) && state.nobody_before(priority) {
+        state.forget_those_who_left();
+        if state.has_room(rules) && state.nobody_before(priority) {
             state.inflight += 1;
             drop(state);
             return Ok(Entry::Enter(Place::new(self)));
         }
-        state.forget_those_who_left();
         if state.waiting() >= rules.max_queue as usize {
             let displaced = state.displace(priority);
             // Dropped here, which wakes it: it hears that it is refused.
@@ -88,6 +88,21 @@ impl Gate {
             .with_retry_after(self.shared.rules.queue.max(Duration::from_secs(1)))
     }
 
+    /// Lets in those who wait, as far as the limit has grown.
+    fn admit(&self) {
+        loop {
+            let mut state = self.shared.state.lock();
+            if !state.has_room(&self.shared.rules) {
+                return;
+            }
+            let Some(next) = state.first_in_line() else { return };
+            state.inflight += 1;
+            drop(state);
+            // Outside of the lock: dropped by who has left meanwhile, it lets the next one in.
+            let _ = next.send(Place::new(self));
+        }
+    }
+
     /// Passes a place on to the first in line, or gives it up.
     fn leave(&self, mut place: Place) {
         loop {
@@ -95,7 +110,7 @@ impl Gate {
                 let mut state = self.shared.state.lock();
                 // Over a limit that has shrunk meanwhile, those who wait go on waiting.
                 let within = state.inflight <= state.limit(&self.shared.rules);
-                match within.then(|| state.lines.iter_mut().find_map(VecDeque::pop_front)).flatten() {
+                match within.then(|| state.first_in_line()).flatten() {
                     Some(next) => next,
                     None => {
                         state.inflight -= 1;
@@ -116,6 +131,14 @@ impl Gate {
 impl State {
     fn limit(&self, rules: &Rules) -> u32 {
         self.limit.as_ref().map_or(rules.max_inflight.max(1), Limit::get)
+    }
+
+    fn has_room(&self, rules: &Rules) -> bool {
+        self.inflight < self.limit(rules)
+    }
+
+    fn first_in_line(&mut self) -> Option<oneshot::Sender<Place>> {
+        self.lines.iter_mut().find_map(VecDeque::pop_front)
     }
 
     fn waiting(&self) -> usize {
@@ -158,9 +181,10 @@ impl Place {
     pub(super) fn answered(&self) {
         let mut state = self.gate.shared.state.lock();
         let inflight = state.inflight;
-        if let Some(limit) = &mut state.limit {
-            limit.observe(self.since.elapsed(), inflight);
-        }
+        let Some(limit) = &mut state.limit else { return };
+        limit.observe(self.since.elapsed(), inflight);
+        drop(state);
+        self.gate.admit();
     }
 
     pub(super) fn failed(&self, err: &Error) {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use maily_errors::Code;
 use tokio::time::{Instant, advance, timeout};
 use tower::{Layer, ServiceExt};
@@ -201,4 +201,22 @@ fn limit_that_is_not_reached_stays() {
     (0..1000).for_each(|_| limit.observe(Duration::from_millis(10), 2));
 
     assert_eq!(limit.get(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limit_that_grows_lets_in_those_who_wait() {
+    let (node, scripted) =
+        node(Rules { adaptive: true, min_inflight: 2, max_inflight: 100, max_queue: 10, ..RULES });
+    let mut open =
+        [ask(&node, Priority::Standard).await.unwrap(), ask(&node, Priority::Standard).await.unwrap()];
+    let mut waiting = Box::pin(ask(&node, Priority::Standard));
+    assert!((&mut waiting).now_or_never().is_none());
+
+    // Fast first bytes, of answers that go on: none of them gives up its place.
+    for answer in &mut open {
+        answer.body.next().await.unwrap().unwrap();
+    }
+
+    assert!(waiting.now_or_never().is_some());
+    assert_eq!(scripted.calls(), 3);
 }
