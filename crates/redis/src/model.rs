@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::{Code, Error, Kind, Public, Result};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -329,6 +329,11 @@ impl Reply {
     pub fn refused(code: &str, message: &str) -> Self {
         Self::Refused { code: code.to_owned(), message: message.to_owned() }
     }
+}
+
+/// Whether something is wrong with the call itself, so that the state of the store has nothing to do with it.
+pub(crate) fn is_wrong_call(err: &Error) -> bool {
+    matches!(err.kind(), Kind::Invalid | Kind::TooLarge) && err.code() != Code::RedisStoreFull
 }
 
 /// Checks the size of a value, for whoever implements a [`Store`](crate::Store).

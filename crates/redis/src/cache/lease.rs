@@ -81,6 +81,7 @@ impl Held {
         let over = ttl.is_some_and(|ttl| ttl < Duration::from_millis(1));
         let before = Envelope { lease: None, ..self.envelope };
         let value = (before.content.is_some() && !over).then(|| before.encode());
+        let ttl = ttl.filter(|_| value.is_some());
         let swap = Swap { expected: Some(self.bytes), value, ttl };
         if let Err(err) = shared.near.compare_and_set(key, swap).await {
             tracing::debug!(code = %err.code(), "a lease was not given back");

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use maily_errors::{Code, Error, Kind, Public, Result};
+use maily_errors::{Code, Error, Public, Result};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
@@ -19,7 +19,7 @@ use super::flight::Flight;
 use super::lease::Held;
 use super::read::Found;
 use super::service::{Loader, Shared};
-use crate::model::Key;
+use crate::model::{Key, is_wrong_call};
 use crate::port::Watch;
 
 /// A flight of one key.
@@ -69,7 +69,7 @@ impl<S: Watch + 'static> Load<S> {
                 Ok(Step::Load(held)) => return self.load(loader, held).await,
                 Ok(Step::Wait) => {}
                 // Nothing is wrong with the server, but with the call.
-                Err(err) if matches!(err.kind(), Kind::Invalid | Kind::TooLarge) => return Err(err),
+                Err(err) if is_wrong_call(&err) => return Err(err),
                 Err(_) => {
                     if let Some(stale) = self.flight.stale() {
                         self.shared.backoffs.failed(&self.key);

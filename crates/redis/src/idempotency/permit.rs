@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,6 @@ use crate::port::Store;
 /// Made by [`Idempotency::begin`](super::Idempotency::begin), for callers that cannot hand over their work as a future;
 /// else [`Idempotency::run`](super::Idempotency::run) does all of it. Dropping the permit leaves the key taken until its
 /// lease ends.
-#[derive(Debug)]
 #[must_use = "the key is taken until its lease ends"]
 pub struct Permit<S> {
     pub(super) store: S,
@@ -113,5 +113,12 @@ impl<S: Store> Permit<S> {
         }
         Err(Error::new(Code::RedisLeaseLost, "the lease of the key was over")
             .with_operation("redis::idempotency"))
+    }
+}
+
+impl<S> fmt::Debug for Permit<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither the key nor the record, which holds the fingerprint.
+        f.debug_struct("Permit").field("lease", &self.lease).finish_non_exhaustive()
     }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,13 +39,21 @@ pub struct Answer {
 }
 
 /// What a caller is to do.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Begin<S> {
     /// The work was done: this is its answer.
     Replay(Bytes),
     /// The work is to be run by this caller.
     Run(Permit<S>),
+}
+
+impl<S> fmt::Debug for Begin<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Replay(answer) => write!(f, "Replay({} bytes)", answer.len()),
+            Self::Run(permit) => f.debug_tuple("Run").field(permit).finish(),
+        }
+    }
 }
 
 impl<S: Store> Idempotency<S> {

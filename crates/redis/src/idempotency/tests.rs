@@ -128,3 +128,17 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn neither_answer_nor_fingerprint_is_shown() {
+    let idempotency = Idempotency::new(MemoryStore::default());
+    let begun = idempotency.begin(&key(), request()).await.unwrap();
+    let run = format!("{begun:?}");
+    let Begin::Run(permit) = begun else { panic!("{run}") };
+    permit.complete("hunter2".into()).await.unwrap();
+
+    let replay = format!("{:?}", idempotency.begin(&key(), request()).await.unwrap());
+
+    assert_eq!(run, "Run(Permit { lease: 30s, .. })");
+    assert_eq!(replay, "Replay(7 bytes)");
+}

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use maily_errors::{Code, Error, Kind, Result};
+use maily_errors::{Code, Error, Result};
 use tokio::time::timeout;
 
 use super::quota::{Decision, Quota};
-use crate::model::Key;
+use crate::model::{Key, is_wrong_call};
 use crate::port::Limits;
 
 /// What a limiter answers when its store cannot.
@@ -79,9 +79,7 @@ impl<S: Limits> Limiter<S> {
         };
         match verdict {
             Ok(verdict) => Ok(self.quota.decide(verdict, cost)),
-            Err(err) if matches!(err.kind(), Kind::Invalid | Kind::TooLarge) && !err.is_temporary() => {
-                Err(err)
-            }
+            Err(err) if is_wrong_call(&err) && !err.is_temporary() => Err(err),
             Err(_) => Ok(self.degraded()),
         }
     }

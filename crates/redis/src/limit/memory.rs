@@ -82,6 +82,10 @@ impl Table {
         }
         let level = match saved {
             Some(saved) => saved,
+            // It takes nothing, and asks only how much there is.
+            None if cost == 0 => {
+                return Ok((Verdict { allowed: true, backlog: since(now, next) }, Written::default()));
+            }
             None => {
                 self.make_room(now)?;
                 self.by_name.entry(name.clone()).or_insert(Level { whole_at: next, reserve: None })

@@ -117,7 +117,8 @@ impl Quota {
             && (1..=MAX_COUNT).contains(&self.burst)
             && (Duration::from_millis(1)..=MAX_FILL).contains(&self.per)
             && self.per.subsec_nanos().is_multiple_of(1000)
-            && self.span(self.burst) <= Span { whole: micros(MAX_FILL), rest: 0 };
+            && u128::from(self.burst) * u128::from(micros(self.per))
+                <= u128::from(self.count) * u128::from(micros(MAX_FILL));
         if in_range {
             return Ok(());
         }

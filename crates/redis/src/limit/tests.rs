@@ -30,8 +30,8 @@ impl Limits for Broken {
 #[tokio::test(start_paused = true)]
 async fn caller_chooses_what_a_failure_means_and_hears_it_within_the_deadline() {
     let deadline = Duration::from_millis(50);
-    let failures = [None, Some(Code::RedisUnreachable), Some(Code::Timeout), Some(Code::RedisReply)];
-    for failure in failures {
+    for failure in [Code::RedisUnreachable, Code::Timeout, Code::RedisReply, Code::RedisStoreFull] {
+        let failure = (failure != Code::Timeout).then_some(failure);
         for (on_failure, allowed) in [(OnFailure::Allow, true), (OnFailure::Refuse, false)] {
             let limiter = Limiter::new(Broken(failure), Quota::per_second(1), on_failure).unwrap();
             let start = Instant::now();
@@ -63,6 +63,8 @@ async fn limits_in_memory_keep_their_number_and_forget_what_is_whole() {
     }
 
     let full = store.take(&name(), quota, 1).await.unwrap_err();
+    // What takes nothing needs no place.
+    assert!(store.take(&name(), quota, 0).await.unwrap().allowed);
     advance(Duration::from_secs(1)).await;
     let next = store.take(&name(), quota, 1).await;
 
@@ -170,4 +172,12 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[test]
+fn quota_that_would_overflow_is_refused() {
+    let err = Quota::new(1, MAX_FILL).with_burst(MAX_COUNT).check().unwrap_err();
+
+    assert_eq!(err.code(), Code::ConfigInvalid);
+    Quota::new(MAX_COUNT, MAX_FILL).with_burst(MAX_COUNT).check().unwrap();
 }

@@ -141,6 +141,9 @@ async fn keep<S: Leases + 'static>(
             Ok(Err(_)) | Err(_) => next = Instant::now() + lease::jittered(claim.retry_after()),
         }
     };
+    // Who wants to release what is lost hears so at once, and does not wait for what follows.
+    let heard = heard.filter(|_| Instant::now() < until);
+    drop(stopped);
     state.send_replace(None);
     // After a loss too: what the server still has for this owner only keeps others waiting.
     let ttl = claim.ttl;

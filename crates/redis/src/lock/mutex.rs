@@ -88,7 +88,7 @@ impl<S: Leases + 'static> Lock<S> {
         let ttl = lease::checked("redis::lock_acquire", ttl)?;
         let deadline = (wait > Duration::ZERO).then(|| Instant::now() + wait.min(MAX_TTL));
         let mut claim = Claim::new(self.store.clone(), name.clone(), ttl);
-        let patience = deadline.map_or(Duration::ZERO, |_| PATIENCE.max(self.poll * 5));
+        let patience = deadline.map_or(Duration::ZERO, |_| PATIENCE.max(self.poll.saturating_mul(5)));
         let mut refused = None;
         loop {
             let sent = Instant::now();

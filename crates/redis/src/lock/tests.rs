@@ -374,3 +374,23 @@ async fn server_writes_the_epoch_of_the_connection_into_the_script() {
     assert_eq!(command.arguments[3], "lock:name");
     assert_eq!((epoch, command.key), (4, Some(3)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn release_of_what_was_lost_does_not_wait_for_a_store_that_is_away() {
+    let store = Moody::new(Mood::Well);
+    let guard = Lock::new(store.clone()).acquire(&name(), TTL, WAIT).await.unwrap();
+    store.become_(Mood::Hung);
+    guard.lost().await;
+
+    let released = timeout(Duration::from_secs(1), guard.release()).await.unwrap();
+
+    assert_eq!(released.unwrap_err().code(), Code::RedisLeaseLost);
+}
+
+#[tokio::test]
+async fn guard_of_an_efficiency_lock_does_not_show_its_mark() {
+    let store = MemoryStore::default();
+    let guard = EfficiencyLock::new(store.clone()).try_acquire(&name(), TTL).await.unwrap().unwrap();
+
+    assert_eq!(format!("{guard:?}"), "EfficiencyGuard { .. }");
+}

@@ -164,7 +164,7 @@ impl Jobs for MemoryStore {
 impl DeadLetters for MemoryStore {
     async fn dead(&self, queue: &Queue, after: Option<&Receipt>, max: usize) -> Result<Vec<DeadLetter>> {
         model::count("redis::dead", max)?;
-        let first = after.map_or(0, |receipt| number(receipt) + 1);
+        let first = after.map_or(0, |receipt| number(receipt).saturating_add(1));
         let (letters, _) = self.change(&self.queue(queue), |state, _| state.letters(first, max));
         Ok(letters)
     }

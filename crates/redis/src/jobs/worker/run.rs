@@ -15,6 +15,7 @@ use super::super::{Failure, Job, Receipt};
 use super::instruments::{self, Instruments};
 use super::settle::{Outcome, Settled, settle};
 use super::{Summary, Worker};
+use crate::model::MAX_TTL;
 use crate::port::Jobs;
 
 /// How long one claim waits: the time that an end of the worker may be late for it.
@@ -98,7 +99,7 @@ where
             }
             tokio::select! {
                 () = &mut shutdown, if self.end.is_none() => {
-                    self.end = Some(Instant::now() + self.worker.drain);
+                    self.end = Some(Instant::now() + self.worker.drain.min(MAX_TTL));
                 }
                 Some(ended) = self.tasks.join_next_with_id() => self.handled(ended),
                 claimed = call(&mut self.claim) => self.claimed(claimed),
@@ -150,7 +151,7 @@ where
             }
             // Nothing opens it again: what runs is the last.
             Err(err) if err.code() == Code::RedisDiskClosed => {
-                self.end.get_or_insert_with(|| Instant::now() + self.worker.drain);
+                self.end.get_or_insert_with(|| Instant::now() + self.worker.drain.min(MAX_TTL));
             }
             Err(err) => {
                 tracing::warn!(queue = self.worker.queue.name(), error = %err, "no jobs could be claimed");

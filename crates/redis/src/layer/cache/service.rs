@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tower_service::Service;
 
 use super::mark::Mark;
-use crate::cache::Cache;
+use crate::cache::{Cache, Cached};
 use crate::layer::ResponseFuture;
 use crate::layer::idempotency::Codec;
 use crate::model::Key;
@@ -104,6 +104,10 @@ where
         move || load(pending, codec)
     };
     let cached = cache.get_or_load(&key, ttl, load).await;
+    if cached.is_ok() && matches!(*pending.lock(), Pending::Unsent(..)) {
+        // Not needed for this answer; the load that refreshes it in the background may still send it.
+        return decode(&codec, cached?);
+    }
     let left = mem::replace(&mut *pending.lock(), Pending::Taken);
     match left {
         // One's own answer, which is not kept, is better than an old one.
@@ -115,7 +119,11 @@ where
         }
         Pending::Taken | Pending::Unsent(..) => {}
     }
-    let cached = cached?;
+    decode(&codec, cached?)
+}
+
+/// Returns a kept answer, and whether its time is over.
+fn decode<R>(codec: &impl Codec<R>, cached: Cached) -> Result<(R, bool)> {
     let is_stale = cached.is_stale();
     match cached.into_value() {
         Some(kept) => codec.decode(kept).map(|response| (response, is_stale)),

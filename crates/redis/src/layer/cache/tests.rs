@@ -10,7 +10,7 @@ use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use super::CacheLayer;
 use crate::cache::{Cache, CacheConfig};
-use crate::{Key, MemoryStore};
+use crate::{Key, MemoryConfig, MemoryStore, Store as _};
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -147,4 +147,32 @@ async fn only_answers_whose_time_is_over_are_marked() {
     assert_eq!(service.clone().oneshot("slow").await.unwrap(), "new, stale");
     sleep(Duration::from_secs(6)).await;
     assert_eq!(service.oneshot("error").await.unwrap(), "late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_near_its_end_is_refreshed_in_the_background() {
+    let eager = CacheConfig { beta: 100.0, ..CacheConfig::default() };
+    let (service, calls) = service(eager.build(&MemoryStore::default()).unwrap());
+    assert_eq!(service.clone().oneshot("ask").await.unwrap(), "1");
+    advance(TTL - Duration::from_millis(1)).await;
+
+    // One of a few is early enough, by chance.
+    for _ in 0..100 {
+        assert_eq!(service.clone().oneshot("ask").await.unwrap(), "1");
+        tokio::task::yield_now().await;
+    }
+    sleep(Duration::from_millis(20)).await;
+
+    assert_eq!(service.oneshot("ask").await.unwrap(), "2");
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn store_that_is_full_keeps_nothing_and_fails_nothing() {
+    let store = MemoryConfig { max_values: 1, ..MemoryConfig::default() }.build();
+    store.set(&Key::new("other").unwrap(), Bytes::from_static(b"kept"), None).await.unwrap();
+    let (service, _) = service(CacheConfig { beta: 0.0, ..CacheConfig::default() }.build(&store).unwrap());
+
+    assert_eq!(service.clone().oneshot("ask").await.unwrap(), "1");
+    assert_eq!(service.oneshot("ask").await.unwrap(), "2");
 }
