@@ -142,6 +142,22 @@ def test_temporary_fault_of_a_node_goes_to_another_one() -> None:
     assert {mesh.complete("Hi", model="m").node for _ in range(5)} == {"well"}
 
 
+def test_fault_whose_retries_are_spent_is_not_repeated() -> None:
+    calls: list[str] = []
+
+    class Spent:
+        def complete(self, request: Request) -> str:
+            calls.append(request.model)
+            raise Unavailable("others have repeated it", temporary=False)
+
+    mesh = Mesh()
+    mesh.add_node("spent", Spent(), models=["m"])
+
+    with pytest.raises(Unavailable):
+        mesh.complete("Hi", model="m")
+    assert calls == ["m"]
+
+
 def test_leaving_a_stream_ends_the_generator() -> None:
     ended = threading.Event()
 

@@ -18,7 +18,7 @@ import uvloop
 
 from maily.errors import Timeout
 from maily.mesh import AsyncMesh
-from maily.redis import AsyncStore
+from maily.redis import AsyncStore, Jobs, Store, Worker
 
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop, uvloop.new_event_loop]
 
@@ -199,7 +199,7 @@ END = {
 def test_interpreter_ends(end: str) -> None:
     program = """
 import asyncio, sys, threading, time
-from maily.redis import AsyncStore
+from maily.redis import AsyncStore, Jobs, Store, Worker
 PORT = {port}
 async def main():
     store = AsyncStore(f"redis://127.0.0.1:{{PORT}}", timeout=60.0)
@@ -251,3 +251,48 @@ def test_silent_server_costs_the_timeout_of_the_store(run: Callable[[Any], Any])
 
     with Silent() as server, pytest.raises(Timeout):
         run(main(server.port))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "Idempotency(Store()).run('k', ['r'], lambda: b'x').value",
+        "Cache(Store()).get_or_load('k', 60.0, lambda: b'x').value",
+        "run_one()",
+    ],
+)
+def test_blocking_call_under_a_running_loop_calls_its_function_in_a_thread(call: str) -> None:
+    code = f"""
+import asyncio
+from maily.redis import Cache, Idempotency, Jobs, Store, Worker
+
+def run_one():
+    jobs = Jobs(Store(), "mails")
+    jobs.append(b"one")
+    worker = Worker(jobs)
+    assert worker.run(lambda job: worker.stop()).done == 1
+    return b"x"
+
+async def main():
+    print({call})
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+
+    assert done.stdout.strip() == "b'x'"
+
+
+def test_second_stop_of_a_worker_is_not_for_its_next_run() -> None:
+    jobs = Jobs(Store(), "mails")
+    worker = Worker(jobs)
+
+    def twice(_: object) -> None:
+        worker.stop()
+        worker.stop()
+
+    jobs.append(b"one")
+    assert worker.run(twice).done == 1
+    jobs.append(b"two")
+    assert worker.run(twice).done == 1
+

@@ -95,11 +95,12 @@ pub(crate) fn from_py(err: PyErr) -> Error {
         let value = err.value(py);
         let code: String = value.getattr("code").ok()?.extract().ok()?;
         let delay: Option<f64> = value.getattr("retry_after").ok()?.extract().ok()?;
+        let temporary: bool = value.getattr("temporary").ok()?.extract().ok()?;
         let mut known = Error::new(code.parse::<Code>().ok()?, "a function of the caller failed");
         if let Some(delay) = delay.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
             known = known.with_retry_after(delay);
         }
-        Some(known)
+        Some(if temporary { known } else { known.into_persistent() })
     });
     let foreseen = known.unwrap_or_else(|| Error::new(Code::Unexpected, "a function of the caller failed"));
     foreseen.with_source(Raised(err))

@@ -57,7 +57,7 @@ twins! {
     /// Takes `cost` if the quota allows it now, and says so.
     (name, cost=1, /) fn take(name: Blob, cost: u32) -> Decision;
 
-    /// Takes one, or raises the code `redis-rate-limited` with the time to wait.
+    /// Takes one, or raises the code `throttled` with the time to wait.
     (name, /) fn admit(name: Blob) -> Decision;
 }
 

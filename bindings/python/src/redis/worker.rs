@@ -48,7 +48,7 @@ twins! {
     both {
         /// Ends `run`: no more jobs are claimed, those under way have `drain` seconds, the rest is handed back.
         fn stop(&self) {
-            self.0.stop.notify_one();
+            self.0.stop.notify_waiters();
         }
     }
 
@@ -95,15 +95,15 @@ impl Labor {
     }
 
     fn run(&self, handler: Handler) -> impl Future<Output = Result<Summary>> + Send + use<> {
-        let (worker, stop) = (self.worker.clone(), Arc::clone(&self.stop));
+        // Heard from now on: what was said to another run ends only that one.
+        let (worker, stop) = (self.worker.clone(), Arc::clone(&self.stop).notified_owned());
         async move {
             let handle = move |job: CoreJob| {
                 let here = TraceContext::current().map(|here| here.to_string());
                 let handled = handler.0.call::<_, Ignored>((Job::from(job), here));
                 async move { handled.await.map(drop) }
             };
-            let ended = async move { stop.notified().await };
-            Ok(worker.run(handle, ended).await.into())
+            Ok(worker.run(handle, stop).await.into())
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Functions of Python that Rust calls.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use maily_errors::{Code, Error, Result};
@@ -17,6 +19,20 @@ use crate::errors;
 pub(crate) struct Callback {
     function: Arc<Py<PyAny>>,
     event_loop: Option<Arc<Py<PyAny>>>,
+    /// Whether the call that it was given to holds up the event loop until it ends.
+    held_up: Arc<AtomicBool>,
+}
+
+thread_local! {
+    /// Of the function that was taken last on this thread, and whose call has not begun.
+    static TAKEN: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+/// Begins the call to which a function was given, if one was: a blocking one holds up the event loop of its thread.
+pub(super) fn begin(blocks: bool) {
+    if let Some(held_up) = TAKEN.take() {
+        held_up.store(blocks, Ordering::Relaxed);
+    }
 }
 
 impl Callback {
@@ -25,12 +41,14 @@ impl Callback {
         let py = function.py();
         let running = py.import("asyncio")?.getattr("_get_running_loop")?.call0()?;
         let event_loop = (!running.is_none()).then(|| Arc::new(running.unbind()));
-        Ok(Self { function: Arc::new(function.unbind()), event_loop })
+        let this = Self::on(function.unbind(), event_loop);
+        TAKEN.set(Some(this.held_up.clone()));
+        Ok(this)
     }
 
     /// Takes a function that runs on an event loop, or without one in a thread of its own.
     pub(crate) fn on(function: Py<PyAny>, event_loop: Option<Arc<Py<PyAny>>>) -> Self {
-        Self { function: Arc::new(function), event_loop }
+        Self { function: Arc::new(function), event_loop, held_up: Arc::default() }
     }
 
     /// Calls the function; dropping the future cancels the task. What it raises is what the caller gets back.
@@ -41,7 +59,8 @@ impl Callback {
     {
         let this = self.clone();
         async move {
-            let Some(event_loop) = this.event_loop else {
+            let free = this.event_loop.filter(|_| !this.held_up.load(Ordering::Relaxed));
+            let Some(event_loop) = free else {
                 let call = move || attached(|py| this.function.bind(py).call1(arguments)?.extract());
                 return spawn_blocking(call).await.unwrap_or_else(|_| Err(ended()));
             };

@@ -48,6 +48,7 @@ where
     F: Future<Output = Result<T>> + Send,
     T: Send,
 {
+    callback::begin(true);
     let runtime = runtime()?;
     py.detach(|| runtime.block_on(interruptible(future)))
 }
@@ -60,6 +61,7 @@ pub(crate) fn drive<F>(py: Python<'_>, future: F) -> PyResult<Bound<'_, PyAny>>
 where
     F: Future<Output: Outcome> + Send + 'static,
 {
+    callback::begin(false);
     bridge::start(py, Box::pin(future))
 }
 

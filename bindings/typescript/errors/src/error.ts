@@ -85,9 +85,16 @@ class Failure<C extends Code> extends Error {
   /** Returns this error as one whose retries are spent, so that whoever is outside does not repeat it again. */
   intoPersistent(): Failure<C> {
     if (!this.temporary) return this;
-    // The document goes on with every member but the delay: its absence is what says that the retries are spent.
-    const document = this.document && JSON.stringify({ ...this.toJSON(), retry_after_ms: undefined });
-    return new Failure(this.code, { ...this, document, cause: this.cause, temporary: false, retryAfterMs: undefined });
+    const spent = { ...this, cause: this.cause, temporary: false, retryAfterMs: undefined };
+    if (this.document === undefined) return new Failure(this.code, spent);
+    const told = this.toJSON();
+    const isOurs = String(told["type"]).startsWith(TYPE_PREFIX);
+    // Ours goes on with every member but the delay: its absence is what says that the retries are spent. A foreign one
+    // cannot say so, and goes along in one of ours.
+    const said = isOurs
+      ? { ...told, retry_after_ms: undefined }
+      : { ...new Failure(this.code, { ...spent, document: undefined }).toJSON(), upstream: told };
+    return new Failure(this.code, { ...spent, document: JSON.stringify(said) });
   }
 
   /** Message and code, nothing else. */

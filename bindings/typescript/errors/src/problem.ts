@@ -143,9 +143,14 @@ function parseObject(text: string): Members | undefined {
 function depth(text: string): number {
   let level = 0;
   let deepest = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/gs)) {
-    if (token === "[" || token === "{") deepest = Math.max(deepest, ++level);
-    else if (token === "]" || token === "}") level--;
+  let quoted = false;
+  // Each character once: an expression would begin anew at every quote of a text that has no end.
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"') quoted = !quoted;
+    else if (quoted) at += char === "\\" ? 1 : 0;
+    else if (char === "[" || char === "{") deepest = Math.max(deepest, ++level);
+    else if (char === "]" || char === "}") level--;
   }
   return deepest;
 }

@@ -158,6 +158,23 @@ test("spent retries are not repeated by whoever is outside", () => {
   expect(isRetryable(new Error("no error of Maily"))).toBe(false);
 });
 
+test("spent retries of a foreign document are not repeated by the next service", () => {
+  const foreign = '{"title":"x","status":503}';
+  const spent = parseProblem(503, { "content-type": "application/json" }, foreign).intoPersistent();
+  const next = parseProblem(503, { "content-type": "application/problem+json" }, JSON.stringify(spent));
+
+  expect([spent.temporary, next.temporary, next.code]).toEqual([false, false, spent.code]);
+  expect(spent.toJSON()["upstream"]).toEqual(JSON.parse(foreign));
+});
+
+test("text that is no JSON is looked at once", () => {
+  const open = `"${'\\"'.repeat(30_000)}`;
+
+  const error = parseProblem(500, { "content-type": "application/json" }, open);
+
+  expect(error.status).toBe(500);
+});
+
 test("issues of zod become violations at their pointers", () => {
   const schema = z.strictObject({ items: z.array(z.object({ "a/b": z.number() })), name: z.string().min(2) });
 
