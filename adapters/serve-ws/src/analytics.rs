@@ -78,8 +78,8 @@ async fn watch(mut socket: Socket, mut subscription: Subscription) {
                 None => return,
             },
             heard = socket.recv() => match heard {
-                Some(Ok(_)) => socket.send_error(&talked()).await,
-                Some(Err(err)) => socket.send_error(&err).await,
+                Some(Ok(_)) => socket.send_unread(&talked()).await,
+                Some(Err(err)) => socket.send_unread(&err).await,
                 None => return,
             },
         };

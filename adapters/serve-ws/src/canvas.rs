@@ -109,7 +109,7 @@ async fn serve(mut socket: Socket, session: Session) {
                 return end(&mut socket, &reason).await;
             }
             Err(err) => {
-                if socket.send_error(&err).await.is_err() {
+                if socket.send_unread(&err).await.is_err() {
                     return;
                 }
             }

@@ -103,14 +103,15 @@ impl Opening {
 async fn serve(mut socket: Socket, mesh: Mesh, opening: Opening) {
     let format = opening.options.format;
     while let Some(message) = socket.recv().await {
-        let prompt = message.and_then(|message| read(&message, format));
-        let signed = prompt.and_then(|prompt| prompt.map(|prompt| opening.sign(prompt)).transpose());
-        let answered = match signed {
+        let answered = match message.and_then(|message| read(&message, format)) {
+            Err(err) => socket.send_unread(&err).await,
             // A cancel that came too late: there is nothing to stop any more.
             Ok(None) => Ok(()),
-            Ok(Some(_)) if socket.draining().is_cancelled() => socket.send_error(&draining()).await,
-            Ok(Some(prompt)) => answer(&mut socket, &mesh, prompt, format).await,
-            Err(err) => socket.send_error(&err).await,
+            Ok(Some(prompt)) => match opening.sign(prompt) {
+                Err(err) => socket.send_error(&err).await,
+                Ok(_) if socket.draining().is_cancelled() => socket.send_error(&draining()).await,
+                Ok(prompt) => answer(&mut socket, &mesh, prompt, format).await,
+            },
         };
         if answered.is_err() {
             break;
@@ -151,6 +152,8 @@ impl<'a> Frame<'a> {
     fn of(delta: &'a Delta) -> Option<Self> {
         match delta {
             Delta::Text(text) => Some(Self::Token { text }),
+            // One that is signed may leave its text out.
+            Delta::Reasoning(text) if text.is_empty() => None,
             Delta::Reasoning(text) => Some(Self::Thought { text }),
             Delta::ToolCall { index, id, name } => Some(Self::Call { index: *index, id, name }),
             Delta::ToolArguments { index, json } => Some(Self::Arguments { index: *index, json }),
@@ -193,19 +196,20 @@ async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt, format: Format
 /// Waits until the client wants the answer no more: it says so, or it is gone.
 async fn stopped(socket: &mut Socket, format: Format) -> Result<()> {
     loop {
-        let refused = match socket.recv_while_draining().await {
-            None => return Err(Error::from(Code::Canceled)),
-            Some(Ok(message)) => match read(&message, format) {
-                Ok(None) => {
-                    return socket.send_error(&Error::new(Code::Canceled, "the answer was cancelled")).await;
-                }
-                Ok(Some(_)) if socket.draining().is_cancelled() => draining(),
-                Ok(Some(_)) => Error::new(Code::Conflict, "an answer is under way; wait for it or cancel it"),
-                Err(err) => err,
-            },
-            Some(Err(err)) => err,
+        let Some(message) = socket.recv_while_draining().await else {
+            return Err(Error::from(Code::Canceled));
         };
-        socket.send_error(&refused).await?;
+        match message.and_then(|message| read(&message, format)) {
+            Err(err) => socket.send_unread(&err).await?,
+            Ok(None) => {
+                return socket.send_error(&Error::new(Code::Canceled, "the answer was cancelled")).await;
+            }
+            Ok(Some(_)) if socket.draining().is_cancelled() => socket.send_error(&draining()).await?,
+            Ok(Some(_)) => {
+                let busy = Error::new(Code::Conflict, "an answer is under way; wait for it or cancel it");
+                socket.send_error(&busy).await?;
+            }
+        }
     }
 }
 

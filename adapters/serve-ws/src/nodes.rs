@@ -93,8 +93,8 @@ async fn watch(mut socket: Socket, Live { nodes, gossip }: Live) {
                 told
             }
             heard = socket.recv() => match heard {
-                Some(Ok(_)) => socket.send_error(&talked()).await,
-                Some(Err(err)) => socket.send_error(&err).await,
+                Some(Ok(_)) => socket.send_unread(&talked()).await,
+                Some(Err(err)) => socket.send_unread(&err).await,
                 None => return,
             },
         };

@@ -11,7 +11,7 @@ use maily_errors::Error;
 use maily_mesh::balance::Node;
 use maily_mesh::memory::{Scripted, Step};
 use maily_mesh::{Caller, Delta, FinishReason, Mesh, MeshConfig, Priority, Prompt, wire};
-use maily_serve_ws::Sockets;
+use maily_serve_ws::{Sockets, SocketsConfig};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
@@ -278,6 +278,32 @@ async fn answer_under_way_can_be_cancelled() {
     assert_eq!(next(&mut client).await["text"], "whole");
     assert_eq!(node.calls(), 2);
     assert_eq!(mesh.nodes().status()[0].inflight, 0);
+}
+
+#[tokio::test]
+async fn ordinary_errors_do_not_close_the_socket_and_what_cannot_be_read_does() {
+    let steps =
+        [Step::Stall("a".into()), Step::Stall("b".into()), Step::Stall("c".into()), Step::Answer("d".into())];
+    let (mesh, _) = scripted(steps);
+    let sockets = Sockets::new(SocketsConfig::default().with_max_nonsense(2));
+    let mut client = connect_to(mesh, sockets).await;
+    for _ in 0..3 {
+        send(&mut client, prompt()).await;
+        next(&mut client).await;
+        send(&mut client, json!({ "type": "cancel" })).await;
+        assert_eq!(next(&mut client).await["problem"]["code"], "canceled");
+    }
+
+    send(&mut client, prompt()).await;
+    assert_eq!(next(&mut client).await["text"], "d");
+    assert_eq!(next(&mut client).await["type"], "done");
+    for _ in 0..2 {
+        client.send(Message::text("nonsense")).await.unwrap();
+        assert_eq!(next(&mut client).await["problem"]["code"], "prompt-invalid");
+    }
+    client.send(Message::text("nonsense")).await.unwrap();
+    let Some(Ok(Message::Close(Some(close)))) = client.next().await else { panic!("no close frame") };
+    assert_eq!(u16::from(close.code), 1008);
 }
 
 #[tokio::test]

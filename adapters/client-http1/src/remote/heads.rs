@@ -93,8 +93,8 @@ impl Heads {
             own.extend_from_slice(b"\r\n");
         }
         if let Some(deadline) = prompt.head.deadline {
-            // Another mesh behind the node's address gives up when we do.
-            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            // Another mesh behind the node's address gives up when we do; zero would be read as no limit by some.
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis().max(1);
             // Writing to a vector does not fail.
             let _ = write!(own, "x-maily-timeout-ms: {left}\r\n");
         }
@@ -164,6 +164,15 @@ mod tests {
         let counted = "POST /v1/messages/count_tokens?x=1 HTTP/1.1";
         assert_eq!(line(Format::Messages).as_deref(), Some(counted));
         assert_eq!((line(Format::Chat), line(Format::Responses)), (None, None));
+    }
+
+    #[test]
+    fn time_that_is_over_is_not_said_as_no_limit() {
+        let prompt = Prompt::text("m", "Hi").unwrap().with_deadline(Instant::now());
+
+        let head = text(&heads(&[]).request(&prompt).unwrap());
+
+        assert!(head.contains("\r\nx-maily-timeout-ms: 1\r\n"), "{head}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod messages;
 mod models;
 mod nodes;
 mod protocol;
+mod refusal;
 mod responses;
 mod usage;
 
@@ -30,6 +31,7 @@ use utoipa_axum::routes;
 
 pub use self::answer::OpenAiProblem;
 pub use self::anthropic::AnthropicProblem;
+pub use self::refusal::refuse;
 use crate::reply::declare_problems;
 
 /// What the routes answer from. Clones share it: each request has one.

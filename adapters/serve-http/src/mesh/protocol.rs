@@ -95,12 +95,9 @@ impl<'a> Said<'a> {
         let millis = |(name, value): (&str, &HeaderValue)| {
             value.to_str().ok().and_then(|text| text.parse::<u32>().ok()).ok_or_else(|| unreadable(name))
         };
-        let said = TIMEOUT.into_iter().zip(self.waits).filter_map(|(name, value)| Some((name, value?)));
-        let mut least = None;
-        for wait in said.map(millis) {
-            // The earlier one counts; zero of Envoy means that it does not wait for anything.
-            least = [least, Some(wait?).filter(|wait| *wait > 0)].into_iter().flatten().min();
-        }
+        let wait = |at: usize| self.waits[at].map(|value| millis((TIMEOUT[at], value))).transpose();
+        // Zero of Envoy means that it has no limit; ours that the time is over. The earlier one counts.
+        let least = [wait(0)?, wait(1)?.filter(|wait| *wait > 0)].into_iter().flatten().min();
         Ok(least.map(|wait| Instant::now() + Duration::from_millis(wait.into())))
     }
 }
@@ -133,6 +130,8 @@ mod tests {
         let both = with(&[(TIMEOUT[0], "60000"), (TIMEOUT[1], "30000")]).unwrap();
         assert!(left(both).is_some_and(|left| (1..=30_000).contains(&left)));
         assert_eq!(left(with(&[(TIMEOUT[1], "0")]).unwrap()), None);
+        let over = with(&[(TIMEOUT[0], "0"), (TIMEOUT[1], "0")]).unwrap().head.deadline;
+        assert!(over.is_some_and(|deadline| deadline <= Instant::now()), "whoever asked has no time left");
         assert_eq!(with(&[(TIMEOUT[0], "soon")]).unwrap_err().code(), Code::Invalid);
     }
 

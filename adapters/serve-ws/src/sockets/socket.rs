@@ -170,7 +170,7 @@ impl Socket {
                     Err(err) => err,
                 },
             };
-            if self.send_error(&err).await.is_err() {
+            if self.send_unread(&err).await.is_err() {
                 return None;
             }
         }
@@ -235,17 +235,27 @@ impl Socket {
         self.send(Message::Text(text.into())).await
     }
 
-    /// Answers with `{"type":"error","problem":{..}}`; after too many of them it closes the connection.
+    /// Answers a message that cannot be read as [`send_error`](Self::send_error) does; after
+    /// [`max_nonsense`](SocketsConfig::max_nonsense) of them it closes the connection.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub async fn send_error(&mut self, err: &Error) -> Result<(), Error> {
+    pub async fn send_unread(&mut self, err: &Error) -> Result<(), Error> {
         self.nonsense += 1;
         if self.nonsense > self.config.max_nonsense {
             self.end(Some((1008, "too many messages that cannot be read")));
             return Err(gone());
         }
+        self.send_error(err).await
+    }
+
+    /// Answers with `{"type":"error","problem":{..}}`; what went wrong is not about whether the peer can be understood.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_error(&mut self, err: &Error) -> Result<(), Error> {
         metrics::counter!("maily_socket_errors_total", "socket" => self.name, "code" => err.code().name())
             .increment(1);
         tracing::debug!(%err, "answered with an error");

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::{Query, Request};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE, WWW_AUTHENTICATE};
 use maily_errors::{Code, Error, Public, Secret};
 use maily_mesh::Caller;
 use maily_mesh::layer::limit::Keys;
-use maily_serve_http::reply::Problem;
+use maily_serve_http::mesh::refuse;
 use pin_project_lite::pin_project;
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
@@ -61,7 +61,7 @@ pin_project! {
     #[derive(Debug)]
     enum State<F> {
         Admitted { #[pin] inner: F },
-        Refused { err: Option<Error> },
+        Refused { response: Option<Box<Response>> },
     }
 }
 
@@ -123,7 +123,7 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
     fn call(&mut self, mut request: Request) -> Self::Future {
         let state = match self.rules.admit(&mut request) {
             Ok(()) => State::Admitted { inner: self.inner.call(request) },
-            Err(err) => State::Refused { err: Some(err) },
+            Err(err) => State::Refused { response: Some(Box::new(turn_away(request.uri().path(), err))) },
         };
         ResponseFuture { state }
     }
@@ -135,17 +135,21 @@ impl<F: Future<Output = Result<Response, E>>, E> Future for ResponseFuture<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Admitted { inner } => inner.poll(cx),
-            StateProjection::Refused { err } => {
-                let err = err.take().expect("a future is not polled after its end");
-                let unknown = err.code() == Code::Unauthorized;
-                let mut response = Problem::from(err).into_response();
-                if unknown {
-                    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                }
-                Poll::Ready(Ok(response))
+            StateProjection::Refused { response } => {
+                Poll::Ready(Ok(*response.take().expect("a future is not polled after its end")))
             }
         }
     }
+}
+
+/// Answers in the words of the route that was asked for.
+fn turn_away(path: &str, err: Error) -> Response {
+    let unknown = err.code() == Code::Unauthorized;
+    let mut response = refuse(path, err);
+    if unknown {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 impl Rules {
@@ -264,6 +268,11 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use serde_json::Value;
+    use tower::ServiceExt;
+
     use super::*;
 
     const KEY: &str = "0123456789abcdef";
@@ -392,6 +401,59 @@ mod tests {
         let host = ("host", "maily.example");
         assert_eq!(admit(&[KEY], "/healthz", &[host]), Ok(()));
         assert_eq!(admit(&[KEY], "/v1/analytics/webhooks/sendgrid", &[host]), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn refusal_is_in_the_envelope_of_its_route() {
+        let refuse = async |guard: Guard, path: &str| {
+            let inner = tower::service_fn(|_| std::future::ready(Ok::<_, Infallible>(Response::default())));
+            let request = Request::post(path).header("host", "localhost").header("x-api-key", "wrong");
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            let response = guard.layer(inner).oneshot(request).await.unwrap();
+            let again = response.headers().get("x-should-retry").cloned();
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            (serde_json::from_slice::<Value>(&body).unwrap(), again)
+        };
+        let draining = CancellationToken::new();
+        draining.cancel();
+        let guards = [
+            (
+                Guard::new(vec![Key::new(KEY)], CancellationToken::new()),
+                "unauthorized",
+                "authentication_error",
+                "false",
+            ),
+            (Guard::new(Vec::new(), draining), "draining", "overloaded_error", "true"),
+        ];
+
+        for (guard, code, anthropic, again) in guards {
+            let again = Some(HeaderValue::from_static(again));
+            for path in
+                ["/v1/chat/completions", "/v1/responses/input_tokens", "/v1/models/m", "/v1/embeddings"]
+            {
+                let (problem, header) = refuse(guard.clone(), path).await;
+                assert_eq!(
+                    (&problem["code"], &problem["error"]["code"]),
+                    (&code.into(), &code.into()),
+                    "{path}"
+                );
+                assert_eq!(header, again, "{path}");
+            }
+            for path in ["/v1/messages", "/v1/messages/count_tokens"] {
+                let (envelope, header) = refuse(guard.clone(), path).await;
+                assert_eq!(
+                    (&envelope["type"], &envelope["error"]["type"]),
+                    (&"error".into(), &anthropic.into()),
+                    "{path}"
+                );
+                assert_eq!(header, again, "{path}");
+            }
+            for path in ["/v1/nodes", "/v1/memories", "/metrics", "/v1/messagesx"] {
+                let (problem, header) = refuse(guard.clone(), path).await;
+                assert_eq!((&problem["code"], problem.get("error")), (&code.into(), None), "{path}");
+                assert_eq!(header, None, "{path}");
+            }
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ events! {
         text: String
     } match ("text",);
 
-    /// More of what the model thinks before it speaks; never empty.
+    /// More of what the model thinks before it speaks; empty only in front of the signature of a thought whose text is left out.
     Reasoning {
         /// The piece.
         text: String

@@ -193,7 +193,7 @@ pub struct ToolCall {
 pub enum Delta {
     /// Why the answer ended.
     Finish(FinishReason),
-    /// More of what the model thinks before it speaks; never empty.
+    /// More of what the model thinks before it speaks; empty only in front of the signature of a thought whose text is left out.
     Reasoning(String),
     /// From here on another node goes on with the answer, which broke off at the one before.
     Resumed(wire::Resumed),

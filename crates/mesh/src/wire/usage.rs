@@ -105,7 +105,7 @@ struct Said {
     input_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     output_tokens: Option<u64>,
-    // Anthropic counts these beside the tokens of the prompt.
+    // Anthropic counts these beside its `input_tokens`; in `prompt_tokens` they are always counted.
     cache_creation_input_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
     prompt_tokens_details: Option<Details>,
@@ -119,23 +119,26 @@ struct Said {
 struct Details {
     cached_tokens: Option<u64>,
     reasoning_tokens: Option<u64>,
+    // What Anthropic calls them.
+    thinking_tokens: Option<u64>,
 }
 
 impl Said {
     fn tokens(&self) -> Tokens {
-        let beside = self.cache_read_input_tokens.unwrap_or(0);
-        let prompt = self.prompt_tokens.or(self.input_tokens).unwrap_or(0);
+        let from_cache = self.cache_read_input_tokens.unwrap_or(0);
+        let beside = self.cache_creation_input_tokens.unwrap_or(0).saturating_add(from_cache);
+        let prompt = || self.input_tokens.unwrap_or(0).saturating_add(beside);
         let of = |details: &Option<Details>, which: fn(&Details) -> Option<u64>| {
             details.as_ref().and_then(which).unwrap_or(0)
         };
         let cached = |details| of(details, |details| details.cached_tokens);
-        let thought = |details| of(details, |details| details.reasoning_tokens);
+        let thought = |details| of(details, |details| details.reasoning_tokens.or(details.thinking_tokens));
         Tokens {
-            prompt: prompt
-                .saturating_add(self.cache_creation_input_tokens.unwrap_or(0))
-                .saturating_add(beside),
+            prompt: self.prompt_tokens.unwrap_or_else(prompt),
             answer: self.completion_tokens.or(self.output_tokens).unwrap_or(0),
-            cached: beside.max(cached(&self.prompt_tokens_details)).max(cached(&self.input_tokens_details)),
+            cached: from_cache
+                .max(cached(&self.prompt_tokens_details))
+                .max(cached(&self.input_tokens_details)),
             reasoning: thought(&self.completion_tokens_details).max(thought(&self.output_tokens_details)),
         }
     }
@@ -177,6 +180,20 @@ mod tests {
             br#"{"usage":{"prompt_tokens":12,"input_tokens":12,"completion_tokens":3,"output_tokens":3}}"#;
 
         assert_eq!(said(&[both]), Some(Tokens { prompt: 12, answer: 3, ..Tokens::default() }));
+    }
+
+    #[test]
+    fn cached_tokens_are_counted_once_by_whoever_counts_them_in_the_prompt() {
+        let both = br#"{"usage":{"prompt_tokens":12,"input_tokens":5,"cache_creation_input_tokens":3,"cache_read_input_tokens":4,"completion_tokens":3}}"#;
+
+        assert_eq!(said(&[both]), Some(Tokens { prompt: 12, answer: 3, cached: 4, reasoning: 0 }));
+    }
+
+    #[test]
+    fn thoughts_are_counted_in_the_name_of_messages() {
+        let claude = br#"{"usage":{"input_tokens":5,"output_tokens":34,"output_tokens_details":{"thinking_tokens":30}}}"#;
+
+        assert_eq!(said(&[claude]), Some(Tokens { prompt: 5, answer: 34, cached: 0, reasoning: 30 }));
     }
 
     #[test]

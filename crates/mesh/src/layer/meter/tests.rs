@@ -4,13 +4,15 @@ use futures_util::StreamExt;
 use maily_errors::Code;
 use metrics::Unit;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::instruments::{Instruments, Kind, MOST_MODELS};
 use super::{HISTOGRAMS, MeterLayer};
 use crate::balance::{Balance, Node, Nodes};
+use crate::body::Body;
 use crate::memory::{Scripted, Step};
-use crate::model::{Endpoint, Format, Formats, Message, Prompt};
+use crate::model::{Completion, Endpoint, Format, Formats, Message, Prompt};
+use crate::port::Llm;
 
 /// What was measured: for each series how many values there are, or what was counted.
 type Seen = BTreeMap<String, u64>;
@@ -129,6 +131,27 @@ fn tokens_are_those_that_the_node_says() {
     assert_eq!(usage(&text(), Step::Answer("one two".into())), [1, 1]);
     assert_eq!(usage(&stream(), Step::Answer("one two".into())), [1, 1]);
     assert_eq!(usage(&stream(), Step::Cut("one two".into())), [0, 0], "what broke off was not counted");
+}
+
+#[test]
+fn decoded_stream_counts_as_it_ended() {
+    fn read(node: impl Llm<Future: Send>) -> Seen {
+        let work = async {
+            let answer = MeterLayer::new().layer(node).oneshot(stream()).await.unwrap();
+            drop(answer.into_text().await);
+        };
+        recorded(|| run(work)).0
+    }
+
+    let whole = read(Scripted::new([Step::Answer("one two".into())]));
+    assert_eq!(whole["maily_mesh_requests_total model=m outcome=ok"], 1);
+    assert_eq!(whole["maily_mesh_requests_total model=m outcome=canceled"], 0);
+    for of in ["input", "output"] {
+        assert_eq!(whole[&format!("gen_ai_client_token_usage {ANSWERED} gen_ai_token_type={of}")], 1);
+    }
+    let nonsense = || Body::stream(futures_util::stream::iter([Ok("data: nonsense\n\n".into())]));
+    let node = service_fn(move |_| std::future::ready(Ok(Completion::new(true, nonsense()))));
+    assert_eq!(read(node)["maily_mesh_requests_total model=m outcome=stream-malformed"], 1);
 }
 
 #[test]

@@ -109,9 +109,9 @@ fn add_assistant(blocks: &[Fields<'_>], pointer: &str, said: &mut Vec<String>) -
             "text" => turn.said.push(need_text(block, "text", &pointer)?),
             "thinking" => {
                 let thought = need_text(block, "thinking", &pointer)?;
-                turn.think(&thought, block.text("signature").as_deref());
+                turn.think(Some(&thought), block.text("signature").as_deref());
             }
-            "redacted_thinking" => turn.think("", block.text("data").as_deref()),
+            "redacted_thinking" => turn.think(None, block.text("data").as_deref()),
             "tool_use" => {
                 let (id, name) = (need_text(block, "id", &pointer)?, need_text(block, "name", &pointer)?);
                 let input = block.get("input").map_or("{}", RawValue::get);

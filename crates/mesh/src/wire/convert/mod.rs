@@ -142,14 +142,15 @@ struct Turn {
 }
 
 impl Turn {
-    /// Adds a thought; one with a signature is kept whole, for the node that signed it.
-    fn think(&mut self, thought: &str, signature: Option<&str>) {
-        self.thought.push_str(thought);
+    /// Adds a thought, or `None` for one that is hidden; one with a signature is kept whole, for the node that signed it.
+    fn think(&mut self, thought: Option<&str>, signature: Option<&str>) {
+        self.thought.push_str(thought.unwrap_or_default());
         let Some(signature) = signature.filter(|signature| !signature.is_empty()) else { return };
-        self.signed.push(if thought.is_empty() {
-            Object::of("redacted_thinking").text("data", signature).end()
-        } else {
-            Object::of("thinking").text("thinking", thought).text("signature", signature).end()
+        self.signed.push(match thought {
+            None => Object::of("redacted_thinking").text("data", signature).end(),
+            Some(thought) => {
+                Object::of("thinking").text("thinking", thought).text("signature", signature).end()
+            }
         });
     }
 

@@ -69,7 +69,10 @@ fn add_input(input: &RawValue, said: &mut Vec<String>) -> Result<()> {
                 let (id, name) = (need_text(item, "call_id", &pointer)?, need_text(item, "name", &pointer)?);
                 turn.calls.push(tool_call(&id, &name, &need_text(item, "arguments", &pointer)?));
             }
-            "reasoning" => turn.think(&thought(item, &pointer)?, item.text("encrypted_content").as_deref()),
+            "reasoning" => {
+                let thought = thought(item, &pointer)?;
+                turn.think(thought.as_deref(), item.text("encrypted_content").as_deref());
+            }
             "function_call_output" => {
                 said.extend(turn.end());
                 let id = need_text(item, "call_id", &pointer)?;
@@ -146,17 +149,17 @@ fn other_part(part: &Fields<'_>, pointer: &str) -> Result<String> {
     }
 }
 
-/// The text of a thought: its own, or else its summary.
-fn thought(item: &Fields<'_>, pointer: &str) -> Result<String> {
+/// The text of a thought: its own, or else its summary; `None` for one without parts, which is hidden.
+fn thought(item: &Fields<'_>, pointer: &str) -> Result<Option<String>> {
+    let mut thought = None;
     for name in ["content", "summary"] {
         let Some(parts) = item.get(name) else { continue };
         let parts = objects(&format!("{pointer}/{name}"), parts)?;
-        let said: String = parts.iter().filter_map(|part| part.text("text")).collect();
-        if !said.is_empty() {
-            return Ok(said);
+        if thought.as_deref().is_none_or(str::is_empty) && !parts.is_empty() {
+            thought = Some(parts.iter().filter_map(|part| part.text("text")).collect());
         }
     }
-    Ok(String::new())
+    Ok(thought)
 }
 
 fn output(item: &Fields<'_>, pointer: &str) -> Result<String> {

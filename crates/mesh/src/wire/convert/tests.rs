@@ -180,6 +180,53 @@ fn answer_that_the_caller_began_goes_on_in_responses_as_well() {
 }
 
 #[test]
+fn thought_whose_text_is_left_out_stays_one_that_is_signed() {
+    let left_out = json!({"type": "thinking", "thinking": "", "signature": "s"});
+    let hidden = json!({"type": "redacted_thinking", "data": "d"});
+    let content = json!([left_out, hidden, {"type": "text", "text": "Hi"}]);
+    let messages = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "assistant", "content": content}, {"role": "user", "content": "So?"}]});
+
+    let chat = said(Format::Messages, Format::Chat, &messages);
+    let responses = said(Format::Messages, Format::Responses, &messages);
+
+    assert_eq!(chat["messages"][0]["thinking_blocks"], json!([left_out, hidden]));
+    for (from, body) in [(Format::Chat, chat), (Format::Responses, responses)] {
+        let back = said(from, Format::Messages, &body);
+        assert_eq!(back["messages"][0]["content"], content, "{from:?}");
+    }
+}
+
+#[test]
+fn ban_of_tools_says_nothing_of_calls_side_by_side() {
+    let tool = json!({"type": "function", "function": {"name": "f"}});
+    let chat = |choice: &str| json!({"model": "m", "tools": [tool], "tool_choice": choice, "parallel_tool_calls": false, "messages": [{"role": "user", "content": "Hi"}]});
+
+    let choice = |of: &str| said(Format::Chat, Format::Messages, &chat(of))["tool_choice"].clone();
+
+    assert_eq!(choice("none"), json!({"type": "none"}));
+    assert_eq!(choice("auto"), json!({"type": "auto", "disable_parallel_tool_use": true}));
+}
+
+#[test]
+fn refusal_of_an_assistant_is_what_it_said_and_silence_is_no_message() {
+    let (user, refusal) = (
+        json!({"role": "user", "content": "Hi"}),
+        json!({"role": "assistant", "content": null, "refusal": "No"}),
+    );
+    let silence = json!({"role": "assistant", "content": ""});
+    let chat = json!({"model": "m", "messages": [user, refusal, user, silence, user]});
+
+    let messages = said(Format::Chat, Format::Messages, &chat)["messages"].clone();
+
+    let text = |text: &str| json!([{"type": "text", "text": text}]);
+    let said = |role: &str, said: &str| json!({"role": role, "content": text(said)});
+    assert_eq!(
+        messages,
+        json!([said("user", "Hi"), said("assistant", "No"), said("user", "Hi"), said("user", "Hi")])
+    );
+}
+
+#[test]
 fn what_cannot_be_said_names_its_field() {
     use Format::{Chat, Completions, Messages, Responses};
     let say = |extra: Value| {
@@ -211,6 +258,7 @@ fn what_cannot_be_said_names_its_field() {
         (Chat, Responses, json!({"tools": [{"type": "custom", "custom": {}}]}), "/tools/0/type"),
         (Chat, Responses, json!({"messages": [{"role": "function", "content": "x"}]}), "/messages/0/role"),
         (Chat, Messages, json!({"n": 2}), "/n"),
+        (Chat, Messages, json!({"messages": [{"role": "system", "content": "Rules"}]}), "/messages"),
         (Chat, Messages, json!({"logprobs": true}), "/logprobs"),
         (Chat, Messages, json!({"response_format": {"type": "json_object"}}), "/response_format/type"),
     ] {

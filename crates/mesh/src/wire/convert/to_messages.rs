@@ -23,6 +23,9 @@ pub(super) fn convert(request: &Fields<'_>) -> Result<String> {
         messages = match name.as_str() {
             "messages" => {
                 let said = conversation(value)?;
+                if said.messages.is_empty() {
+                    return Err(refuse("/messages", "messages needs one of the user or the assistant"));
+                }
                 let messages = messages.raw("messages", &list(&said.messages));
                 if said.system.is_empty() { messages } else { messages.raw("system", &list(&said.system)) }
             }
@@ -110,8 +113,11 @@ fn conversation(value: &RawValue) -> Result<Conversation> {
             "assistant" => {
                 said.flush(&mut person);
                 let content = assistant(turn, &pointer)?;
-                said.messages
-                    .push(Object::new().text("role", "assistant").raw("content", &list(&content)).end());
+                // One without content is refused, and says nothing.
+                if !content.is_empty() {
+                    said.messages
+                        .push(Object::new().text("role", "assistant").raw("content", &list(&content)).end());
+                }
             }
             _ => return Err(refuse(format!("{pointer}/role"), "has no counterpart in messages")),
         }
@@ -160,7 +166,12 @@ fn assistant(turn: &Fields<'_>, pointer: &str) -> Result<Vec<String>> {
     // Thoughts with a signature stand first, byte for byte: the node checks them.
     let thoughts = turn.get("thinking_blocks").and_then(as_list).unwrap_or_default();
     let mut content: Vec<String> = thoughts.into_iter().map(|block| block.get().to_owned()).collect();
-    content.extend(blocks(turn, pointer)?);
+    let mut said = blocks(turn, pointer)?;
+    if said.is_empty() {
+        let refusal = turn.text("refusal").filter(|refusal| !refusal.is_empty());
+        said.extend(refusal.map(|refusal| text_part(&refusal, &Fields::default())));
+    }
+    content.append(&mut said);
     let Some(calls) = turn.get("tool_calls") else { return Ok(content) };
     let pointer = format!("{pointer}/tool_calls");
     for (at, call) in objects(&pointer, calls)?.iter().enumerate() {
@@ -239,6 +250,8 @@ fn tool_choice(value: &RawValue, request: &Fields<'_>) -> Result<String> {
         }
     };
     let alone = request.get("parallel_tool_calls").is_some_and(|value| value.get() == "false");
+    // Who may call nothing calls nothing side by side; messages refuses to be told.
+    let alone = alone && as_text(value).as_deref() != Some("none");
     Ok(if alone { choice.raw("disable_parallel_tool_use", "true").end() } else { choice.end() })
 }
 

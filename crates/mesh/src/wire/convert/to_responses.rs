@@ -183,7 +183,8 @@ fn thoughts(turn: &Fields<'_>, input: &mut Vec<String>) {
     for block in turn.get("thinking_blocks").and_then(as_list).unwrap_or_default() {
         let Some(block) = Fields::read(block) else { continue };
         let Some(sealed) = block.text("signature").or(block.text("data")) else { continue };
-        let thought = block.text("thinking").filter(|thought| !thought.is_empty());
+        // Without a part it is a thought that only the node can read.
+        let thought = block.text("thinking").filter(|_| block.kind() != "redacted_thinking");
         let summary = thought.map(|thought| Object::of("summary_text").text("text", &thought).end());
         // No name: a node that sealed it would look for the one that it had given.
         let item = Object::of("reasoning").raw("summary", &list(summary.as_slice()));

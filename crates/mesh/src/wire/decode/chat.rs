@@ -1,6 +1,6 @@
 //! Chat completions and completions, streamed or whole.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use maily_errors::Result;
 use serde::Deserialize;
@@ -10,10 +10,20 @@ use serde_json::value::RawValue;
 use super::{Progress, failed, push, read};
 use crate::model::{Delta, FinishReason, Usage};
 
-/// Knows which calls of tools have begun: their deltas are merged by index.
+/// Knows which calls of tools have begun, and whether a thought has: its signature ends it.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
-    calls: BTreeSet<u32>,
+    // By the index that the node gives them: their deltas are merged by it.
+    calls: BTreeMap<u32, Begun>,
+    begun: u32,
+    thinking: bool,
+}
+
+/// The last call that began at an index. Some nodes give all of them the same.
+#[derive(Debug)]
+struct Begun {
+    index: u32,
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +60,8 @@ struct Said<'a> {
 
 #[derive(Deserialize)]
 struct ThinkingBlock {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     thinking: Option<String>,
     #[serde(alias = "data")]
     signature: Option<String>,
@@ -121,27 +133,46 @@ impl Decoder {
         let blocks = said.thinking_blocks.unwrap_or_default();
         // A whole answer says its thoughts in both places; a stream has only signatures in the blocks.
         if blocks.iter().all(|block| block.thinking.as_deref().is_none_or(str::is_empty)) {
-            push(ready, said.reasoning_content.or(reasoning), Delta::Reasoning);
+            self.think(said.reasoning_content.or(reasoning), ready);
         }
         for block in blocks {
-            push(ready, block.thinking, Delta::Reasoning);
-            push(ready, block.signature, Delta::Signature);
+            self.think(block.thinking, ready);
+            let hidden = block.kind.as_deref() == Some("redacted_thinking");
+            if let Some(signature) = block.signature.filter(|signature| !signature.is_empty()) {
+                if !std::mem::take(&mut self.thinking) && !hidden {
+                    ready.push_back(super::left_out());
+                }
+                ready.push_back(Delta::Signature(signature));
+            }
         }
         push(ready, said.content, Delta::Text);
         push(ready, said.refusal, Delta::Text);
         for (place, call) in (0..).zip(said.tool_calls.into_iter().flatten()) {
             // A whole answer does not count its calls.
-            let index = call.index.unwrap_or(place);
+            let at = call.index.unwrap_or(place);
             let (name, arguments) =
                 call.function.map_or((None, None), |function| (function.name, function.arguments));
-            if self.calls.insert(index) {
-                let (id, name) = (call.id.unwrap_or_default(), name.unwrap_or_default());
-                ready.push_back(Delta::ToolCall { index, id, name });
-            }
+            let (id, name) = (call.id.unwrap_or_default(), name.unwrap_or_default());
+            let index = match self.calls.get(&at) {
+                // Whoever only goes on may name the call once more, but not the tool.
+                Some(begun) if id.is_empty() || name.is_empty() || begun.id == id => begun.index,
+                _ => {
+                    let index = self.begun;
+                    self.begun += 1;
+                    self.calls.insert(at, Begun { index, id: id.clone() });
+                    ready.push_back(Delta::ToolCall { index, id, name });
+                    index
+                }
+            };
             if let Some(json) = arguments.filter(|json| !json.is_empty()) {
                 ready.push_back(Delta::ToolArguments { index, json });
             }
         }
+    }
+
+    fn think(&mut self, thought: Option<String>, ready: &mut VecDeque<Delta>) {
+        self.thinking |= thought.as_ref().is_some_and(|thought| !thought.is_empty());
+        push(ready, thought, Delta::Reasoning);
     }
 }
 

@@ -18,14 +18,16 @@ use crate::model::{Delta, Format, Prompt};
 
 /// The decoded stream of an answer in any format: its first choice only.
 ///
-/// Ends after the answer is whole. An answer that breaks off ends with
-/// [`Code::AnswerIncomplete`], an error event with the error that it carries.
+/// Ends after the answer is whole, with its body: what has arrived does not wait for that. An answer that breaks
+/// off ends with [`Code::AnswerIncomplete`], an error event with the error that it carries.
 #[derive(Debug)]
 pub struct Deltas {
     body: Option<Body>,
     source: Source,
     decoder: Decoder,
     finished: bool,
+    // The answer said that nothing follows; its body may still have to end.
+    ended: bool,
     ready: VecDeque<Delta>,
 }
 
@@ -64,7 +66,7 @@ impl Deltas {
             Format::Messages => Decoder::Messages(messages::Decoder::default()),
             Format::Responses => Decoder::Responses(responses::Decoder::default()),
         };
-        Self { body: Some(body), source, decoder, finished: false, ready: VecDeque::new() }
+        Self { body: Some(body), source, decoder, finished: false, ended: false, ready: VecDeque::new() }
     }
 
     /// Returns whether everything that has arrived was given out: what comes next needs more of the body.
@@ -85,13 +87,15 @@ impl Deltas {
                 events.push(chunk)?;
                 while let Some(event) = events.next() {
                     self.ready.extend(Resumed::read(&event.mark).map(Delta::Resumed));
+                    // Some servers keep the connection alive with it.
+                    if event.data.is_empty() && event.name != "error" {
+                        continue;
+                    }
                     match self.decoder.event(&event, &mut self.ready)? {
                         Progress::Goes => {}
                         Progress::Finished => self.finished = true,
                         Progress::Ended => {
-                            // Nothing may follow, so the connection is not waited for.
-                            self.body = None;
-                            self.finished = true;
+                            (self.finished, self.ended) = (true, true);
                             break;
                         }
                     }
@@ -147,11 +151,18 @@ impl Stream for Deltas {
             }
             let Some(body) = &mut self.body else { return Poll::Ready(None) };
             let outcome = match ready!(Pin::new(body).poll_next(cx)) {
+                // Read on to the end: a body that is dropped before is a reader who left, and hangs up on the node. What
+                // comes behind the answer is nobody's, and its deadlines bound the wait.
+                Some(Ok(_)) if self.ended => Ok(()),
+                Some(Err(_)) if self.ended => self.end(),
                 Some(chunk) => chunk.and_then(|chunk| self.take(&chunk)),
                 None => self.end(),
             };
             if let Err(err) = outcome {
-                self.body = None;
+                // Whoever watches would take it for a reader who left.
+                if let Some(body) = self.body.take() {
+                    body.fail(&err);
+                }
                 return Poll::Ready(Some(Err(err)));
             }
         }
@@ -168,6 +179,11 @@ fn push(ready: &mut VecDeque<Delta>, text: Option<String>, delta: fn(String) -> 
     ready.extend(text.filter(|text| !text.is_empty()).map(delta));
 }
 
+/// What stands in front of the signature of a thought that is not hidden, but whose text is left out.
+fn left_out() -> Delta {
+    Delta::Reasoning(String::new())
+}
+
 /// What the node says in the middle of its answer is for its operator, so it is not quoted.
 fn failed() -> Error {
     Error::new(Code::NodeFailed, "the node failed in the middle of its answer").with_operation("mesh::decode")
@@ -176,3 +192,6 @@ fn failed() -> Error {
 fn malformed(message: &'static str) -> Error {
     Error::new(Code::StreamMalformed, message).with_operation("mesh::decode")
 }
+
+#[cfg(test)]
+mod tests;

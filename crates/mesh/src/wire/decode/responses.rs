@@ -17,6 +17,8 @@ pub(super) struct Decoder {
     // By the place of the item in the output.
     calls: BTreeMap<u32, (u32, bool)>,
     said: bool,
+    // Whether the thought that is under way said something.
+    thinking: bool,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +95,7 @@ impl Decoder {
             }
             "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => {
                 push(ready, event.delta.and_then(as_text), Delta::Reasoning);
+                self.thinking = true;
             }
             "response.output_item.added" => {
                 if let Some(item) = event.item {
@@ -107,13 +110,17 @@ impl Decoder {
             }
             "response.output_item.done" => {
                 // The ciphertext of a thought is whole only here.
-                push(ready, event.item.and_then(|item| item.encrypted_content), Delta::Signature);
+                if let Some(item) = event.item {
+                    item.sign(!self.thinking, ready);
+                }
+                self.thinking = false;
             }
             "response.completed" | "response.incomplete" => {
                 let response = event.response.ok_or_else(|| super::malformed("the response is missing"))?;
                 // Some servers send the output with its end only.
                 let nothing_yet = !self.said;
-                return response.read(nothing_yet, ready).map(|_| Progress::Ended);
+                let called = !self.calls.is_empty();
+                return response.read(nothing_yet, called, ready).map(|_| Progress::Ended);
             }
             "response.failed" | "error" => return Err(failed()),
             // Parts that begin and end, and what is yet to be invented.
@@ -149,13 +156,14 @@ impl Decoder {
 /// Reads a whole answer.
 pub(super) fn whole(json: &[u8], ready: &mut VecDeque<Delta>) -> Result<bool> {
     let response: Response = read(json)?;
-    response.read(true, ready)
+    response.read(true, false, ready)
 }
 
 impl Response {
-    /// Reads the end, and the output if it is wanted; returns whether the response is done.
-    fn read(self, with_output: bool, ready: &mut VecDeque<Delta>) -> Result<bool> {
-        let calls = self.output.iter().any(|item| item.kind.as_deref() == Some("function_call"));
+    /// Reads the end, and the output if it is wanted; returns whether the response is done. `called` says that a tool
+    /// was called before: not every server repeats the output at its end.
+    fn read(self, with_output: bool, called: bool, ready: &mut VecDeque<Delta>) -> Result<bool> {
+        let calls = called || self.output.iter().any(|item| item.kind.as_deref() == Some("function_call"));
         let finish = match self.status.as_deref() {
             Some("completed") if calls => FinishReason::ToolCalls,
             Some("completed") => FinishReason::Stop,
@@ -180,17 +188,29 @@ impl Response {
 }
 
 impl Item {
+    /// Reads what makes a thought trusted; one that has parts without a text is not hidden.
+    fn sign(self, silent: bool, ready: &mut VecDeque<Delta>) {
+        let mut parts = self.summary.into_iter().chain(self.content).flatten();
+        if let Some(sealed) = self.encrypted_content.filter(|sealed| !sealed.is_empty()) {
+            ready.extend((silent && parts.next().is_some()).then(super::left_out));
+            ready.push_back(Delta::Signature(sealed));
+        }
+    }
+
     /// Reads a whole item; returns how many calls there are with it.
     fn read(self, calls: u32, ready: &mut VecDeque<Delta>) -> u32 {
-        let parts = self.content.into_iter().flatten();
         match self.kind.as_deref() {
             Some("message") => {
+                let parts = self.content.into_iter().flatten();
                 parts.for_each(|part| push(ready, part.text.or(part.refusal), Delta::Text));
             }
             Some("reasoning") => {
-                let summary = self.summary.into_iter().flatten();
-                summary.chain(parts).for_each(|part| push(ready, part.text, Delta::Reasoning));
-                push(ready, self.encrypted_content, Delta::Signature);
+                let before = ready.len();
+                let texts = self.summary.iter().chain(&self.content).flatten();
+                let texts = texts.filter_map(|part| part.text.clone()).filter(|text| !text.is_empty());
+                ready.extend(texts.map(Delta::Reasoning));
+                let silent = ready.len() == before;
+                self.sign(silent, ready);
             }
             Some("function_call") => {
                 let (id, name) = (self.call_id.unwrap_or_default(), self.name.unwrap_or_default());

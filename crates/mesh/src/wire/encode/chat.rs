@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{as_event, fresh_id, now, to_bytes};
-use crate::model::{Answer, Delta, FinishReason, ModelName, Usage};
+use crate::model::{Answer, Delta, FinishReason, ModelName, Thought, Usage};
 
 /// The event that ends a stream which is whole.
 pub const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
@@ -67,7 +67,7 @@ impl Chunks {
             Delta::Resumed(_) => return Bytes::new(),
             Delta::Reasoning(text) => Said { reasoning_content: Some(text), ..Said::default() },
             Delta::Signature(signature) => {
-                let blocks = vec![ThinkingBlock::new("", Some(signature))];
+                let blocks = vec![ThinkingBlock::Thinking { thinking: "", signature }];
                 Said { thinking_blocks: blocks, ..Said::default() }
             }
             Delta::ToolArguments { index, json } => {
@@ -84,9 +84,20 @@ impl Chunks {
         self.event(&said, None)
     }
 
+    /// Writes the event of a thought that only the node can read.
+    pub(super) fn hidden_thought(&self, data: &str) -> Bytes {
+        let blocks = vec![ThinkingBlock::RedactedThinking { data }];
+        self.event(&Said { thinking_blocks: blocks, ..Said::default() }, None)
+    }
+
     /// Writes a decoded answer as one object.
     #[must_use]
     pub fn answer(&self, answer: &Answer) -> Bytes {
+        self.answer_hiding(answer, &[])
+    }
+
+    /// Writes a decoded answer as one object; `hidden` are the places of the thoughts that only the node can read.
+    pub(super) fn answer_hiding(&self, answer: &Answer, hidden: &[usize]) -> Bytes {
         let calls = answer.tool_calls.iter().map(|call| Call {
             index: None,
             id: Some(&call.id),
@@ -94,13 +105,13 @@ impl Chunks {
             function: Function { name: Some(&call.name), arguments: &call.arguments },
         });
         let reasoning: String = answer.thoughts.iter().map(|thought| thought.text.as_str()).collect();
-        let signed = answer.thoughts.iter().filter(|thought| thought.signature.is_some());
         let said = Said {
             role: Some("assistant"),
             content: Some(&answer.text),
             reasoning_content: (!reasoning.is_empty()).then_some(&reasoning),
-            thinking_blocks: signed
-                .map(|thought| ThinkingBlock::new(&thought.text, thought.signature.as_deref()))
+            thinking_blocks: (0..)
+                .zip(&answer.thoughts)
+                .filter_map(|(at, thought)| ThinkingBlock::of(thought, hidden.contains(&at)))
                 .collect(),
             tool_calls: calls.collect(),
         };
@@ -167,12 +178,18 @@ struct Said<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ThinkingBlock<'a> {
-    Thinking { thinking: &'a str, signature: Option<&'a str> },
+    RedactedThinking { data: &'a str },
+    Thinking { thinking: &'a str, signature: &'a str },
 }
 
 impl<'a> ThinkingBlock<'a> {
-    const fn new(thinking: &'a str, signature: Option<&'a str>) -> Self {
-        Self::Thinking { thinking, signature }
+    fn of(thought: &'a Thought, hidden: bool) -> Option<Self> {
+        let signature = thought.signature.as_deref()?;
+        Some(if hidden {
+            Self::RedactedThinking { data: signature }
+        } else {
+            Self::Thinking { thinking: &thought.text, signature }
+        })
     }
 }
 

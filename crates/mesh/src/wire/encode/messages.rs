@@ -20,6 +20,7 @@ pub(super) struct Encoder {
     // Calls that began while another one was open. Only one block may be open, and a call may go on until
     // the end, so they are written behind it.
     later: Vec<ToolCall>,
+    called: bool,
     finish: Option<FinishReason>,
     usage: Option<Usage>,
 }
@@ -34,7 +35,7 @@ enum Block {
 impl Encoder {
     pub(super) fn new(model: ModelName) -> Self {
         let id = fresh_id("msg_");
-        Self { id, model, open: None, blocks: 0, later: Vec::new(), finish: None, usage: None }
+        Self { id, model, open: None, blocks: 0, later: Vec::new(), called: false, finish: None, usage: None }
     }
 
     pub(super) fn open(&self, out: &mut Vec<u8>) {
@@ -54,7 +55,10 @@ impl Encoder {
             Delta::Reasoning(thought) => {
                 let empty = Object::of("thinking").text("thinking", "").text("signature", "");
                 self.begin(Block::Thinking, empty, out);
-                self.more(Object::of("thinking_delta").text("thinking", &thought), out);
+                // The text may be left out.
+                if !thought.is_empty() {
+                    self.more(Object::of("thinking_delta").text("thinking", &thought), out);
+                }
             }
             Delta::Resumed(_) => {}
             Delta::Signature(signature) => {
@@ -67,6 +71,7 @@ impl Encoder {
                 self.close(out);
             }
             Delta::ToolCall { index, id, name } => {
+                self.called = true;
                 if matches!(self.open, Some(Block::Tool(_))) {
                     self.later.push(ToolCall { index, id, name, arguments: String::new() });
                 } else {
@@ -92,7 +97,7 @@ impl Encoder {
             self.more(Object::of("input_json_delta").text("partial_json", &call.arguments), out);
             self.close(out);
         }
-        let reason = stop_reason(self.finish.unwrap_or(FinishReason::Stop));
+        let reason = stop_reason(self.finish, self.called);
         let delta = Object::new().text("stop_reason", reason).raw("stop_sequence", "null").end();
         let usage = counts(self.usage.unwrap_or_default());
         let event = Object::of("message_delta").raw("delta", &delta).raw("usage", &usage).end();
@@ -101,11 +106,11 @@ impl Encoder {
     }
 
     /// Writes the whole answer as one object.
-    pub(super) fn answer(&self, answer: &Answer) -> Bytes {
+    pub(super) fn answer(&self, answer: &Answer, hidden: &[usize]) -> Bytes {
         let mut content = Vec::new();
-        for thought in &answer.thoughts {
+        for (at, thought) in answer.thoughts.iter().enumerate() {
             let signature = thought.signature.as_deref().unwrap_or_default();
-            content.push(if thought.text.is_empty() {
+            content.push(if hidden.contains(&at) {
                 hidden_thought(signature)
             } else {
                 Object::of("thinking").text("thinking", &thought.text).text("signature", signature).end()
@@ -124,12 +129,12 @@ impl Encoder {
                     .end(),
             );
         }
-        let finish = answer.finish.unwrap_or(FinishReason::Stop);
-        self.message(&list(&content), Some(finish), answer.usage.unwrap_or_default()).into()
+        let reason = stop_reason(answer.finish, !answer.tool_calls.is_empty());
+        self.message(&list(&content), Some(reason), answer.usage.unwrap_or_default()).into()
     }
 
-    fn message(&self, content: &str, finish: Option<FinishReason>, usage: Usage) -> String {
-        let reason = finish.map_or_else(|| "null".to_owned(), |reason| text(stop_reason(reason)));
+    fn message(&self, content: &str, reason: Option<&str>, usage: Usage) -> String {
+        let reason = reason.map_or_else(|| "null".to_owned(), text);
         Object::new()
             .text("id", &self.id)
             .text("type", "message")
@@ -194,12 +199,14 @@ fn counts(usage: Usage) -> String {
     counts.raw("output_tokens_details", &details).end()
 }
 
-const fn stop_reason(reason: FinishReason) -> &'static str {
-    match reason {
-        FinishReason::ContentFilter => "refusal",
-        FinishReason::Length => "max_tokens",
-        FinishReason::Stop | FinishReason::Other => "end_turn",
-        FinishReason::ToolCalls => "tool_use",
+/// Says why it ended. Chat says of a call that the client forced only that it stopped.
+const fn stop_reason(finish: Option<FinishReason>, called: bool) -> &'static str {
+    match finish {
+        Some(FinishReason::ContentFilter) => "refusal",
+        Some(FinishReason::Length) => "max_tokens",
+        Some(FinishReason::ToolCalls) => "tool_use",
+        _ if called => "tool_use",
+        _ => "end_turn",
     }
 }
 

@@ -48,7 +48,8 @@ pub fn answer(head: &PromptHead, deltas: impl Stream<Item = Result<Delta>> + Sen
     let body = if head.stream {
         Body::stream(Streamed { deltas, encoder, state: State::Begin, mark: Vec::new() })
     } else {
-        Body::stream(Whole { deltas, encoder, answer: Some(Answer::of(&CompletionHead::default())) })
+        let answer = Some(Answer::of(&CompletionHead::default()));
+        Body::stream(Whole { deltas, encoder, answer, hidden: Vec::new() })
     };
     Completion::new(head.stream, body).with_format(head.format)
 }
@@ -68,7 +69,8 @@ pub(crate) fn write_request(model: &str, messages: &[Message], stream: bool) -> 
 /// Writes one answer in one format.
 #[derive(Debug)]
 enum Encoder {
-    Chat { chunks: Chunks, include_usage: bool },
+    // `thinking` says that a thought has begun: its signature ends it.
+    Chat { chunks: Chunks, include_usage: bool, thinking: bool },
     Completions { chunks: completions::Chunks, include_usage: bool },
     Messages(messages::Encoder),
     // A response repeats itself at its end, so it carries more than the others.
@@ -80,7 +82,9 @@ impl Encoder {
         let (model, include_usage) = (head.model.clone(), head.include_usage);
         match head.format {
             // Nobody who speaks is asked for vectors.
-            Format::Chat | Format::Embeddings => Self::Chat { chunks: Chunks::new(model), include_usage },
+            Format::Chat | Format::Embeddings => {
+                Self::Chat { chunks: Chunks::new(model), include_usage, thinking: false }
+            }
             Format::Completions => {
                 Self::Completions { chunks: completions::Chunks::new(model), include_usage }
             }
@@ -107,8 +111,20 @@ impl Encoder {
             {
                 Ok(())
             }
-            Self::Chat { chunks, .. } => {
-                out.extend_from_slice(&chunks.delta(&delta));
+            Self::Chat { chunks, thinking, .. } => {
+                match &delta {
+                    Delta::Signature(data) if !mem::take(thinking) => {
+                        out.extend_from_slice(&chunks.hidden_thought(data));
+                    }
+                    Delta::Reasoning(thought) => {
+                        *thinking = true;
+                        // The text may be left out.
+                        if !thought.is_empty() {
+                            out.extend_from_slice(&chunks.delta(&delta));
+                        }
+                    }
+                    delta => out.extend_from_slice(&chunks.delta(delta)),
+                }
                 Ok(())
             }
             Self::Completions { chunks, .. } => {
@@ -129,13 +145,13 @@ impl Encoder {
         }
     }
 
-    /// Writes the whole answer as one object.
-    fn whole(&self, answer: &Answer) -> Bytes {
+    /// Writes the whole answer as one object; `hidden` are the places of the thoughts that only the node can read.
+    fn whole(&self, answer: &Answer, hidden: &[usize]) -> Bytes {
         match self {
-            Self::Chat { chunks, .. } => chunks.answer(answer),
+            Self::Chat { chunks, .. } => chunks.answer_hiding(answer, hidden),
             Self::Completions { chunks, .. } => chunks.answer(answer),
-            Self::Messages(messages) => messages.answer(answer),
-            Self::Responses(responses) => responses.answer(answer),
+            Self::Messages(messages) => messages.answer(answer, hidden),
+            Self::Responses(responses) => responses.answer(answer, hidden),
         }
     }
 }
@@ -242,6 +258,8 @@ pin_project! {
         deltas: S,
         encoder: Encoder,
         answer: Option<Answer>,
+        // The places of the thoughts that only the node can read: there was nothing but a signature.
+        hidden: Vec<usize>,
     }
 }
 
@@ -252,13 +270,20 @@ impl<S: Stream<Item = Result<Delta>>> Stream for Whole<S> {
         let mut this = self.project();
         while let Some(answer) = this.answer {
             match ready!(this.deltas.as_mut().poll_next(cx)) {
-                Some(Ok(delta)) => answer.add(delta),
+                Some(Ok(delta)) => {
+                    let before = answer.thoughts.len();
+                    let signs = matches!(delta, Delta::Signature(_));
+                    answer.add(delta);
+                    if signs && answer.thoughts.len() > before {
+                        this.hidden.push(before);
+                    }
+                }
                 Some(Err(err)) => {
                     *this.answer = None;
                     return Poll::Ready(Some(Err(err)));
                 }
                 None => {
-                    let whole = this.encoder.whole(answer);
+                    let whole = this.encoder.whole(answer, this.hidden);
                     *this.answer = None;
                     return Poll::Ready(Some(Ok(whole)));
                 }
@@ -267,3 +292,6 @@ impl<S: Stream<Item = Result<Delta>>> Stream for Whole<S> {
         Poll::Ready(None)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ struct Open {
     id: String,
     kind: Part,
     said: String,
+    // A thought that only the node can read has no part, not even an empty one.
+    hidden: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,7 +77,7 @@ impl Encoder {
             Delta::Resumed(_) => {}
             Delta::Signature(signature) => {
                 if self.open.as_ref().is_none_or(|open| open.kind != Part::Reasoning) {
-                    self.begin(Part::Reasoning, out);
+                    self.begin(Part::Reasoning, true, out);
                 }
                 self.close(Some(&signature), out);
             }
@@ -118,11 +120,12 @@ impl Encoder {
     }
 
     /// Writes the whole answer as one object.
-    pub(super) fn answer(&self, answer: &Answer) -> Bytes {
-        let thought = |thought: &Thought| {
-            reasoning(&fresh_id("rs_"), &thought.text, thought.signature.as_deref(), "completed")
+    pub(super) fn answer(&self, answer: &Answer, hidden: &[usize]) -> Bytes {
+        let thought = |(at, thought): (usize, &Thought)| {
+            let said = (!hidden.contains(&at)).then_some(&*thought.text);
+            reasoning(&fresh_id("rs_"), said, thought.signature.as_deref(), "completed")
         };
-        let mut output: Vec<String> = answer.thoughts.iter().map(thought).collect();
+        let mut output: Vec<String> = answer.thoughts.iter().enumerate().map(thought).collect();
         if !answer.text.is_empty() || answer.tool_calls.is_empty() {
             output.push(message(&fresh_id("msg_"), Some(&answer.text), "completed"));
         }
@@ -135,15 +138,16 @@ impl Encoder {
     /// Adds a piece to the item of its kind that is open.
     fn say(&mut self, kind: Part, piece: &str, out: &mut Vec<u8>) {
         if self.open.as_ref().is_none_or(|open| open.kind != kind) {
-            self.begin(kind, out);
+            self.begin(kind, false, out);
         }
-        let Some(open) = &mut self.open else { return };
+        // The text of a thought may be left out.
+        let Some(open) = self.open.as_mut().filter(|_| !piece.is_empty()) else { return };
         open.said.push_str(piece);
         let event = part_event(kind.delta(), &open.id, self.output.len() - 1).text("delta", piece);
         self.event(kind.with_logprobs(event), kind.delta(), out);
     }
 
-    fn begin(&mut self, kind: Part, out: &mut Vec<u8>) {
+    fn begin(&mut self, kind: Part, hidden: bool, out: &mut Vec<u8>) {
         self.close(None, out);
         let id = fresh_id(kind.prefix());
         let at = self.output.len();
@@ -152,17 +156,17 @@ impl Encoder {
         self.item("response.output_item.added", at, &item, out);
         let name = "response.content_part.added";
         self.event(part_event(name, &id, at).raw("part", &kind.part("")), name, out);
-        self.open = Some(Open { id, kind, said: String::new() });
+        self.open = Some(Open { id, kind, said: String::new(), hidden });
     }
 
     fn close(&mut self, signature: Option<&str>, out: &mut Vec<u8>) {
-        let Some(Open { id, kind, said }) = self.open.take() else { return };
+        let Some(Open { id, kind, said, hidden }) = self.open.take() else { return };
         let at = self.output.len() - 1;
         let event = kind.with_logprobs(part_event(kind.done(), &id, at).text("text", &said));
         self.event(event, kind.done(), out);
         let name = "response.content_part.done";
         self.event(part_event(name, &id, at).raw("part", &kind.part(&said)), name, out);
-        let item = kind.item(&id, Some(&said), signature, "completed");
+        let item = kind.item(&id, (!hidden).then_some(&*said), signature, "completed");
         self.item("response.output_item.done", at, &item, out);
         self.output[at] = item;
     }
@@ -250,7 +254,7 @@ impl Part {
 
     fn item(self, id: &str, said: Option<&str>, signature: Option<&str>, status: &str) -> String {
         match self {
-            Self::Reasoning => reasoning(id, said.unwrap_or_default(), signature, status),
+            Self::Reasoning => reasoning(id, said, signature, status),
             Self::Text => message(id, said, status),
         }
     }
@@ -266,8 +270,8 @@ fn message(id: &str, said: Option<&str>, status: &str) -> String {
     item.text("role", "assistant").raw("content", &content).end()
 }
 
-fn reasoning(id: &str, said: &str, signature: Option<&str>, status: &str) -> String {
-    let parts = if said.is_empty() { "[]".to_owned() } else { list(&[Part::Reasoning.part(said)]) };
+fn reasoning(id: &str, said: Option<&str>, signature: Option<&str>, status: &str) -> String {
+    let parts = said.map_or_else(|| "[]".to_owned(), |said| list(&[Part::Reasoning.part(said)]));
     let item = Object::new().text("id", id).text("type", "reasoning").raw("summary", "[]");
     let item = item.raw("content", &parts);
     let sealed = signature.map_or_else(|| "null".to_owned(), text);
