@@ -77,17 +77,22 @@ impl Subscriptions {
         let id = state.next;
         state.next += 1;
         let link = state.link.get_or_insert_with(|| self.shared.connect()).clone();
+        // Its task may have ended with another runtime.
+        link.start();
         let lost = link.is_lost();
         let entry = state.channels.entry(channel.clone()).or_default();
         let (is_new, heard) = (entry.listeners.is_empty(), entry.heard);
         let tell = Arc::clone(&listener);
-        entry.listeners.push(Ear { id, listener, lost });
+        entry.listeners.push(Ear { id, listener, lost: lost && !heard });
+        if is_new && !heard && !lost {
+            // Under the lock, as the end is: the server hears both in the order in which they were meant.
+            link.send(&command("SSUBSCRIBE", &channel));
+        }
         drop(state);
         match (heard, lost) {
             (true, _) => tell(Event::Listening),
-            (_, true) => tell(Event::Lost),
-            _ if is_new => link.send(&command("SSUBSCRIBE", &channel)),
-            _ => {}
+            (false, true) => tell(Event::Lost),
+            (false, false) => {}
         }
         NodeSubscription { shared: Arc::clone(&self.shared), channel, id }
     }
@@ -207,14 +212,12 @@ impl Shared {
             return;
         }
         state.channels.remove(channel);
-        let link = if state.channels.is_empty() { state.link.take() } else { state.link.clone() };
-        let last = state.link.is_none();
-        drop(state);
-        if let Some(link) = link
-            && !last
-        {
+        let last = if state.channels.is_empty() { state.link.take() } else { None };
+        if let Some(link) = &state.link {
             link.send(&command("SUNSUBSCRIBE", channel));
         }
+        drop(state);
+        drop(last);
     }
 }
 

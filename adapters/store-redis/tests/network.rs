@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests: what fails panics")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -310,4 +311,75 @@ async fn server_that_quotes_the_password_does_not_spread_it() {
 
     assert_eq!(err.code(), Code::RedisProtocol);
     assert!(!format!("{err:?} {err}").contains("hunter2"), "{err:?}");
+}
+
+/// Confirms both channels on the first connection, which it then closes, and one of them on each that follows.
+async fn fickle(connections: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let number = connections.fetch_add(1, Ordering::SeqCst);
+            let (mut heard, mut asked) = ([0; 4096], String::new());
+            stream.read(&mut heard).await.unwrap();
+            stream.write_all(b"%1\r\n$5\r\nproto\r\n:3\r\n").await.unwrap();
+            while asked.matches("SSUBSCRIBE").count() < 2 {
+                let count = stream.read(&mut heard).await.unwrap();
+                asked.push_str(std::str::from_utf8(&heard[..count]).unwrap());
+            }
+            let mut channels = ["a", "b"];
+            channels.sort_by_key(|channel| asked.find(&format!("$1\r\n{channel}\r\n")));
+            for channel in &channels[..if number == 0 { 2 } else { 1 }] {
+                let said = format!(">3\r\n$10\r\nssubscribe\r\n$1\r\n{channel}\r\n:1\r\n");
+                stream.write_all(said.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn channel_that_is_confirmed_on_a_connection_that_fails_is_not_heard() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let transport = transport(&fickle(Arc::clone(&connections)).await);
+    let ((first, mut a), (second, mut b)) = (ear(), ear());
+    let _subscriptions = [transport.subscribe("a".into(), first), transport.subscribe("b".into(), second)];
+    for events in [&mut a, &mut b] {
+        assert_eq!(next(events).await, Event::Listening);
+        assert_eq!(next(events).await, Event::Lost);
+    }
+
+    let start = Instant::now();
+    while connections.load(Ordering::SeqCst) < 5 {
+        assert!(start.elapsed() < Duration::from_secs(15));
+        tokio::task::yield_now().await;
+    }
+
+    assert!(a.try_recv().is_err() && b.try_recv().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn channel_is_heard_that_is_left_and_wanted_at_the_same_time() {
+    let Some(server) = Server::start() else { return };
+    let transport = transport(&server.url());
+    // So that the connection stays.
+    let _other = transport.subscribe("other".into(), ear().0);
+    for _ in 0..300 {
+        let (listener, mut events) = ear();
+        let first = transport.subscribe("news".into(), listener);
+        assert_eq!(next(&mut events).await, Event::Listening);
+        let (listener, mut events) = ear();
+        let (adding, runtime) = (transport.clone(), tokio::runtime::Handle::current());
+        let added = std::thread::spawn(move || {
+            let _runtime = runtime.enter();
+            adding.subscribe("news".into(), listener)
+        });
+
+        drop(first);
+
+        let _second = added.join().unwrap();
+        assert_eq!(next(&mut events).await, Event::Listening);
+        server.ask(&["SPUBLISH", "news", "one"]).unwrap();
+        assert_eq!(next(&mut events).await, Event::Message { channel: "news".into(), payload: "one".into() });
+    }
 }

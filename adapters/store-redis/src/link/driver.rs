@@ -9,10 +9,10 @@ use maily_errors::{Error, Result};
 use maily_redis::Event;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Shared;
 use super::greet::greet;
 use super::pipe::Pipe;
 use super::queue::{End, Flight, State};
+use super::{Shared, events};
 use crate::error::{self, Failure};
 use crate::resp::Frames;
 use crate::stream::{self, Stream};
@@ -76,9 +76,9 @@ impl Driver {
             let target = found.insert(resolve.resolve().await?);
             let mut stream = stream::connect(&target.address, &options.connect).await?;
             let mut frames = Frames::default();
-            let hello = greet(&mut stream, &mut frames, options).await?;
+            let (hello, pushed) = greet(&mut stream, &mut frames, options).await?;
             resolve.accept(target, &hello)?;
-            Ok((stream, frames, target.epoch))
+            Ok((stream, frames, pushed, target.epoch))
         };
         let attempt = timeout(options.connect.timeout, attempt).await;
         let attempt = attempt.unwrap_or_else(|_| Err(error::connect_timeout(options.connect.timeout)));
@@ -87,7 +87,8 @@ impl Driver {
         {
             resolve.failed(target);
         }
-        let (stream, frames, epoch) = attempt?;
+        let (stream, frames, pushed, epoch) = attempt?;
+        pushed.into_iter().for_each(|words| events::tell(options, words));
         let mut queue = self.shared.queue.lock();
         queue.state = State::Up;
         queue.epoch = epoch;

@@ -13,7 +13,14 @@ use crate::stream::Stream;
 
 /// Switches to RESP3, says who we are, and says what the link wants to be said; all in one round trip, or two with a
 /// database or a greeting.
-pub(super) async fn greet(stream: &mut Stream, frames: &mut Frames, options: &LinkOptions) -> Result<Hello> {
+///
+/// Returns what the server said by itself as well: nobody may hear it before the connection is one to stay on.
+pub(super) async fn greet(
+    stream: &mut Stream,
+    frames: &mut Frames,
+    options: &LinkOptions,
+) -> Result<(Hello, Vec<Vec<Reply>>)> {
+    let mut pushed = Vec::new();
     let connect = &options.connect;
     let mut hello = vec![Bytes::from_static(b"HELLO"), Bytes::from_static(b"3")];
     if let Some(password) = &connect.password {
@@ -24,7 +31,7 @@ pub(super) async fn greet(stream: &mut Stream, frames: &mut Frames, options: &Li
     }
     hello.push(Bytes::from_static(b"SETNAME"));
     hello.push(Bytes::copy_from_slice(connect.name.as_bytes()));
-    let hello = ask(stream, frames, options, &[hello]).await;
+    let hello = ask(stream, frames, &mut pushed, &[hello]).await;
     // A port for TLS takes plain words for nonsense, and closes.
     let hello = hello.map_err(|err| if connect.tls.is_none() { error::before_a_word(err) } else { err })?;
     let hello = Hello::read(&hello);
@@ -40,16 +47,16 @@ pub(super) async fn greet(stream: &mut Stream, frames: &mut Frames, options: &Li
         words.extend(greeting());
     }
     if !words.is_empty() {
-        ask(stream, frames, options, &words).await?;
+        ask(stream, frames, &mut pushed, &words).await?;
     }
-    Ok(hello)
+    Ok((hello, pushed))
 }
 
 /// Sends commands, and returns the last reply when the server has accepted every one.
 async fn ask(
     stream: &mut Stream,
     frames: &mut Frames,
-    options: &LinkOptions,
+    pushed: &mut Vec<Vec<Reply>>,
     commands: &[Vec<Bytes>],
 ) -> Result<Reply> {
     let mut bytes = Vec::new();
@@ -63,21 +70,21 @@ async fn ask(
     sent.await.map_err(|err| error::lost(&err))?;
     let mut last = Reply::Nil;
     for _ in commands {
-        last = accepted(answer(stream, frames, options).await?)?;
+        last = accepted(answer(stream, frames, pushed).await?)?;
     }
     Ok(last)
 }
 
 /// Returns the next reply, or the push that stands for one.
-async fn answer(stream: &mut Stream, frames: &mut Frames, options: &LinkOptions) -> Result<Reply> {
+async fn answer(stream: &mut Stream, frames: &mut Frames, pushed: &mut Vec<Vec<Reply>>) -> Result<Reply> {
     loop {
         match frames.next().map_err(error::malformed)? {
             Some(Frame::Reply(reply)) => return Ok(reply),
             Some(Frame::Push(words)) if events::is_confirmation(&words) => {
-                events::tell(options, words.clone());
+                pushed.push(words.clone());
                 return Ok(Reply::List(words));
             }
-            Some(Frame::Push(words)) => events::tell(options, words),
+            Some(Frame::Push(words)) => pushed.push(words),
             None => {
                 let read = tokio::io::AsyncReadExt::read_buf(stream, frames.buffer()).await;
                 if read.map_err(|err| error::lost(&err))? == 0 {
@@ -100,6 +107,9 @@ fn accepted(reply: Reply) -> Result<Reply> {
         // The one command with an argument that the server counts.
         "ERR" if message.starts_with("DB index") => {
             Error::new(Code::ConfigInvalid, "the server has no database of this number")
+        }
+        "ERR" if message.starts_with("max number of clients") => {
+            Error::new(Code::RedisUnreachable, "the server has as many clients as it may")
         }
         "LOADING" | "MASTERDOWN" | "BUSY" | "CLUSTERDOWN" | "READONLY" | "MOVED" => {
             Error::new(Code::RedisUnreachable, "the server does not take commands now")

@@ -136,7 +136,7 @@ impl Link {
     }
 
     /// Starts the driver unless it runs.
-    fn start(&self) {
+    pub(crate) fn start(&self) {
         let shared = &self.owner.shared;
         let mut queue = shared.queue.lock();
         if matches!(queue.state, State::Idle) {

@@ -38,7 +38,8 @@ impl Entry {
         let ends = held.and_then(|held| held.left).map(|left| sent + left);
         let oldest = sent + max_age;
         Self {
-            value: held.map(|held| held.value.clone()),
+            // A copy: a slice of what was read from the socket would keep all that was read with it.
+            value: held.map(|held| Bytes::copy_from_slice(&held.value)),
             ends,
             until: ends.map_or(oldest, |ends| ends.min(oldest)),
             state,
