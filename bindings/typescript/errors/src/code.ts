@@ -53,9 +53,13 @@ export function isCode(name: unknown): name is Code {
   return typeof name === "string" && Object.hasOwn(ROWS, name);
 }
 
-/** Returns the code with this number, if the catalogue has it. */
-export function codeOfNumber(number: number): Code | undefined {
-  return codes.find((code) => ROWS[code][0] === number);
+/** Returns the name in a document of a service of ours, which the catalogue may lack; none of a foreign document. */
+export function ownName(problem: Readonly<Record<string, unknown>>): string | undefined {
+  // What is of another type than its definition says is ignored (RFC 9457, section 3.1).
+  const [type, code] = [problem["type"], problem["code"]].map((value) => (typeof value === "string" ? value : undefined));
+  if (type?.startsWith(TYPE_PREFIX)) return code ?? type.slice(TYPE_PREFIX.length);
+  const named = code ?? codes.find((known) => ROWS[known][0] === problem["number"]);
+  return (type ?? BLANK) === BLANK && isCode(named) ? named : undefined;
 }
 
 /** Returns the code of an HTTP status whose answer names none. */
@@ -67,6 +71,11 @@ export function codeOfStatus(status: number): Code {
 export function docsUrl(code: Code, base: string = DOCS): string {
   return `${base}${code}.md`;
 }
+
+/** What every `type` of ours begins with; the name of the code follows. */
+export const TYPE_PREFIX = "urn:maily:error:";
+/** A `type` that says no more than the status. */
+export const BLANK = "about:blank";
 
 type Row = readonly [number, Kind, number, number, Class, SafeWhen, number, string, string];
 

@@ -1,7 +1,7 @@
 // The error: one class, whose type is a union over the codes.
 
 import type { Cause } from "./causes.js";
-import { type Code, type Entry, type Kind, entry } from "./code.js";
+import { type Code, type Entry, type Kind, TYPE_PREFIX, entry, ownName } from "./code.js";
 import { type Decision, type Request, decide } from "./decide.js";
 import type { Violation } from "./violation.js";
 
@@ -88,12 +88,10 @@ class Failure<C extends Code> extends Error {
     const spent = { ...this, cause: this.cause, temporary: false, retryAfterMs: undefined };
     if (this.document === undefined) return new Failure(this.code, spent);
     const told = this.toJSON();
-    const isOurs = String(told["type"]).startsWith(TYPE_PREFIX);
     // Ours goes on with every member but the delay: its absence is what says that the retries are spent. A foreign one
     // cannot say so, and goes along in one of ours.
-    const said = isOurs
-      ? { ...told, retry_after_ms: undefined }
-      : { ...new Failure(this.code, { ...spent, document: undefined }).toJSON(), upstream: told };
+    const own = (): object => ({ ...new Failure(this.code, { ...spent, document: undefined }).toJSON(), upstream: told });
+    const said = ownName(told) === undefined ? own() : { ...told, retry_after_ms: undefined };
     return new Failure(this.code, { ...spent, document: JSON.stringify(said) });
   }
 
@@ -191,6 +189,3 @@ function pick(handlers: object, key: string): (error: MailyError) => unknown {
   // Only plain JavaScript gets here: the types leave no code out.
   return handler ?? ((error) => { throw error; });
 }
-
-/** What every `type` of ours begins with; the name of the code follows. */
-export const TYPE_PREFIX = "urn:maily:error:";

@@ -1,8 +1,8 @@
 // Answers in: whatever came, an error comes out. Nothing here throws.
 
 import { type Cause, hexId, parseCauses, readCauses } from "./causes.js";
-import { type Code, codeOfNumber, codeOfStatus, entry, isCode } from "./code.js";
-import { type Details, MailyError, TYPE_PREFIX } from "./error.js";
+import { BLANK, type Code, codeOfStatus, entry, isCode, ownName } from "./code.js";
+import { type Details, MailyError } from "./error.js";
 import { readViolations } from "./violation.js";
 
 /** Headers as `fetch` gives them, or as a plain object with names in lower case. */
@@ -56,15 +56,10 @@ export async function fromResponse(response: Response): Promise<MailyError> {
 
 /** The code that an error acts as, and whether a service of ours chose it. */
 function codeOf(problem: Members, status: number): { code: Code; ours: boolean; unknown?: Details["unknown"] } {
-  const [type, code, number] = [member(problem, "type"), member(problem, "code"), member(problem, "number")];
-  if (type?.startsWith(TYPE_PREFIX)) {
-    const name = code ?? type.slice(TYPE_PREFIX.length);
-    if (isCode(name)) return { code: name, ours: true };
-    return { code: codeOfStatus(status), ours: true, unknown: { code: name, ...(number !== undefined && { number }) } };
-  }
-  const named = code ?? (number === undefined ? undefined : codeOfNumber(number));
-  if ((type === undefined || type === BLANK) && isCode(named)) return { code: named, ours: true };
-  return { code: codeOfStatus(status), ours: false };
+  const [name, number] = [ownName(problem), member(problem, "number")];
+  if (name === undefined) return { code: codeOfStatus(status), ours: false };
+  if (isCode(name)) return { code: name, ours: true };
+  return { code: codeOfStatus(status), ours: true, unknown: { code: name, ...(number !== undefined && { number }) } };
 }
 
 /** A blank type and an empty title are as good as none. */
@@ -176,6 +171,5 @@ async function read(response: Response): Promise<Uint8Array> {
   return body;
 }
 
-const BLANK = "about:blank";
 /** Statuses that proxies answer by themselves. */
 const PROXY_ANSWERS: readonly number[] = [408, 429, 502, 503, 504];

@@ -167,6 +167,19 @@ test("spent retries of a foreign document are not repeated by the next service",
   expect(spent.toJSON()["upstream"]).toEqual(JSON.parse(foreign));
 });
 
+test.each([
+  '{"type":"urn:maily:error:of-2031","status":503,"retry_after_ms":5,"more":1}',
+  '{"type":"about:blank","code":"no-node","retry_after_ms":5}',
+  '{"number":210,"status":503,"retry_after_ms":5}',
+])("document of ours goes on with all but its delay when its retries are spent: %s", (ours) => {
+  const error = parseProblem(503, { "content-type": "application/problem+json" }, ours);
+  const spent = error.intoPersistent();
+  const { retry_after_ms: _, ...rest } = JSON.parse(ours) as Record<string, unknown>;
+
+  expect([error.temporary, spent.temporary]).toEqual([true, false]);
+  expect(spent.toJSON()).toEqual(rest);
+});
+
 test("text that is no JSON is looked at once", () => {
   const open = `"${'\\"'.repeat(30_000)}`;
 

@@ -1,0 +1,1 @@
+export{t as fromResponse}from"./problem-D20OtBj9.js";

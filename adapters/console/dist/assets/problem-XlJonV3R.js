@@ -1,1 +1,0 @@
-export{t as fromResponse}from"./problem-Cxx4tJX6.js";
