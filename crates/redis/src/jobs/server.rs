@@ -24,8 +24,7 @@ use super::{
 };
 use crate::model::{Command, Key, Reply};
 use crate::port::{DeadLetters, Jobs, Transport};
-use crate::server::script::Script;
-use crate::server::{ServerStore, reply};
+use crate::server::{ServerStore, milliseconds, reply};
 
 /// The most jobs that a waiting read takes: it cannot stop at a number of bytes.
 const BLOCKED_CLAIM: usize = 16;
@@ -51,7 +50,7 @@ impl<T: Transport> Jobs for ServerStore<T> {
             let once = job.key.map_or_else(|| Ok(stream.clone()), |key| self.once(queue, &key))?;
             let keys = [stream, self.part(queue, "due")?, self.part(queue, "late")?, once];
             let arguments = [job.payload, trace, milliseconds(job.delay), window];
-            self.run(operation, &script::APPEND, &keys, &arguments).await?
+            self.script(operation, &script::APPEND, &keys, &arguments).await?
         };
         codec::text(&reply).map(JobId)
     }
@@ -86,7 +85,8 @@ impl<T: Transport> Jobs for ServerStore<T> {
         if receipts.is_empty() {
             return Ok(0);
         }
-        let reply = self.run(operation, &script::ACK, &[self.part(queue, "jobs")?], &words(receipts)).await?;
+        let reply =
+            self.script(operation, &script::ACK, &[self.part(queue, "jobs")?], &words(receipts)).await?;
         found(&reply)
     }
 
@@ -96,7 +96,7 @@ impl<T: Transport> Jobs for ServerStore<T> {
         let mut arguments = vec![name(worker.as_str())];
         arguments.extend(words(receipts));
         let keys = [self.part(queue, "jobs")?];
-        codec::receipts(self.run(operation, &script::EXTEND, &keys, &arguments).await?)
+        codec::receipts(self.script(operation, &script::EXTEND, &keys, &arguments).await?)
     }
 
     async fn fail(
@@ -121,7 +121,7 @@ impl<T: Transport> Jobs for ServerStore<T> {
             decimal(u64::from(queue.max_deliveries())),
             decimal(queue.max_dead()),
         ];
-        let reply = self.run("redis::fail", &script::FAIL, &self.parts(queue)?, &arguments).await?;
+        let reply = self.script("redis::fail", &script::FAIL, &self.parts(queue)?, &arguments).await?;
         Ok(match codec::number(&reply)? {
             0 => Fate::Lost,
             1 => Fate::Waits,
@@ -131,7 +131,7 @@ impl<T: Transport> Jobs for ServerStore<T> {
 
     async fn stats(&self, queue: &Queue) -> Result<Stats> {
         let keys = [self.part(queue, "jobs")?, self.part(queue, "due")?, self.part(queue, "dead")?];
-        codec::stats(self.run("redis::stats", &script::STATS, &keys, &[]).await?)
+        codec::stats(self.script("redis::stats", &script::STATS, &keys, &[]).await?)
     }
 }
 
@@ -150,7 +150,7 @@ impl<T: Transport> DeadLetters for ServerStore<T> {
         let operation = "redis::requeue";
         model::receipts(operation, receipts)?;
         let keys = [self.part(queue, "jobs")?, self.part(queue, "dead")?];
-        found(&self.run(operation, &script::REQUEUE, &keys, &words(receipts)).await?)
+        found(&self.script(operation, &script::REQUEUE, &keys, &words(receipts)).await?)
     }
 
     async fn discard(&self, queue: &Queue, receipts: &[Receipt]) -> Result<usize> {
@@ -178,7 +178,7 @@ impl<T: Transport> ServerStore<T> {
             word(Code::RedisJobAbandoned.name()),
             word(ABANDONED),
         ];
-        codec::claimed(self.run("redis::claim", &script::CLAIM, &self.parts(queue)?, &arguments).await?)
+        codec::claimed(self.script("redis::claim", &script::CLAIM, &self.parts(queue)?, &arguments).await?)
     }
 
     /// Waits for new entries, on a connection that may wait.
@@ -208,29 +208,6 @@ impl<T: Transport> ServerStore<T> {
         // The data was flushed: the next run of the script makes the group again.
         let gone = matches!(&reply, Reply::Refused { code, .. } if code == "NOGROUP" || code == "UNBLOCKED");
         if gone { Ok(Reply::Nil) } else { reply::accepted("redis::claim", reply) }
-    }
-
-    /// Runs a script by its hash, and by its text if the server does not have it.
-    async fn run(
-        &self,
-        operation: &'static str,
-        script: &Script,
-        keys: &[Bytes],
-        arguments: &[Bytes],
-    ) -> Result<Reply> {
-        let deadline = Instant::now() + self.timeout();
-        let command = |command: &'static str, script: &'static str| {
-            let mut all = Vec::with_capacity(3 + keys.len() + arguments.len());
-            all.extend([word(command), word(script), decimal(keys.len() as u64)]);
-            all.extend_from_slice(keys);
-            all.extend_from_slice(arguments);
-            Command::new(all, deadline).with_key(3)
-        };
-        let mut reply = self.call(command("EVALSHA", script.sha)).await?;
-        if reply::is_no_script(&reply) {
-            reply = self.call(command("EVAL", script.text)).await?;
-        }
-        reply::accepted(operation, reply)
     }
 
     fn part(&self, queue: &Queue, part: &str) -> Result<Bytes> {
@@ -263,11 +240,6 @@ fn words(receipts: &[Receipt]) -> Vec<Bytes> {
 
 fn decimal(number: u64) -> Bytes {
     number.to_string().into()
-}
-
-/// Whole milliseconds, rounded up: nothing happens before its time.
-fn milliseconds(duration: Duration) -> Bytes {
-    duration.as_nanos().div_ceil(1_000_000).to_string().into()
 }
 
 fn found(reply: &Reply) -> Result<usize> {

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::Result;
 use parking_lot::Mutex;
 
 use super::quota::{Quota, Span, Verdict};
 use super::reserve::Reserve;
-use crate::memory::{LIMIT, Log, MemoryStore, Moment, Notes, Parts, Restored, Written, row_key};
+use crate::memory::{LIMIT, Log, MemoryStore, Moment, Notes, Parts, Restored, Sweep, Written, row_key};
 use crate::model::Key;
 use crate::port::Limits;
 
@@ -21,9 +21,7 @@ pub(crate) struct Levels {
 #[derive(Debug)]
 struct Table {
     by_name: HashMap<Key, Level, ahash::RandomState>,
-    limit: usize,
-    /// How many names there may be before those with a whole burst are looked for.
-    sweep_at: usize,
+    sweep: Sweep,
     notes: Notes,
 }
 
@@ -39,7 +37,7 @@ impl Levels {
     pub(crate) fn new(limit: usize, log: &Log, restored: &Restored) -> Result<Self> {
         let read = |(name, row): &(Bytes, Bytes)| Ok((Key::new(name.clone())?, Level::decode(row)?));
         let by_name = restored.limits.iter().map(read).collect::<Result<_>>()?;
-        let table = Table { by_name, limit, sweep_at: SWEEP, notes: log.notes() };
+        let table = Table { by_name, sweep: Sweep::new(limit), notes: log.notes() };
         Ok(Self { table: Mutex::new(table) })
     }
 }
@@ -87,11 +85,12 @@ impl Table {
                 return Ok((Verdict { allowed: true, backlog: since(now, next) }, Written::default()));
             }
             None => {
-                self.make_room(now)?;
+                self.make_room(time)?;
                 self.by_name.entry(name.clone()).or_insert(Level { whole_at: next, reserve: None })
             }
         };
         level.whole_at = next;
+        self.sweep.note(level.over());
         let written = if log.is_kept() && next > now {
             Reserve::cover(&mut level.reserve, next, |until| {
                 self.notes.note(|| row(name, until));
@@ -103,19 +102,9 @@ impl Table {
         Ok((Verdict { allowed: true, backlog: since(now, next) }, written))
     }
 
-    fn make_room(&mut self, now: Span) -> Result<()> {
-        if self.by_name.len() >= self.limit.min(self.sweep_at) {
-            for (name, _) in self.by_name.extract_if(|_, level| level.whole_at <= now) {
-                self.notes.note(|| (row_key(LIMIT, name.as_bytes()), None));
-            }
-            self.sweep_at = (self.by_name.len() * 2).max(SWEEP);
-        }
-        if self.by_name.len() < self.limit {
-            return Ok(());
-        }
-        Err(Error::new(Code::RedisStoreFull, "the store in memory is full")
-            .with_operation("redis::limit")
-            .with_context("limit", Public(self.limit)))
+    fn make_room(&mut self, now: Moment) -> Result<()> {
+        let removed = |name: &Key| self.notes.note(|| (row_key(LIMIT, name.as_bytes()), None));
+        self.sweep.make_room("redis::limit", &mut self.by_name, now, Level::over, removed)
     }
 }
 
@@ -125,6 +114,11 @@ impl Level {
         let whole_at = Span { whole: row.u64()?, rest: row.u64()? };
         row.end()?;
         Ok(Self { whole_at, reserve: None })
+    }
+
+    /// Returns when it says no more than no level at all.
+    fn over(&self) -> Moment {
+        Moment(self.whole_at.whole + u64::from(self.whole_at.rest > 0))
     }
 }
 
@@ -138,6 +132,3 @@ fn row(name: &Key, whole_at: Span) -> (Bytes, Option<Bytes>) {
 fn since(now: Span, later: Span) -> Span {
     Span { whole: later.whole - now.whole, rest: later.rest }
 }
-
-/// How many names are worth a first look for those that are whole.
-const SWEEP: usize = 64;

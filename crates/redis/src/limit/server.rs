@@ -15,7 +15,7 @@ impl<T: Transport> Limits for ServerStore<T> {
         let (cost, burst) = (quota.span(cost), quota.span(quota.burst()));
         let arguments = [u64::from(quota.count()), cost.whole, cost.rest, burst.whole, burst.rest]
             .map(|number| Bytes::from(number.to_string()));
-        let reply = self.script(operation, &TAKE, self.key_in("limit:", name)?, &arguments).await?;
+        let reply = self.script(operation, &TAKE, &[self.key_in("limit:", name)?], &arguments).await?;
         verdict(&reply).ok_or_else(|| reply::unexpected(operation, &reply))
     }
 }

@@ -181,3 +181,20 @@ fn quota_that_would_overflow_is_refused() {
     assert_eq!(err.code(), Code::ConfigInvalid);
     Quota::new(MAX_COUNT, MAX_FILL).with_burst(MAX_COUNT).check().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn name_that_is_whole_sooner_than_it_was_makes_room_for_another() {
+    let store = MemoryConfig { max_values: 2, ..MemoryConfig::default() }.build();
+    let names = ["a", "b"].map(|name| Key::new(name).unwrap());
+    let hourly = Quota::new(1, Duration::from_secs(3600));
+    for name in &names {
+        store.take(name, hourly, 1).await.unwrap();
+    }
+    store.take(&name(), hourly, 1).await.unwrap_err();
+
+    // A smaller quota has less to fill.
+    store.take(&names[1], Quota::per_second(1), 0).await.unwrap();
+    advance(Duration::from_secs(1)).await;
+
+    assert!(store.take(&name(), hourly, 1).await.unwrap().allowed);
+}

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use maily_errors::{Code, Error, Public, Result};
+use maily_errors::Result;
 use parking_lot::Mutex;
 
 use super::lease::{Grant, Owner};
 use super::token::Token;
-use crate::memory::{LOCK, Log, MemoryStore, Moment, Notes, Parts, Restored, Written, row_key};
+use crate::memory::{LOCK, Log, MemoryStore, Moment, Notes, Parts, Restored, Sweep, Written, row_key};
 use crate::model::Key;
 use crate::port::Leases;
 
@@ -22,9 +22,7 @@ pub(crate) struct Locks {
 #[derive(Debug)]
 struct Table {
     held: HashMap<Key, Held>,
-    limit: usize,
-    /// How many locks there may be before those that are over are looked for.
-    sweep_at: usize,
+    sweep: Sweep,
     /// The last token of any lock: no lock needs a memory of its own. At least the time, so that tokens grow past a
     /// restart of the process.
     last: u64,
@@ -45,8 +43,7 @@ impl Locks {
         let read = |(name, row): &(Bytes, Bytes)| Ok((Key::new(name.clone())?, Held::decode(row)?));
         let table = Table {
             held: restored.locks.iter().map(read).collect::<Result<_>>()?,
-            limit,
-            sweep_at: SWEEP,
+            sweep: Sweep::new(limit),
             last: restored.last.0,
             notes: log.notes(),
         };
@@ -105,6 +102,7 @@ impl Table {
         if let Some(held) = self.held.get_mut(name) {
             if held.ends > now && held.owner == owner {
                 held.ends = now + ttl;
+                self.sweep.note(held.over());
                 self.notes.note(|| held.row(name));
                 return Ok(Grant::Granted(held.token));
             }
@@ -113,16 +111,21 @@ impl Table {
                 let next = promise.is_none() && !patience.is_zero();
                 if next {
                     held.promised = Some((owner, now + patience));
+                    self.sweep.note(held.over());
                 }
                 return Ok(Grant::Held { remaining: held.ends - now, next });
             }
             if let Some((_, until)) = promise {
                 return Ok(Grant::Held { remaining: until - now, next: false });
             }
+            // It is over, and leaves its place to this one.
+        } else {
+            let removed = |name: &Key| self.notes.note(|| (row_key(LOCK, name.as_bytes()), None));
+            self.sweep.make_room("redis::lock_acquire", &mut self.held, now, Held::over, removed)?;
         }
-        self.make_room(name, now)?;
         self.last = (self.last + 1).max(now.0);
         let held = Held { owner, token: Token::new(0, self.last), ends: now + ttl, promised: None };
+        self.sweep.note(held.over());
         self.notes.note(|| held.row(name));
         let token = held.token;
         self.held.insert(name.clone(), held);
@@ -132,6 +135,7 @@ impl Table {
     fn renew(&mut self, name: &Key, owner: Owner, ttl: Duration, now: Moment) -> bool {
         let Some(held) = self.held.get_mut(name).filter(|held| held.is_of(owner, now)) else { return false };
         held.ends = now + ttl;
+        self.sweep.note(held.over());
         self.notes.note(|| held.row(name));
         true
     }
@@ -139,27 +143,12 @@ impl Table {
     fn release(&mut self, name: &Key, owner: Owner, now: Moment) -> bool {
         let Some(held) = self.held.get_mut(name).filter(|held| held.is_of(owner, now)) else { return false };
         held.ends = now;
-        if held.is_over(now) {
+        self.sweep.note(held.over());
+        if held.over() <= now {
             self.held.remove(name);
         }
         self.notes.note(|| (row_key(LOCK, name.as_bytes()), None));
         true
-    }
-
-    fn make_room(&mut self, name: &Key, now: Moment) -> Result<()> {
-        let full = self.held.len() >= self.limit.min(self.sweep_at);
-        if full && !self.held.contains_key(name) {
-            for (name, _) in self.held.extract_if(|_, held| held.is_over(now)) {
-                self.notes.note(|| (row_key(LOCK, name.as_bytes()), None));
-            }
-            self.sweep_at = (self.held.len() * 2).max(SWEEP);
-        }
-        if self.held.len() < self.limit || self.held.contains_key(name) {
-            return Ok(());
-        }
-        Err(Error::new(Code::RedisStoreFull, "the store in memory is full")
-            .with_operation("redis::lock_acquire")
-            .with_context("limit", Public(self.limit)))
     }
 }
 
@@ -168,9 +157,9 @@ impl Held {
         self.owner == owner && self.ends > now
     }
 
-    /// Says whether nobody holds it and nobody is to have it.
-    fn is_over(&self, now: Moment) -> bool {
-        self.ends <= now && self.promised.is_none_or(|(_, until)| until <= now)
+    /// Returns when nobody holds it and nobody is to have it.
+    fn over(&self) -> Moment {
+        self.promised.map_or(self.ends, |(_, until)| until.max(self.ends))
     }
 
     fn row(&self, name: &Key) -> (Bytes, Option<Bytes>) {
@@ -189,6 +178,3 @@ impl Held {
         Ok(Self { owner, token, ends, promised: None })
     }
 }
-
-/// How many locks are worth a first look for those that are over.
-const SWEEP: usize = 64;

@@ -57,10 +57,10 @@ impl<S: Leases + 'static> Lock<S> {
         Self { store, poll: Duration::from_millis(20) }
     }
 
-    /// Sets how long a waiter waits between two tries on average, at least 1 ms; 20 ms unless set.
+    /// Sets how long a waiter waits between two tries on average, 1 ms to [`MAX_TTL`]; 20 ms unless set.
     #[must_use]
     pub fn with_poll(mut self, poll: Duration) -> Self {
-        self.poll = poll.max(Duration::from_millis(1));
+        self.poll = poll.clamp(Duration::from_millis(1), MAX_TTL);
         self
     }
 
@@ -88,7 +88,7 @@ impl<S: Leases + 'static> Lock<S> {
         let ttl = lease::checked("redis::lock_acquire", ttl)?;
         let deadline = (wait > Duration::ZERO).then(|| Instant::now() + wait.min(MAX_TTL));
         let mut claim = Claim::new(self.store.clone(), name.clone(), ttl);
-        let patience = deadline.map_or(Duration::ZERO, |_| PATIENCE.max(self.poll.saturating_mul(5)));
+        let patience = deadline.map_or(Duration::ZERO, |_| PATIENCE.max(self.poll * 5));
         let mut refused = None;
         loop {
             let sent = Instant::now();

@@ -16,21 +16,21 @@ impl<T: Transport> Leases for ServerStore<T> {
         // The transport writes the epoch of its connection over the zero.
         let [ttl, kept, patience] = [ttl, KEPT, patience].map(milliseconds);
         let arguments = ["0".into(), owner.to_bytes(), ttl, kept, patience];
-        let reply = self.script(operation, &ACQUIRE, self.key_in("lock:", name)?, &arguments).await?;
+        let reply = self.script(operation, &ACQUIRE, &[self.key_in("lock:", name)?], &arguments).await?;
         grant(&reply).ok_or_else(|| reply::unexpected(operation, &reply))
     }
 
     async fn renew(&self, name: &Key, owner: Owner, ttl: Duration) -> Result<bool> {
         let operation = "redis::lock_renew";
         let arguments = [owner.to_bytes(), milliseconds(ttl), milliseconds(KEPT)];
-        let reply = self.script(operation, &RENEW, self.key_in("lock:", name)?, &arguments).await?;
+        let reply = self.script(operation, &RENEW, &[self.key_in("lock:", name)?], &arguments).await?;
         reply::truth(operation, &reply)
     }
 
     async fn release(&self, name: &Key, owner: Owner) -> Result<bool> {
         let operation = "redis::lock_release";
         let key = self.key_in("lock:", name)?;
-        let reply = self.script(operation, &RELEASE, key, &[owner.to_bytes()]).await?;
+        let reply = self.script(operation, &RELEASE, &[key], &[owner.to_bytes()]).await?;
         reply::truth(operation, &reply)
     }
 }

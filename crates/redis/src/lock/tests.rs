@@ -394,3 +394,32 @@ async fn guard_of_an_efficiency_lock_does_not_show_its_mark() {
 
     assert_eq!(format!("{guard:?}"), "EfficiencyGuard { .. }");
 }
+
+#[tokio::test(start_paused = true)]
+async fn lock_that_nobody_came_for_makes_room_for_another() {
+    let store = crate::MemoryConfig { max_values: 1, ..crate::MemoryConfig::default() }.build();
+    let (first, other, patience) = (Owner::random(), Key::new("other").unwrap(), Duration::from_millis(100));
+    let acquire = |name: Key, owner| {
+        let store = store.clone();
+        async move { store.acquire(&name, owner, TTL, patience).await.map_err(|err| err.code()) }
+    };
+    acquire(name(), first).await.unwrap();
+    acquire(name(), Owner::random()).await.unwrap();
+    assert_eq!(acquire(other.clone(), Owner::random()).await, Err(Code::RedisStoreFull));
+
+    assert!(store.release(&name(), first).await.unwrap());
+    assert_eq!(acquire(other.clone(), Owner::random()).await, Err(Code::RedisStoreFull));
+    advance(patience).await;
+
+    acquire(other, Owner::random()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiter_with_all_the_time_between_its_tries_ends_with_its_wait() {
+    let lock = Lock::new(MemoryStore::default()).with_poll(Duration::MAX);
+    let _held = lock.acquire(&name(), TTL, Duration::ZERO).await.unwrap();
+
+    let err = lock.acquire(&name(), TTL, Duration::from_secs(1)).await.unwrap_err();
+
+    assert_eq!(err.code(), Code::RedisLockBusy);
+}

@@ -6,6 +6,7 @@ mod clock;
 mod log;
 mod row;
 mod shard;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use maily_errors::Result;
 pub(crate) use self::clock::{Clock, Moment};
 pub(crate) use self::log::{JOB, LIMIT, LOCK, Log, Notes, Restored, Shared, Written, key as row_key};
 pub(crate) use self::row::{Parts, damaged, short};
+pub(crate) use self::sweep::Sweep;
 use self::values::Values;
 pub use self::watched::MemoryWatched;
 use crate::bus::Channels;

@@ -101,15 +101,17 @@ impl<T: Transport> ServerStore<T> {
         &self,
         operation: &'static str,
         script: &Script,
-        key: Bytes,
+        keys: &[Bytes],
         arguments: &[Bytes],
     ) -> Result<Reply> {
         let deadline = Instant::now() + self.timeout;
-        let epoch = script.epoch.map(|index| 4 + index);
+        let epoch = script.epoch.map(|index| 3 + keys.len() + index);
         let command = |name: &'static str, script: &'static str| {
-            let mut all = Vec::with_capacity(4 + arguments.len());
-            all.extend([name, script, "1"].map(|text| Bytes::from_static(text.as_bytes())));
-            all.push(key.clone());
+            let mut all = Vec::with_capacity(3 + keys.len() + arguments.len());
+            all.extend(
+                [name, script, KEY_COUNTS[keys.len()]].map(|text| Bytes::from_static(text.as_bytes())),
+            );
+            all.extend_from_slice(keys);
             all.extend_from_slice(arguments);
             let mut command = Command::new(all, deadline).with_key(3);
             command.epoch = epoch;
@@ -161,7 +163,7 @@ impl<T: Transport> Store for ServerStore<T> {
             swap.value.unwrap_or_default(),
             ttl.map_or(Bytes::new(), milliseconds),
         ];
-        let reply = self.script(operation, &COMPARE_AND_SET, self.key(key)?, &arguments).await?;
+        let reply = self.script(operation, &COMPARE_AND_SET, &[self.key(key)?], &arguments).await?;
         reply::truth(operation, &reply)
     }
 
@@ -169,7 +171,7 @@ impl<T: Transport> Store for ServerStore<T> {
         let operation = "redis::increment";
         let ttl = model::ttl(operation, ttl)?;
         let arguments = [by.to_string().into(), ttl.map_or(Bytes::new(), milliseconds)];
-        let reply = self.script(operation, &INCREMENT, self.key(key)?, &arguments).await?;
+        let reply = self.script(operation, &INCREMENT, &[self.key(key)?], &arguments).await?;
         reply::count(operation, &reply)
     }
 
@@ -181,7 +183,7 @@ impl<T: Transport> Store for ServerStore<T> {
                 let arguments: Arguments = smallvec![Bytes::from_static(b"PEXPIRE"), key, milliseconds(ttl)];
                 self.command(operation, arguments).await?
             }
-            None => self.script(operation, &PERSIST, key, &[]).await?,
+            None => self.script(operation, &PERSIST, &[key], &[]).await?,
         };
         reply::truth(operation, &reply)
     }
@@ -196,7 +198,10 @@ fn flag(set: bool) -> Bytes {
     Bytes::from_static(if set { b"1" } else { b"0" })
 }
 
-/// Whole milliseconds, rounded up: a value never ends before its time.
-pub(crate) fn milliseconds(ttl: Duration) -> Bytes {
-    ttl.as_nanos().div_ceil(1_000_000).to_string().into()
+/// Whole milliseconds, rounded up: nothing ends or begins before its time.
+pub(crate) fn milliseconds(time: Duration) -> Bytes {
+    time.as_nanos().div_ceil(1_000_000).to_string().into()
 }
+
+/// How many keys a script has, as the server reads it: without an allocation.
+const KEY_COUNTS: [&str; 7] = ["0", "1", "2", "3", "4", "5", "6"];

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use maily_errors::{Code, Error, Result};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, advance};
+use tokio::time::{Instant, advance, sleep};
 
 use super::envelope::{Envelope, Lease};
 use super::{CacheConfig, Cached, NearConfig, NearStore};
@@ -301,4 +301,22 @@ async fn lease_of_a_process_that_died_is_taken_over() {
 
     assert_eq!(loaded, Cached::Fresh(Some("v".into())));
     assert!((1000..1100).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_on_a_value_that_ended_during_a_failed_load_is_given_back() {
+    let store = MemoryStore::default();
+    let config = CacheConfig { stale_ms: 100, beta: 0.0, ..CacheConfig::default() };
+    let cache = config.build(&store).unwrap();
+    cache.set(&key(), "old".into(), Duration::from_secs(1)).await.unwrap();
+    advance(Duration::from_millis(1050)).await;
+
+    let slow = || async {
+        sleep(Duration::from_millis(90)).await;
+        Err(Error::from(Code::Unavailable))
+    };
+    let stale = cache.get_or_load(&key(), TTL, slow).await.unwrap();
+
+    assert_eq!(stale, Cached::Stale(Some("old".into())));
+    assert_eq!(store.get(&key()).await.unwrap(), None);
 }

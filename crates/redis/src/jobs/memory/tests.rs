@@ -235,3 +235,11 @@ async fn rows_that_nobody_wrote_so_are_refused() {
     rows.change(|rows| drop(rows.remove(&payload)));
     assert_eq!(code(&rows), Err(Code::RedisDiskCorrupt));
 }
+
+#[tokio::test]
+async fn nothing_comes_after_the_last_receipt() {
+    let store = MemoryStore::default();
+    let last = Receipt::new(&u64::MAX.to_string()).unwrap();
+
+    assert_eq!(store.dead(&queue(), Some(&last), 10).await.unwrap(), []);
+}

@@ -384,3 +384,17 @@ fn concurrency_keeps_its_limits() {
         assert_eq!(with(hands).unwrap_err().code(), Code::Invalid);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn worker_with_all_the_time_there_is_ends_when_its_jobs_do() {
+    let (store, queue) = appended(1).await;
+    let handler = |_: Job| async {
+        sleep(Duration::from_secs(3600)).await;
+        Ok(())
+    };
+
+    let summary =
+        worker(&store, &queue).with_drain(Duration::MAX).run(handler, sleep(Duration::from_secs(1))).await;
+
+    assert_eq!(summary.done, 1);
+}

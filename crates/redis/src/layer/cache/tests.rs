@@ -176,3 +176,26 @@ async fn store_that_is_full_keeps_nothing_and_fails_nothing() {
     assert_eq!(service.clone().oneshot("ask").await.unwrap(), "1");
     assert_eq!(service.oneshot("ask").await.unwrap(), "2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn request_is_still_sent_when_the_old_answer_went_out_before_its_turn() {
+    let store = MemoryStore::default();
+    let config = CacheConfig { beta: 0.0, ..CacheConfig::default() };
+    let (other, here) = (config.build(&store).unwrap(), config.build(&store).unwrap());
+    let (service, calls) = service(here);
+    assert_eq!(service.clone().oneshot("ask").await.unwrap(), "1");
+    advance(TTL).await;
+    // Another process has the turn for longer than the old answer is held back, and fails.
+    let key = Key::new("key").unwrap();
+    let slow = || async {
+        sleep(Duration::from_millis(500)).await;
+        Err(Error::from(Code::Unavailable))
+    };
+    other.get_or_load(&key, TTL, slow).await.unwrap();
+
+    assert_eq!(service.clone().oneshot("ask").await.unwrap(), "1");
+    sleep(Duration::from_secs(1)).await;
+
+    assert_eq!(service.oneshot("ask").await.unwrap(), "2");
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
