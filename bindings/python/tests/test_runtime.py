@@ -18,7 +18,7 @@ import uvloop
 
 from maily.errors import Timeout
 from maily.mesh import AsyncMesh
-from maily.redis import AsyncStore, Jobs, Store, Worker
+from maily.redis import AsyncStore, Cache, Idempotency, Jobs, Store, Worker
 
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop, uvloop.new_event_loop]
 
@@ -199,7 +199,7 @@ END = {
 def test_interpreter_ends(end: str) -> None:
     program = """
 import asyncio, sys, threading, time
-from maily.redis import AsyncStore, Jobs, Store, Worker
+from maily.redis import AsyncStore
 PORT = {port}
 async def main():
     store = AsyncStore(f"redis://127.0.0.1:{{PORT}}", timeout=60.0)
@@ -296,3 +296,29 @@ def test_second_stop_of_a_worker_is_not_for_its_next_run() -> None:
     jobs.append(b"two")
     assert worker.run(twice).done == 1
 
+
+def test_coroutine_function_is_refused_by_a_method_that_blocks() -> None:
+    async def load(*_: object) -> bytes:
+        return b"x"
+
+    function: Any = load
+
+    with pytest.raises(TypeError, match="coroutine function"):
+        Cache(Store()).get_or_load("k", 60.0, function)
+    with pytest.raises(TypeError, match="coroutine function"):
+        Idempotency(Store()).run("k", ["r"], function)
+
+
+def test_job_whose_handler_only_made_a_coroutine_is_not_done() -> None:
+    jobs = Jobs(Store(), "mails")
+    worker = Worker(jobs)
+
+    async def never(_: object) -> None:
+        pass
+
+    def handle(job: object) -> object:
+        worker.stop()
+        return never(job)
+
+    jobs.append(b"one")
+    assert worker.run(handle).done == 0

@@ -46,6 +46,7 @@ Jobs are done at least once; a worker keeps, acknowledges and repeats them.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -133,7 +134,9 @@ def _traced(handler: Callable[[Any], Any]) -> Callable[[Any, str | None], Any]:
         trace = Trace.parse(here or "") or Trace.root()
         with use(trace):
             result = handler(job)
-        return _awaited(result, trace) if inspect.isawaitable(result) else result
+        # Without an event loop nobody awaits it, and who called says so.
+        awaits = inspect.isawaitable(result) and asyncio._get_running_loop() is not None
+        return _awaited(result, trace) if awaits else result
 
     return handle
 

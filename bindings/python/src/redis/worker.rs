@@ -46,7 +46,8 @@ twins! {
     }
 
     both {
-        /// Ends `run`: no more jobs are claimed, those under way have `drain` seconds, the rest is handed back.
+        /// Ends the `run` that is going on: no more jobs are claimed, those under way have `drain` seconds, the rest is
+        /// handed back.
         fn stop(&self) {
             self.0.stop.notify_waiters();
         }

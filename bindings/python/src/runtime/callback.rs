@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use maily_errors::{Code, Error, Result};
 use pyo3::call::PyCallArgs;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -61,7 +62,8 @@ impl Callback {
         async move {
             let free = this.event_loop.filter(|_| !this.held_up.load(Ordering::Relaxed));
             let Some(event_loop) = free else {
-                let call = move || attached(|py| this.function.bind(py).call1(arguments)?.extract());
+                let call =
+                    move || attached(|py| answered(this.function.bind(py).call1(arguments)?)?.extract());
                 return spawn_blocking(call).await.unwrap_or_else(|_| Err(ended()));
             };
             let (sender, outcome) = oneshot::channel();
@@ -113,6 +115,18 @@ impl Ended {
         // Nobody may be waiting any more.
         drop(sender.map(|sender| sender.send(result)));
     }
+}
+
+/// Returns what a function said, unless it is still to be awaited: taken for an answer, its work would never be done.
+fn answered(said: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    if !said.hasattr("__await__")? {
+        return Ok(said);
+    }
+    // Else Python warns of a coroutine that nobody awaited.
+    said.call_method0("close").ok();
+    Err(PyTypeError::new_err(
+        "a method that blocks takes a plain function, its asynchronous twin a coroutine function",
+    ))
 }
 
 /// Runs code of Python on a thread of the runtime.
