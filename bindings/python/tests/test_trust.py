@@ -2,6 +2,7 @@
 
 import asyncio
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,16 @@ def test_log_in_a_folder_goes_on(tmp_path: Path) -> None:
     del first
 
     second = Trust(tmp_path)
+    until = time.monotonic() + 10.0
+    while True:
+        # The task that certified may keep the log for a moment longer than whoever asked for it.
+        try:
+            again = second.key()
+            break
+        except errors.Conflict:
+            assert time.monotonic() < until
 
-    assert second.key() == key
+    assert again == key
     assert second.verify(sent)["state"] == "intact"
     assert stat.S_IMODE((tmp_path / "trust.key").stat().st_mode) == 0o600
 
