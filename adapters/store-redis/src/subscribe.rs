@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use maily_redis::{Command, Event, Listener};
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::cluster::ChannelSubscription;
 use crate::link::{Link, LinkOptions, Resolve, Said};
@@ -35,6 +36,8 @@ struct State {
 struct Channel {
     /// Whether the server has said that it is heard.
     heard: bool,
+    /// When the server last refused it, unless it was asked again since.
+    refused: Option<Instant>,
     listeners: Vec<Ear>,
 }
 
@@ -84,7 +87,8 @@ impl Subscriptions {
         let (is_new, heard) = (entry.listeners.is_empty(), entry.heard);
         let tell = Arc::clone(&listener);
         entry.listeners.push(Ear { id, listener, lost: lost && !heard });
-        if is_new && !heard && !lost {
+        let unasked = is_new || entry.refused.take().is_some();
+        if unasked && !heard && !lost {
             // Under the lock, as the end is: the server hears both in the order in which they were meant.
             link.send(&command("SSUBSCRIBE", &channel));
         }
@@ -122,7 +126,7 @@ impl Shared {
         state.channels.keys().map(|channel| command("SSUBSCRIBE", channel).arguments.to_vec()).collect()
     }
 
-    fn hear(&self, said: Said) {
+    fn hear(self: &Arc<Self>, said: Said) {
         match said {
             Said::Event(Event::Message { channel, payload }) => {
                 for listener in self.listeners(&channel) {
@@ -153,6 +157,48 @@ impl Shared {
                     link.renew();
                 }
             }
+            Said::Refused { channel, code, message } => {
+                for listener in self.refuse(&channel) {
+                    listener(Event::Refused { code: code.clone(), message: message.clone() });
+                }
+            }
+        }
+    }
+
+    /// Notes that a channel may not be heard, and asks for it again later: rights change. Returns who is to know.
+    fn refuse(self: &Arc<Self>, channel: &Bytes) -> Vec<Listener> {
+        let now = Instant::now();
+        let told = {
+            let mut state = self.state.lock();
+            let Some(entry) = state.channels.get_mut(channel) else { return Vec::new() };
+            entry.heard = false;
+            entry.refused = Some(now);
+            let told = entry.listeners.iter_mut().map(|ear| {
+                ear.lost = true;
+                Arc::clone(&ear.listener)
+            });
+            told.collect()
+        };
+        let (shared, channel) = (Arc::downgrade(self), channel.clone());
+        tokio::spawn(async move {
+            sleep(PAUSE).await;
+            if let Some(shared) = Weak::upgrade(&shared) {
+                shared.ask_again(&channel, now);
+            }
+        });
+        told
+    }
+
+    /// Asks for a channel that was last refused at this moment.
+    fn ask_again(&self, channel: &Bytes, refused: Instant) {
+        let mut state = self.state.lock();
+        let State { link: Some(link), channels, .. } = &mut *state else { return };
+        if let Some(entry) = channels.get_mut(channel)
+            && entry.refused == Some(refused)
+            && !link.is_lost()
+        {
+            entry.refused = None;
+            link.send(&command("SSUBSCRIBE", channel));
         }
     }
 
@@ -160,7 +206,8 @@ impl Shared {
     fn catch_up(&self) {
         let state = self.state.lock();
         let Some(link) = state.link.clone() else { return };
-        let missing = state.channels.iter().filter(|(_, channel)| !channel.heard);
+        let missing =
+            state.channels.iter().filter(|(_, channel)| !channel.heard && channel.refused.is_none());
         let missing: Vec<Command> = missing.map(|(name, _)| command("SSUBSCRIBE", name)).collect();
         drop(state);
         for command in missing {
@@ -178,6 +225,7 @@ impl Shared {
     fn find(&self, channel: &Bytes) -> Vec<Listener> {
         let mut state = self.state.lock();
         let Some(channel) = state.channels.get_mut(channel) else { return Vec::new() };
+        channel.refused = None;
         if std::mem::replace(&mut channel.heard, true) {
             return Vec::new();
         }
@@ -254,6 +302,9 @@ impl fmt::Debug for NodeSubscription {
         f.debug_struct("NodeSubscription").finish_non_exhaustive()
     }
 }
+
+/// How long after a refusal a channel is asked for again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Nobody waits for the reply, so the deadline means nothing.
 fn command(name: &'static str, channel: &Bytes) -> Command {

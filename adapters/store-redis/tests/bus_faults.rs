@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use maily_errors::Code;
 use maily_redis::ServerStore;
 use maily_redis::bus::{Bus as _, Channel, Heard, Subscription};
 use maily_store_redis::testing::{Fault, Product, Proxy, Server};
@@ -100,6 +101,66 @@ async fn over(
     let account = account(reader, 0, last).await;
     println!("{account:?} of {}, listening again {again:.1?} after the last", last + 1);
     account
+}
+
+/// Waits until the subscription hears, or does not.
+async fn listening(reader: &Subscription, wanted: bool) {
+    let start = Instant::now();
+    while reader.is_listening() != wanted {
+        assert!(start.elapsed() < PATIENCE, "it does not come to be {wanted}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn channel_that_the_user_may_not_hear_takes_no_other_one_with_it() {
+    for product in Product::ALL {
+        let Some(server) = Server::start_on(product) else { continue };
+        let may = |rights: &[&str]| {
+            let words = [&["ACL", "SETUSER", "reader", "on", ">word", "~*", "+@all"], rights].concat();
+            server.ask(&words).unwrap();
+        };
+        may(&["resetchannels", "&a"]);
+        let (writer, reader) =
+            (store(server.url()), store(server.url().replace("redis://", "redis://reader:word@")));
+        let [a, b] = ["a", "b"].map(|name| Channel::new(name).unwrap());
+        let mut heard = reader.subscribe(&a, 10).await.unwrap();
+
+        let refused = reader.subscribe(&b, 10).await.unwrap_err();
+        assert_eq!(refused.code(), Code::RedisPasswordRefused, "{refused}");
+        writer.publish(&a, "1".into()).await.unwrap();
+        assert_eq!(heard.recv().await, Heard::Message("1".into()), "nothing befell the other one");
+
+        may(&["&b"]);
+        let mut granted = reader.subscribe(&b, 10).await.unwrap();
+        // The server closes the connection of a user that loses a channel it hears.
+        may(&["resetchannels", "&a"]);
+        listening(&granted, false).await;
+        listening(&heard, true).await;
+        assert!(!granted.is_listening());
+        may(&["&b"]);
+        listening(&granted, true).await;
+        writer.publish(&b, "2".into()).await.unwrap();
+        assert!(matches!(granted.recv().await, Heard::Missed(missed) if missed.link_lost));
+        assert_eq!(granted.recv().await, Heard::Message("2".into()));
+    }
+}
+
+#[test]
+fn subscription_goes_on_though_the_runtime_of_the_first_one_is_gone() {
+    let Some(server) = Server::start() else { return };
+    let store = store(server.url());
+    let [first, second] = ["first", "second"].map(|name| Channel::new(name).unwrap());
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let kept = runtime().block_on(store.subscribe(&first, 10)).unwrap();
+
+    runtime().block_on(async {
+        let mut reader = store.subscribe(&second, 10).await.unwrap();
+        store.publish(&second, "1".into()).await.unwrap();
+
+        assert_eq!(timeout(PATIENCE, reader.recv()).await.unwrap(), Heard::Message("1".into()));
+        listening(&kept, true).await;
+    });
 }
 
 #[tokio::test]

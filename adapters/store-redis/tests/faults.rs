@@ -124,6 +124,19 @@ async fn server_that_asks_for_a_password_is_named() {
 }
 
 #[tokio::test]
+async fn server_that_has_as_many_clients_as_it_may_is_one_to_come_back_to() {
+    let Some(server) = Server::start() else { return };
+    let (first, second) = (store(server.url()), store(server.url()));
+    first.ping().await.unwrap();
+    server.ask(&["CONFIG", "SET", "maxclients", "1"]).unwrap();
+
+    let full = second.ping().await.unwrap_err();
+
+    assert_eq!((full.code(), full.is_temporary()), (Code::RedisUnreachable, true), "{full}");
+    first.ping().await.unwrap();
+}
+
+#[tokio::test]
 async fn value_of_another_type_is_named() {
     let Some(server) = Server::start() else { return };
     let store = store(server.url());

@@ -321,7 +321,7 @@ async fn fickle(connections: Arc<AtomicUsize>) -> String {
         while let Ok((mut stream, _)) = listener.accept().await {
             let number = connections.fetch_add(1, Ordering::SeqCst);
             let (mut heard, mut asked) = ([0; 4096], String::new());
-            stream.read(&mut heard).await.unwrap();
+            assert_ne!(stream.read(&mut heard).await.unwrap(), 0, "a greeting");
             stream.write_all(b"%1\r\n$5\r\nproto\r\n:3\r\n").await.unwrap();
             while asked.matches("SSUBSCRIBE").count() < 2 {
                 let count = stream.read(&mut heard).await.unwrap();

@@ -300,6 +300,14 @@ pub enum Event {
         /// What was published.
         payload: Bytes,
     },
+    /// The server does not let us hear the channel, such as for want of a right. It is asked again, and
+    /// [`Event::Listening`] says when it does.
+    Refused {
+        /// The first word of the refusal, such as `NOPERM`.
+        code: String,
+        /// The rest of it.
+        message: String,
+    },
 }
 
 /// What a server answers to one command.

@@ -46,7 +46,8 @@ pub type Listener = Arc<dyn Fn(Event) + Send + Sync>;
 ///
 /// # Contract
 ///
-/// - The first event is [`Event::Listening`], or [`Event::Lost`] while no server can be reached.
+/// - The first event is [`Event::Listening`], or [`Event::Lost`] while no server can be reached, or [`Event::Refused`]
+///   for a channel that the server does not let us hear. A channel that is refused takes no other one with it.
 /// - When the connection is lost the listener hears [`Event::Lost`] before any call fails for it, and
 ///   [`Event::Listening`] once everything that was wanted is wanted again on a new connection.
 /// - A server that hangs counts as lost after at most [`Listen::silence`].

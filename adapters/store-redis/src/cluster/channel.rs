@@ -44,6 +44,8 @@ struct Place {
 #[derive(Default)]
 struct Told {
     is_heard: Option<bool>,
+    /// Whether the node does not let us hear the channel. It is the right one nevertheless, and is asked again.
+    is_refused: bool,
     /// Counts the places: what an old one still says is of no interest.
     place: u64,
 }
@@ -104,7 +106,13 @@ impl Channel {
                 self.tell(&mut told, false);
                 self.shared.refresh();
             }
-            event => (self.listener)(event),
+            event => {
+                if matches!(event, Event::Refused { .. }) {
+                    told.is_heard = Some(false);
+                    told.is_refused = true;
+                }
+                (self.listener)(event);
+            }
         }
     }
 
@@ -113,6 +121,7 @@ impl Channel {
     }
 
     fn tell(&self, told: &mut Told, is_heard: bool) {
+        told.is_refused = false;
         if told.is_heard != Some(is_heard) {
             told.is_heard = Some(is_heard);
             (self.listener)(if is_heard { Event::Listening } else { Event::Lost });
@@ -129,6 +138,7 @@ impl Follow for Channel {
             return true;
         }
         let is_heard = told.is_heard == Some(true);
+        let is_settled = is_heard || told.is_refused;
         let Some(owner) = owner else {
             told.place += 1;
             self.tell(&mut told, false);
@@ -137,11 +147,12 @@ impl Follow for Channel {
             return false;
         };
         // A node that was asked too early did not take the channel, and nobody hears of it.
-        let is_stuck = |place: &Place| !is_heard && place.since.elapsed() > PATIENCE;
+        let is_stuck = |place: &Place| !is_settled && place.since.elapsed() > PATIENCE;
         if place.as_ref().is_some_and(|at| at.address == owner.member.address && !is_stuck(at)) {
-            return is_heard;
+            return is_settled;
         }
         told.place += 1;
+        told.is_refused = false;
         let number = told.place;
         if is_heard {
             self.tell(&mut told, false);

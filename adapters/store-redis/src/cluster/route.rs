@@ -37,15 +37,17 @@ pub(super) async fn route(
     let slot = command.key.and_then(|index| command.arguments.get(index)).map(|key| slot(key));
     let mut hop = Hop::Map;
     let mut last = Err(error::timeout());
-    for hops in 0..MAX_HOPS {
+    let mut hops = 0;
+    loop {
         // The first redirection is followed at once. More of them mean that the nodes do not agree yet.
         if hops > 1 {
-            let until = Instant::now() + PAUSE * hops.min(10);
+            let until = Instant::now() + PAUSE * hops;
             if until >= command.deadline {
                 return last;
             }
             sleep_until(until).await;
         }
+        hops = MAX_PAUSES.min(hops + 1);
         if command.deadline <= Instant::now() {
             return last;
         }
@@ -101,7 +103,6 @@ pub(super) async fn route(
         };
         last = outcome;
     }
-    last
 }
 
 /// Returns who serves the slot, after a look at the cluster if that is not known.
@@ -172,7 +173,7 @@ fn is_trouble(err: &Error, command: &Command) -> bool {
     }
 }
 
-/// The most nodes that a command is sent to, one after the other.
-const MAX_HOPS: u32 = 64;
-/// The first pause between two of them; each is longer by as much, up to ten times.
+/// By how much each pause between two nodes is longer than the last.
 const PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause is so many of them.
+const MAX_PAUSES: u32 = 10;

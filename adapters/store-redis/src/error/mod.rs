@@ -12,6 +12,11 @@ pub(crate) use self::tls::{handshake, plain};
 use crate::resp::Malformed;
 use crate::stream::Address;
 
+/// The operation of what fails on a connection: the command may have been sent.
+const CALL: &str = "store_redis::call";
+/// The operation of what fails before there is one.
+const CONNECT: &str = "store_redis::connect";
+
 /// An error that many calls get.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -25,6 +30,14 @@ impl Failure {
     pub(crate) fn of(err: &Error) -> Self {
         let context = err.context().map(|(key, value)| (key, value.clone())).collect();
         Self { code: err.code(), message: err.message(), operation: err.operation(), context }
+    }
+
+    /// Returns the failure of a call that came after it, and was not sent.
+    pub(crate) fn unsent(mut self) -> Self {
+        if self.operation == Some(CALL) {
+            self.operation = Some(CONNECT);
+        }
+        self
     }
 
     /// Returns the error for one of the calls.
@@ -42,18 +55,18 @@ impl Failure {
 
 /// Nothing came before the deadline.
 pub(crate) fn timeout() -> Error {
-    Error::new(Code::Timeout, "the server did not answer in time").with_operation("store_redis::call")
+    Error::new(Code::Timeout, "the server did not answer in time").with_operation(CALL)
 }
 
 /// More commands wait than a connection takes.
 pub(crate) fn full() -> Error {
-    Error::new(Code::RedisBusy, "too many commands wait for the server").with_operation("store_redis::call")
+    Error::new(Code::RedisBusy, "too many commands wait for the server").with_operation(CALL)
 }
 
 /// No connection could be made.
 pub(crate) fn connect(err: &io::Error, address: &Address) -> Error {
     Error::new(Code::RedisUnreachable, "no connection could be made")
-        .with_operation("store_redis::connect")
+        .with_operation(CONNECT)
         .with_context("address", address.to_string())
         .with_context("because", err.to_string())
 }
@@ -61,29 +74,27 @@ pub(crate) fn connect(err: &io::Error, address: &Address) -> Error {
 /// The attempt to connect took too long.
 pub(crate) fn connect_timeout(limit: Duration) -> Error {
     Error::new(Code::RedisUnreachable, "no connection could be made in time")
-        .with_operation("store_redis::connect")
+        .with_operation(CONNECT)
         .with_context("limit_ms", Public(limit.as_millis() as u64))
 }
 
 /// The connection broke.
 pub(crate) fn lost(err: &io::Error) -> Error {
-    let known = tls::refused(err).map(|refused| refused.with_operation("store_redis::connect"));
+    let known = tls::refused(err).map(|refused| refused.with_operation(CONNECT));
     known
-        .unwrap_or_else(|| {
-            Error::new(Code::RedisUnreachable, "the connection broke").with_operation("store_redis::call")
-        })
+        .unwrap_or_else(|| Error::new(Code::RedisUnreachable, "the connection broke").with_operation(CALL))
         .with_context("because", err.to_string())
 }
 
 /// The server closed the connection.
 pub(crate) fn closed() -> Error {
-    Error::new(Code::RedisUnreachable, "the connection was closed").with_operation("store_redis::call")
+    Error::new(Code::RedisUnreachable, "the connection was closed").with_operation(CALL)
 }
 
 /// The connection is replaced because it led to the wrong server.
 pub(crate) fn renewed() -> Error {
     Error::new(Code::RedisUnreachable, "the connection led to a server that is not the one any more")
-        .with_operation("store_redis::call")
+        .with_operation(CALL)
 }
 
 /// The server closed the connection, or broke it, before it said a word; any other error stays as it is.
@@ -92,40 +103,39 @@ pub(crate) fn before_a_word(err: Error) -> Error {
         return err;
     }
     let message = "the server hung up at our first word, as one that wants TLS (rediss) does";
-    let told = Error::new(Code::RedisUnreachable, message).with_operation("store_redis::connect");
+    let told = Error::new(Code::RedisUnreachable, message).with_operation(CONNECT);
     err.context().fold(told, |told, (key, value)| told.with_context(key, value.clone()))
 }
 
 /// The server is a Redis that lacks what we need.
 pub(crate) fn too_old(version: &str) -> Error {
     Error::new(Code::RedisProtocol, "the server is older than Redis 7.0")
-        .with_operation("store_redis::connect")
+        .with_operation(CONNECT)
         .with_context("version", version.to_owned())
 }
 
 /// A connection was being made that nobody wants any more; what waited for it was not sent.
 pub(crate) fn unwanted() -> Error {
-    renewed().with_operation("store_redis::connect")
+    renewed().with_operation(CONNECT)
 }
 
 /// A reply is due and nothing comes.
 pub(crate) fn silent(limit: Duration) -> Error {
     Error::new(Code::RedisUnreachable, "the server says nothing")
-        .with_operation("store_redis::call")
+        .with_operation(CALL)
         .with_context("silence_ms", Public(limit.as_millis() as u64))
 }
 
 /// What came is not what a Redis server says.
 pub(crate) fn malformed(why: Malformed) -> Error {
     Error::new(Code::RedisProtocol, "the server does not speak RESP3, or says more than is taken")
-        .with_operation("store_redis::call")
+        .with_operation(CALL)
         .with_context("because", why.as_str())
 }
 
 /// A reply came that nobody asked for.
 pub(crate) fn unasked() -> Error {
-    Error::new(Code::RedisProtocol, "the server answered without being asked")
-        .with_operation("store_redis::call")
+    Error::new(Code::RedisProtocol, "the server answered without being asked").with_operation(CALL)
 }
 
 /// A sentinel or a node does not take a command that every one takes from who may give it.
@@ -147,7 +157,7 @@ pub(crate) fn no_master(message: &'static str) -> Error {
 
 /// Says whether a command whose call failed with this error was never sent.
 pub(crate) fn is_unsent(err: &Error) -> bool {
-    err.operation() == Some("store_redis::connect")
+    err.operation() == Some(CONNECT)
 }
 
 /// Says whether a server could not be reached, or not in time: it has said nothing.

@@ -55,7 +55,9 @@ impl Driver {
             tokio::pin!(renewed);
             // Before the flag is taken back: what is asked for from now on ends the attempt.
             renewed.as_mut().enable();
-            self.shared.queue.lock().renew = false;
+            if !self.shared.queue.lock().begin() {
+                return Err(error::unwanted());
+            }
             tokio::select! {
                 biased;
                 () = renewed => {
@@ -88,7 +90,7 @@ impl Driver {
             resolve.failed(target);
         }
         let (stream, frames, pushed, epoch) = attempt?;
-        pushed.into_iter().for_each(|words| events::tell(options, words));
+        pushed.into_iter().for_each(|said| events::tell(options, Some(said)));
         let mut queue = self.shared.queue.lock();
         queue.state = State::Up;
         queue.epoch = epoch;
@@ -117,7 +119,7 @@ impl Driver {
         self.shared.tell(Event::Lost);
         let mut queue = self.shared.queue.lock();
         queue.failures = queue.failures.saturating_add(1);
-        queue.state = State::Down(Failure::of(err));
+        queue.state = State::Down(Failure::of(err).unsent());
         drop(queue);
         self.shared.changed.notify_waiters();
     }

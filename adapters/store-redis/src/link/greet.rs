@@ -5,8 +5,9 @@ use maily_errors::{Code, Error, Result};
 use maily_redis::Reply;
 use tokio::io::AsyncWriteExt as _;
 
+use super::events::Confirmation;
 use super::resolve::Hello;
-use super::{LinkOptions, events};
+use super::{LinkOptions, Said, events};
 use crate::error;
 use crate::resp::{Frame, Frames, encode};
 use crate::stream::Stream;
@@ -19,7 +20,7 @@ pub(super) async fn greet(
     stream: &mut Stream,
     frames: &mut Frames,
     options: &LinkOptions,
-) -> Result<(Hello, Vec<Vec<Reply>>)> {
+) -> Result<(Hello, Vec<Said>)> {
     let mut pushed = Vec::new();
     let connect = &options.connect;
     let mut hello = vec![Bytes::from_static(b"HELLO"), Bytes::from_static(b"3")];
@@ -52,11 +53,12 @@ pub(super) async fn greet(
     Ok((hello, pushed))
 }
 
-/// Sends commands, and returns the last reply when the server has accepted every one.
+/// Sends commands, and returns the last reply when the server has accepted every one. That a channel may not be heard
+/// is no reason to leave: the others may.
 async fn ask(
     stream: &mut Stream,
     frames: &mut Frames,
-    pushed: &mut Vec<Vec<Reply>>,
+    pushed: &mut Vec<Said>,
     commands: &[Vec<Bytes>],
 ) -> Result<Reply> {
     let mut bytes = Vec::new();
@@ -69,22 +71,27 @@ async fn ask(
     };
     sent.await.map_err(|err| error::lost(&err))?;
     let mut last = Reply::Nil;
-    for _ in commands {
-        last = accepted(answer(stream, frames, pushed).await?)?;
+    for command in commands {
+        last = answer(stream, frames, pushed).await?;
+        let Reply::Refused { code, message } = &last else { continue };
+        match Confirmation::of(command).and_then(|it| it.refused(code, message)) {
+            Some(said) => pushed.push(said),
+            None => return Err(refused(code, message)),
+        }
     }
     Ok(last)
 }
 
 /// Returns the next reply, or the push that stands for one.
-async fn answer(stream: &mut Stream, frames: &mut Frames, pushed: &mut Vec<Vec<Reply>>) -> Result<Reply> {
+async fn answer(stream: &mut Stream, frames: &mut Frames, pushed: &mut Vec<Said>) -> Result<Reply> {
     loop {
         match frames.next().map_err(error::malformed)? {
             Some(Frame::Reply(reply)) => return Ok(reply),
             Some(Frame::Push(words)) if events::is_confirmation(&words) => {
-                pushed.push(words.clone());
+                pushed.extend(events::said(words.clone()));
                 return Ok(Reply::List(words));
             }
-            Some(Frame::Push(words)) => pushed.push(words),
+            Some(Frame::Push(words)) => pushed.extend(events::said(words)),
             None => {
                 let read = tokio::io::AsyncReadExt::read_buf(stream, frames.buffer()).await;
                 if read.map_err(|err| error::lost(&err))? == 0 {
@@ -95,9 +102,8 @@ async fn answer(stream: &mut Stream, frames: &mut Frames, pushed: &mut Vec<Vec<R
     }
 }
 
-fn accepted(reply: Reply) -> Result<Reply> {
-    let Reply::Refused { code, message } = reply else { return Ok(reply) };
-    Err(match code.as_str() {
+fn refused(code: &str, message: &str) -> Error {
+    match code {
         "NOAUTH" => {
             Error::new(Code::RedisPasswordRefused, "the server wants a password, and the URL has none")
         }
@@ -120,7 +126,7 @@ fn accepted(reply: Reply) -> Result<Reply> {
         ),
     }
     .with_operation("store_redis::connect")
-    .with_context("reply", code)
+    .with_context("reply", code.to_owned())
     // A server that does not know a command quotes its arguments: here the password.
-    .with_context("message", message.split(", with args").next().unwrap_or_default()))
+    .with_context("message", message.split(", with args").next().unwrap_or_default())
 }

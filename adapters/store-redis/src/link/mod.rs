@@ -31,7 +31,8 @@ use crate::stream::Connect;
 /// The most commands without a reply on one connection. One more is an error.
 pub(crate) const MAX_CALLS: usize = 65_536;
 
-/// The most bytes that wait to be written to one connection. More is an error, unless it is one command alone.
+/// The most bytes that wait behind those that are being written to one connection. More is an error, unless it is one
+/// command alone.
 pub(crate) const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Words that are sent to a new connection before anything else; made anew for each.
@@ -187,6 +188,8 @@ impl Drop for Owner {
         queue.closed = true;
         let driver = queue.driver.take();
         drop(queue);
+        // It may be about to make a connection that nobody needs.
+        self.shared.renewed.notify_waiters();
         if let Some(driver) = driver {
             driver.wake();
         }

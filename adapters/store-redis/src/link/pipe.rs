@@ -164,10 +164,13 @@ impl<'a> Pipe<'a> {
     #[inline]
     fn answer(&mut self, reply: Reply) -> Result<(), Error> {
         let flight = self.flights.pop_front().ok_or_else(error::unasked)?;
-        if let Reply::Refused { code, .. } = &reply
-            && (flight.confirmation.is_some() || self.shared.resolve.is_misled(code))
-        {
-            self.shared.queue.lock().renew = true;
+        if let Reply::Refused { code, message } = &reply {
+            let confirmation = flight.confirmation.as_deref();
+            if let Some(said) = confirmation.and_then(|it| it.refused(code, message)) {
+                events::tell(&self.shared.options, Some(said));
+            } else if confirmation.is_some() || self.shared.resolve.is_misled(code) {
+                self.shared.queue.lock().renew = true;
+            }
         }
         if let Some(slot) = flight.slot {
             self.woken.extend(slot.complete(Ok(reply)));
@@ -176,14 +179,14 @@ impl<'a> Pipe<'a> {
     }
 
     fn hear(&mut self, words: Vec<Reply>) -> Result<(), Error> {
-        let awaited = self.flights.front().and_then(|flight| flight.confirmation);
-        if awaited.is_none() || awaited != events::kind(&words).map(AsRef::as_ref) {
-            events::tell(&self.shared.options, words);
+        let awaited = self.flights.front().and_then(|flight| flight.confirmation.as_deref());
+        let Some(awaited) = awaited.filter(|awaited| awaited.is(&words)) else {
+            events::tell(&self.shared.options, events::said(words));
             return Ok(());
-        }
+        };
         // That a subscription ends is news only to who did not ask for it.
-        if awaited.is_some_and(|kind| !kind.ends_with(b"unsubscribe")) {
-            events::tell(&self.shared.options, words.clone());
+        if !awaited.is_of_an_end() {
+            events::tell(&self.shared.options, events::said(words.clone()));
         }
         self.answer(Reply::List(words))
     }

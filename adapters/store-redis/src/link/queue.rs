@@ -8,6 +8,7 @@ use maily_errors::Error;
 use maily_redis::Command;
 use tokio::time::Instant;
 
+use super::events::Confirmation;
 use super::slot::Slot;
 use super::{MAX_CALLS, MAX_QUEUED_BYTES};
 use crate::error::Failure;
@@ -20,8 +21,8 @@ pub(super) struct Flight {
     pub(super) slot: Option<Arc<Slot>>,
     /// When who waits stops to; never for what nobody waits for.
     pub(super) deadline: Option<Instant>,
-    /// The push that confirms the command, where it has no reply: RESP3 answers subscriptions so.
-    pub(super) confirmation: Option<&'static [u8]>,
+    /// What confirms the command, where it has no reply. Boxed: it is rare.
+    pub(super) confirmation: Option<Box<Confirmation>>,
 }
 
 /// Why a connection ended.
@@ -98,6 +99,12 @@ impl Queue {
         self.renew.then_some(End::Renewed)
     }
 
+    /// Begins an attempt to connect: what was asked for until now is met by it. Returns whether anybody needs it.
+    pub(super) const fn begin(&mut self) -> bool {
+        self.renew = false;
+        !self.closed
+    }
+
     /// Says whether one more command fits: a large one always does when nothing else waits to be written.
     pub(super) fn has_room(&self, command: &Command) -> bool {
         self.flights.len() + self.taken < MAX_CALLS
@@ -110,7 +117,7 @@ impl Queue {
     pub(super) fn push(&mut self, command: &Command, slot: Option<Arc<Slot>>) -> Option<Waker> {
         let epoch = command.epoch.map(|index| (index, self.epoch));
         encode::command(&mut self.bytes, &command.arguments, epoch);
-        let confirmation = command.arguments.first().and_then(|name| confirmation(name));
+        let confirmation = Confirmation::of(&command.arguments).map(Box::new);
         let deadline = slot.is_some().then_some(command.deadline);
         if let Some(deadline) = deadline
             && self.earliest.is_none_or(|earliest| deadline < earliest)
@@ -126,14 +133,4 @@ impl Queue {
         self.bytes.extend_from_slice(b"*1\r\n$6\r\nASKING\r\n");
         self.flights.push_back(Flight { slot: None, deadline: None, confirmation: None });
     }
-}
-
-fn confirmation(name: &[u8]) -> Option<&'static [u8]> {
-    // Nearly every name is shorter.
-    if name.len() < 9 {
-        return None;
-    }
-    let kinds: [&'static [u8]; 6] =
-        [b"subscribe", b"ssubscribe", b"psubscribe", b"unsubscribe", b"sunsubscribe", b"punsubscribe"];
-    kinds.into_iter().find(|kind| name.eq_ignore_ascii_case(kind))
 }

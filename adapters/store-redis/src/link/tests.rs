@@ -5,7 +5,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use maily_errors::Result;
 use maily_redis::Command;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
@@ -38,17 +38,88 @@ fn ping(link: &Link) -> Call {
     link.call(Command::new([bytes::Bytes::from_static(b"PING")], Instant::now() + LONG))
 }
 
+/// A server for a test to play, and a link to it.
+async fn played(options: LinkOptions) -> (TcpListener, Link) {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address { host: "127.0.0.1".to_owned(), port: server.local_addr().unwrap().port() };
+    (server, Link::new(Arc::new(Constant(address)), options))
+}
+
+/// Takes a connection and its first words.
+async fn greeted(server: &TcpListener) -> TcpStream {
+    let (mut stream, _) = server.accept().await.unwrap();
+    assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0, "a greeting");
+    stream.write_all(b"%1\r\n$5\r\nproto\r\n:3\r\n").await.unwrap();
+    stream
+}
+
 #[tokio::test]
 async fn call_that_waits_for_a_connection_nobody_wants_fails_unsent() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = Address { host: "127.0.0.1".to_owned(), port: silent.local_addr().unwrap().port() };
-    let link = Link::new(Arc::new(Constant(address)), options());
+    let (silent, link) = played(options()).await;
     let call = tokio::spawn(ping(&link));
     let _greeted = silent.accept().await.unwrap();
 
     link.renew();
 
     assert!(error::is_unsent(&call.await.unwrap().unwrap_err()));
+}
+
+#[tokio::test]
+async fn call_that_fails_for_what_befell_another_one_is_unsent() {
+    let (server, link) = played(options()).await;
+    let closing = tokio::spawn(async move {
+        let mut stream = greeted(&server).await;
+        assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0, "a command");
+    });
+    let sent = ping(&link).await.unwrap_err();
+
+    let unsent = ping(&link).await.unwrap_err();
+
+    assert!(!error::is_unsent(&sent) && error::is_unsent(&unsent), "{sent} {unsent}");
+    closing.await.unwrap();
+}
+
+#[tokio::test]
+async fn link_that_is_dropped_gives_its_attempt_to_connect_up() {
+    let (silent, link) = played(options()).await;
+    link.start();
+    let (mut attempt, _) = silent.accept().await.unwrap();
+    assert_ne!(attempt.read(&mut [0; 4096]).await.unwrap(), 0, "a greeting");
+
+    drop(link);
+
+    let end = tokio::time::timeout(LONG / 2, attempt.read(&mut [0; 1])).await.expect("it is still open");
+    assert_eq!(end.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn end_of_another_channel_does_not_stand_for_the_end_that_was_asked_for() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&said);
+    let listener: Arc<dyn Fn(Said) + Send + Sync> = Arc::new(move |said| {
+        if let Said::Unsubscribed(channel) = said {
+            hears.lock().push(channel);
+        }
+    });
+    let (server, link) = played(LinkOptions { listener: Some(listener), ..options() }).await;
+    let serving = tokio::spawn(async move {
+        let mut stream = greeted(&server).await;
+        for answer in [
+            "+PONG\r\n",
+            ">3\r\n$12\r\nsunsubscribe\r\n$5\r\nmoved\r\n:1\r\n>3\r\n$12\r\nsunsubscribe\r\n$4\r\ndone\r\n:0\r\n+PONG\r\n",
+        ] {
+            assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0, "a command");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        stream
+    });
+    ping(&link).await.unwrap();
+
+    link.send(&Command::new(["SUNSUBSCRIBE", "done"].map(|word| word.to_owned().into()), Instant::now()));
+    ping(&link).await.unwrap();
+
+    assert_eq!(*said.lock(), ["moved"]);
+    drop(serving.await.unwrap());
 }
 
 /// Leads nowhere, and counts who asks: ever, now, and at most at one time.
@@ -107,17 +178,13 @@ async fn link_is_connected_by_one_task_however_often_that_ends_and_begins() {
 /// Starts so many calls on a link to a server that answers all of them in one breath.
 async fn answered_at_once(calls: usize) -> (Link, Vec<Call>) {
     const PING: usize = "*1\r\n$4\r\nPING\r\n".len();
-    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = Address { host: "127.0.0.1".to_owned(), port: server.local_addr().unwrap().port() };
+    let (server, link) = played(options()).await;
     tokio::spawn(async move {
-        let (mut stream, _) = server.accept().await.unwrap();
-        assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0, "a greeting");
-        stream.write_all(b"%1\r\n$5\r\nproto\r\n:3\r\n").await.unwrap();
+        let mut stream = greeted(&server).await;
         stream.read_exact(&mut vec![0; calls * PING]).await.unwrap();
         stream.write_all(&b"+PONG\r\n".repeat(calls)).await.unwrap();
         std::future::pending::<()>().await;
     });
-    let link = Link::new(Arc::new(Constant(address)), options());
     let calls = (0..calls).map(|_| ping(&link)).collect();
     (link, calls)
 }

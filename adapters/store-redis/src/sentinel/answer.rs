@@ -1,6 +1,7 @@
 //! What sentinels say, and which of them to believe. No I/O.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use maily_redis::Reply;
 
@@ -42,6 +43,19 @@ fn text(word: &Reply) -> Option<&str> {
     if let Reply::Data(data) = word { str::from_utf8(data).ok() } else { None }
 }
 
+/// Says whether the sentinels have forgotten what is known: most of them name something older, and for a while none has
+/// said otherwise. So it is when they were set up anew, and count from the beginning. A few that were cut off are not
+/// most, and after a vote all of them know it within seconds.
+pub(super) fn have_forgotten(
+    answers: &[Answer],
+    sentinels: usize,
+    known: &Target,
+    unconfirmed: Duration,
+) -> bool {
+    let older = answers.iter().filter(|answer| answer.target.epoch < known.epoch).count();
+    older == answers.len() && 2 * older > sentinels && unconfirmed >= PATIENCE
+}
+
 /// Chooses the answer to believe: of those that are not older than what is known, the newest; among equals what
 /// most say. A target that was tried in vain is taken only when there is no other.
 pub(super) fn choose(answers: &[Answer], known: Option<&Target>, refused: &[Target]) -> Option<Target> {
@@ -55,6 +69,9 @@ pub(super) fn choose(answers: &[Answer], known: Option<&Target>, refused: &[Targ
     });
     best.map(|answer| answer.target.clone())
 }
+
+/// How long a newer master that no sentinel names any more is not forgotten.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -107,6 +124,21 @@ mod tests {
         let answers = [answer(9, 0), answer(1, 0), answer(1, 0)];
 
         assert_eq!(choose(&answers, None, &[]), Some(target(1, 0)));
+    }
+
+    #[test]
+    fn newer_master_is_forgotten_when_most_sentinels_name_an_older_one_for_half_a_minute() {
+        let (known, older, same) = (target(2, 4), answer(1, 0), answer(2, 4));
+        let forgotten = |answers: &[&Answer], seconds| {
+            let answers: Vec<_> = answers.iter().copied().cloned().collect();
+            have_forgotten(&answers, 3, &known, Duration::from_secs(seconds))
+        };
+
+        assert!(forgotten(&[&older, &older], 30));
+        assert!(!forgotten(&[&older, &older], 29), "a vote may be on its way");
+        assert!(!forgotten(&[&older], 30), "it may have been cut off");
+        assert!(!forgotten(&[&older, &older, &same], 30), "one knows it");
+        assert!(!forgotten(&[], 30), "nobody has said anything");
     }
 
     #[test]

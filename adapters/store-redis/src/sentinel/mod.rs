@@ -1,8 +1,8 @@
 //! The master that sentinels name, and the move to another one as soon as they name it.
 //!
 //! All sentinels are asked at once, and each is heard by itself. What they say is compared by the epoch of the
-//! failover that it stems from: a newer one is believed at once, an older one than was ever connected to never. The
-//! server must then say of itself that it is a master.
+//! failover that it stems from: a newer one is believed at once, an older one than was ever connected to only when most
+//! sentinels have named it for half a minute. The server must then say of itself that it is a master.
 //!
 //! Source: the Sentinel client guidelines, <https://redis.io/docs/latest/develop/reference/sentinel-clients/>. They ask
 //! one sentinel after the other and believe the first answer; here an epoch comes with it, so that a sentinel that was
@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use self::answer::{Answer, choose};
+use self::answer::{Answer, choose, have_forgotten};
 use crate::error::{self, no_master};
 use crate::link::{Constant, Hello, Link, LinkOptions, Resolve, Said, Target, WeakLink};
 use crate::stream::{Address, Connect};
@@ -46,11 +46,17 @@ struct State {
     sentinels: Vec<Link>,
     /// Moves the links when a sentinel says that something happened.
     follower: Option<JoinHandle<()>>,
-    /// The newest master that was connected to.
-    known: Option<Target>,
+    /// The newest master that was connected to, and when a sentinel last said nothing older.
+    known: Option<Known>,
     /// What was tried in vain, and when.
     refused: Vec<(Target, Instant)>,
     links: Vec<WeakLink>,
+}
+
+#[derive(Clone)]
+struct Known {
+    target: Target,
+    confirmed: Instant,
 }
 
 impl Sentinels {
@@ -80,7 +86,7 @@ impl Sentinels {
             .iter()
             .map(|sentinel| sentinel.call(Command::new(question.clone(), deadline)))
             .collect();
-        let known = self.state.lock().known.clone();
+        let known = self.known();
         let refused = self.refused();
         let mut answers = Vec::new();
         let mut until = deadline;
@@ -107,6 +113,7 @@ impl Sentinels {
             // Some are away, and those that have not answered yet still may.
             last = Some(error::timeout());
         }
+        let known = self.weigh(&answers);
         match (choose(&answers, known.as_ref(), &refused), known) {
             (Some(target), _) => Ok(target),
             (None, Some(known)) if answers.is_empty() && last.as_ref().is_none_or(Error::is_temporary) => {
@@ -154,9 +161,26 @@ impl Sentinels {
         let Ok(target) = self.ask().await else { return };
         let mut state = self.state.lock();
         // Before the first connection there is nothing to move, and the attempt asks for itself.
-        if state.known.as_ref().is_some_and(|known| *known != target) {
+        if state.known.as_ref().is_some_and(|known| known.target != target) {
             state.links.retain(WeakLink::renew);
         }
+    }
+
+    fn known(&self) -> Option<Target> {
+        self.state.lock().known.as_ref().map(|known| known.target.clone())
+    }
+
+    /// Notes what the answers mean for what is known; returns it.
+    fn weigh(&self, answers: &[Answer]) -> Option<Target> {
+        let mut state = self.state.lock();
+        let known = state.known.as_mut()?;
+        if answers.iter().any(|answer| answer.target.epoch >= known.target.epoch) {
+            known.confirmed = Instant::now();
+        }
+        if have_forgotten(answers, self.addresses.len(), &known.target, known.confirmed.elapsed()) {
+            known.target.epoch = 0;
+        }
+        Some(known.target.clone())
     }
 
     fn refused(&self) -> Vec<Target> {
@@ -185,11 +209,11 @@ impl Resolve for Sentinels {
             return Err(no_master("the server that the sentinels name is a replica"));
         }
         let mut state = self.state.lock();
-        if state.known.as_ref().is_some_and(|known| known.epoch > target.epoch) {
+        if state.known.as_ref().is_some_and(|known| known.target.epoch > target.epoch) {
             return Err(no_master("there is a newer master than the one that was connected to"));
         }
         state.refused.retain(|(refused, _)| refused != target);
-        state.known = Some(target.clone());
+        state.known = Some(Known { target: target.clone(), confirmed: Instant::now() });
         Ok(())
     }
 
@@ -253,3 +277,6 @@ const LIMIT: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_millis(200);
 /// How long a target that was tried in vain is the last choice.
 const FORGET: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

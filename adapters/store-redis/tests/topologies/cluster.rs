@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use maily_errors::Code;
+use maily_redis::bus::{Bus as _, Channel, Heard, Subscription};
 use maily_redis::{Key, Reply, Store as _};
 use maily_store_redis::RedisTransport;
 use maily_store_redis::testing::{Cluster, Product};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use crate::rules;
 use crate::support::{SLACK, TIMEOUT, call, config, epoch, patient};
@@ -110,7 +112,7 @@ async fn newer(transport: &RedisTransport, than: u64) -> u64 {
             return epoch;
         }
         assert!(start.elapsed() < Duration::from_secs(20), "{epoch}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -118,6 +120,41 @@ async fn newer(transport: &RedisTransport, than: u64) -> u64 {
 async fn channel_is_heard_again_after_a_move_and_after_a_failover() {
     let Some(cluster) = start(Product::Redis7).await else { return };
     rules::channel_is_heard_again(&cluster, &config(cluster.url())).await;
+}
+
+/// Waits until the subscription hears, or does not.
+async fn listening(reader: &Subscription, wanted: bool) {
+    let start = Instant::now();
+    while reader.is_listening() != wanted {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come to be {wanted}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn channel_that_the_user_may_not_hear_yet_is_refused_and_heard_later() {
+    let Some(cluster) = start_with(Product::Redis7, LONG_NODE_TIMEOUT).await else { return };
+    let may = |rights: &[&str]| {
+        for node in cluster.nodes() {
+            let words = [&["ACL", "SETUSER", "reader", "on", ">word", "~*", "+@all"], rights].concat();
+            node.ask(&words).unwrap();
+        }
+    };
+    let store = patient(&config(cluster.url().replace("://", "://reader:word@")));
+    let channel = Channel::new("c").unwrap();
+    may(&["&c"]);
+    let mut reader = store.subscribe(&channel, 10).await.unwrap();
+
+    may(&["resetchannels"]);
+    listening(&reader, false).await;
+    let refused = store.subscribe(&channel, 10).await.unwrap_err();
+    may(&["&c"]);
+    listening(&reader, true).await;
+
+    assert_eq!(refused.code(), Code::RedisPasswordRefused, "{refused}");
+    store.publish(&channel, "1".into()).await.unwrap();
+    assert!(matches!(reader.recv().await, Heard::Missed(_)));
+    assert_eq!(reader.recv().await, Heard::Message("1".into()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,7 +206,7 @@ async fn first_call_waits_for_nodes_that_take_longer_than_one_look() {
     let call = tokio::spawn(async move { store.set(&Key::new("k").unwrap(), "v".into(), None).await });
 
     // The fault itself: three looks take as long.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    sleep(Duration::from_secs(3)).await;
     assert!(!call.is_finished());
     cluster.nodes().iter().for_each(|node| node.resume());
 
@@ -209,9 +246,9 @@ async fn calls_only_wait_while_nodes_stop_and_go_on() {
         let stopped: Vec<_> = cluster.nodes().iter().filter(|_| random.random_bool(share)).collect();
         stopped.iter().for_each(|node| node.pause());
         // The faults themselves, as a machine with too much to do has them.
-        tokio::time::sleep(Duration::from_millis(random.random_range(50..1500))).await;
+        sleep(Duration::from_millis(random.random_range(50..1500))).await;
         stopped.iter().for_each(|node| node.resume());
-        tokio::time::sleep(Duration::from_millis(random.random_range(20..200))).await;
+        sleep(Duration::from_millis(random.random_range(20..200))).await;
     }
     over.store(true, Ordering::Relaxed);
 

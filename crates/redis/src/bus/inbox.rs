@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use maily_errors::{Error, Result};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -13,7 +14,7 @@ use super::model::{Heard, MAX_BUFFER_BYTES, Missed};
 #[derive(Debug)]
 pub(super) struct Inbox {
     state: Mutex<State>,
-    /// Rings when the link works for the first time.
+    /// Rings when the link works for the first time, or is refused.
     first: Notify,
 }
 
@@ -25,6 +26,8 @@ struct State {
     /// What is missing before the first that waits.
     missed: Missed,
     link: Link,
+    /// Why the server did not let us hear at first.
+    refusal: Option<Error>,
     reader: Option<Waker>,
 }
 
@@ -49,6 +52,7 @@ impl Inbox {
             limit,
             missed: Missed::default(),
             link: Link::New,
+            refusal: None,
             reader: None,
         };
         Self { state: Mutex::new(state), first: Notify::new() }
@@ -81,6 +85,17 @@ impl Inbox {
         }
     }
 
+    /// Notes that the server does not let us hear: who has heard before hears nothing now.
+    pub(super) fn refused(&self, refusal: Error) {
+        self.lost();
+        let mut state = self.state.lock();
+        if state.link == Link::New {
+            state.refusal = Some(refusal);
+            drop(state);
+            self.first.notify_waiters();
+        }
+    }
+
     /// Notes that from now on everything is heard.
     pub(super) fn listening(&self) {
         let mut state = self.state.lock();
@@ -102,12 +117,19 @@ impl Inbox {
     }
 
     /// Waits until the link works for the first time.
-    pub(super) async fn listened(&self) {
+    ///
+    /// # Errors
+    ///
+    /// Why the server does not let us hear.
+    pub(super) async fn listened(&self) -> Result<()> {
         loop {
             let mut first = std::pin::pin!(self.first.notified());
             first.as_mut().enable();
             if self.is_listening() {
-                return;
+                return Ok(());
+            }
+            if let Some(refusal) = self.state.lock().refusal.take() {
+                return Err(refusal);
             }
             first.await;
         }

@@ -9,9 +9,11 @@ use tokio::time::timeout;
 use super::inbox::Inbox;
 use super::model::{self, Channel};
 use super::subscription::Subscription;
-use crate::model::{Event, Key};
+use crate::model::{Event, Key, Reply};
 use crate::port::{Bus, Listen, Listener, Transport};
-use crate::server::ServerStore;
+use crate::server::{ServerStore, reply};
+
+const SUBSCRIBE: &str = "redis::subscribe";
 
 impl<T: Transport + Listen> Bus for ServerStore<T> {
     async fn publish(&self, channel: &Channel, message: Bytes) -> Result<()> {
@@ -28,14 +30,19 @@ impl<T: Transport + Listen> Bus for ServerStore<T> {
                 Event::Listening => inbox.listening(),
                 Event::Lost => inbox.lost(),
                 Event::Message { payload, .. } => inbox.message(payload),
+                Event::Refused { code, message } => {
+                    if let Err(err) = reply::accepted(SUBSCRIBE, Reply::refused(&code, &message)) {
+                        inbox.refused(err);
+                    }
+                }
                 Event::Changed(_) => {}
             })
         };
         let guard = self.transport().subscribe(self.channel(channel)?, listener);
-        if timeout(self.timeout(), inbox.listened()).await.is_err() {
-            return Err(Error::new(Code::RedisUnreachable, "the channel could not be subscribed in time")
-                .with_operation("redis::subscribe"));
-        }
+        timeout(self.timeout(), inbox.listened()).await.map_err(|_| {
+            Error::new(Code::RedisUnreachable, "the channel could not be subscribed in time")
+                .with_operation(SUBSCRIBE)
+        })??;
         Ok(Subscription::new(inbox, guard))
     }
 }

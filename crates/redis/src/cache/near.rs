@@ -216,6 +216,6 @@ fn listener(
             meter.listening();
         }
         // Nothing was subscribed to.
-        Event::Message { .. } => {}
+        Event::Message { .. } | Event::Refused { .. } => {}
     })
 }
