@@ -107,6 +107,12 @@ impl Nodes {
         self.change(|members| members.retain(|member| !theirs(&member.node)));
     }
 
+    /// Returns who named a node last, if there is one of this name.
+    pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
+        let table = self.table();
+        table.members.iter().find(|member| member.name().as_str() == name).map(|member| member.node.origin)
+    }
+
     /// Returns whether there is a node of this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {

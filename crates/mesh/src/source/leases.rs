@@ -124,6 +124,7 @@ impl Leases {
         let grant = |renewals| Grant { until: Instant::now() + time, time, renewals };
         // Held to the end, so that two that register one name at once do not both believe that it is theirs.
         let mut held = held.lock();
+        self.settle(&mut held, &config.name)?;
         if let Some(known) = held.get_mut(&config.name).filter(|known| known.config.says_the_same(&config)) {
             let renewals = known.own.map_or(0, |own| own.renewals + 1);
             known.own = Some(grant(renewals));
@@ -215,6 +216,7 @@ impl Leases {
         self.check(&config, time)?;
         let grant = Grant { until: Instant::now() + time, time, renewals };
         let mut held = held.lock();
+        self.settle(&mut held, &config.name)?;
         match held.get_mut(&config.name) {
             Some(known) if known.config.says_the_same(&config) => {
                 known.peers.insert(peer.clone(), grant);
@@ -258,18 +260,23 @@ impl Leases {
         Ok(())
     }
 
+    /// Gives up the lease of a name that another source has taken over, or whose node it has removed.
+    fn settle(&self, held: &mut HashMap<NodeName, Held>, name: &NodeName) -> Result<()> {
+        let origin = self.shared.nodes.origin(name.as_str());
+        if origin.is_some_and(|origin| LEASED.contains(&origin)) {
+            return Ok(());
+        }
+        held.remove(name);
+        if origin.is_some() { Err(exists(name)) } else { Ok(()) }
+    }
+
     /// Adds a node whose settings are new.
     fn add(&self, held: &mut HashMap<NodeName, Held>, config: &NodeConfig) -> Result<()> {
         let Shared { nodes, registry, rules, .. } = &*self.shared;
-        if !held.contains_key(&config.name) {
-            if nodes.contains(config.name.as_str()) {
-                return Err(exists(&config.name));
-            }
-            if held.len() >= rules.max_nodes {
-                return Err(Error::new(Code::Overloaded, "as many nodes as may have registered")
-                    .with_operation("mesh::register")
-                    .with_context("limit", Public(rules.max_nodes)));
-            }
+        if !held.contains_key(&config.name) && held.len() >= rules.max_nodes {
+            return Err(Error::new(Code::Overloaded, "as many nodes as may have registered")
+                .with_operation("mesh::register")
+                .with_context("limit", Public(rules.max_nodes)));
         }
         nodes.insert(registry.node(&config.connecting_within(rules.connect))?);
         Ok(())

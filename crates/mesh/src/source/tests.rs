@@ -134,6 +134,22 @@ async fn lease_that_ends_leaves_the_node_that_another_source_has_named_since() {
     assert_eq!(names(&nodes), ["n"]);
 }
 
+#[tokio::test]
+async fn lease_of_a_name_that_another_source_has_taken_over_is_neither_renewed_nor_changed() {
+    let (leases, nodes) = leases(LeaseRules::default());
+    leases.register(node("n"), None).unwrap();
+    nodes.insert(Node::new("n", Scripted::new([Step::Hang])));
+
+    for again in [node("n"), NodeConfig::new("n", "http://10.9.9.9/v1")] {
+        let err = leases.register(again, None).unwrap_err();
+        assert_eq!(err.code(), Code::NodeExists);
+    }
+    nodes.remove("n");
+
+    assert!(!leases.register(node("n"), None).unwrap().renewed, "it was not there");
+    assert_eq!(names(&nodes), ["n"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn lease_that_is_renewed_for_less_ends_earlier() {
     let (leases, nodes) = leases(LeaseRules::default());

@@ -1,8 +1,11 @@
 //! When a decoded answer ends, and what its pieces belong to.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use maily_errors::{Code, Error};
+use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use crate::balance::{Balance, Node, Nodes};
@@ -33,8 +36,8 @@ async fn decoded_stream_tells_the_balancer_that_it_is_whole() {
     assert_eq!(nodes.status()[0].duration.count, 1);
 }
 
-#[test]
-fn last_delta_does_not_wait_for_the_end_of_the_body_and_the_end_does() {
+#[tokio::test]
+async fn last_delta_does_not_wait_for_the_end_of_the_body_and_the_end_does() {
     let (end, ends) = tokio::sync::oneshot::channel::<()>();
     let chunks = stream::iter([Ok(Bytes::from(SAID)), Ok(Bytes::from(END))]);
     let rest = ends.into_stream().filter_map(|_| std::future::ready(None));
@@ -46,6 +49,21 @@ fn last_delta_does_not_wait_for_the_end_of_the_body_and_the_end_does() {
     assert!(deltas.next().now_or_never().is_none(), "the node is not done");
     drop(end);
     assert!(deltas.next().now_or_never().unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn reader_is_not_kept_by_a_node_that_keeps_the_connection() {
+    let silent = stream::pending().boxed();
+    let talking =
+        stream::repeat(()).then(|()| sleep(Duration::from_millis(10))).map(|()| Ok(Bytes::from(": hm\n\n")));
+    for rest in [silent, talking.boxed()] {
+        let chunks = stream::iter([Ok(Bytes::from(SAID)), Ok(Bytes::from(END))]);
+        let answer = Completion::new(true, Body::stream(chunks.chain(rest)));
+
+        let text = timeout(Duration::from_secs(2), answer.into_text()).await.expect("it is kept");
+
+        assert_eq!(text.unwrap(), "Hi");
+    }
 }
 
 #[tokio::test]
