@@ -283,6 +283,18 @@ asyncio.run(main())
     assert done.stdout.strip() == "b'x'"
 
 
+def test_stop_that_comes_before_the_first_run_of_a_worker_ends_it() -> None:
+    jobs = Jobs(Store(), "mails")
+    worker = Worker(jobs)
+    handed: list[bytes] = []
+
+    worker.stop()
+    assert worker.run(lambda job: handed.append(job.payload)).done == 0
+
+    jobs.append(b"one")
+    assert worker.run(lambda job: worker.stop()).done == 1
+
+
 def test_second_stop_of_a_worker_is_not_for_its_next_run() -> None:
     jobs = Jobs(Store(), "mails")
     worker = Worker(jobs)

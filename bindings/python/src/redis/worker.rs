@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use maily_errors::{Result, TraceContext};
 use maily_redis::jobs::{Job as CoreJob, Summary as CoreSummary, Worker as CoreWorker};
@@ -47,9 +48,9 @@ twins! {
 
     both {
         /// Ends the `run` that is going on: no more jobs are claimed, those under way have `drain` seconds, the rest is
-        /// handed back.
+        /// handed back. Before the first `run`, such as one whose thread has only just begun, it ends that one.
         fn stop(&self) {
-            self.0.stop.notify_waiters();
+            self.0.end();
         }
     }
 
@@ -83,6 +84,8 @@ impl From<CoreSummary> for Summary {
 pub(super) struct Labor {
     worker: CoreWorker<AnyStore>,
     stop: Arc<Notify>,
+    /// Whether there ever was a run.
+    has_run: AtomicBool,
 }
 
 impl Labor {
@@ -92,12 +95,25 @@ impl Labor {
             let worker = CoreWorker::new(jobs.store.clone(), jobs.queue.clone(), name)?;
             Ok(worker.with_concurrency(concurrency)?.with_drain(duration(drain)?))
         };
-        Ok(Self { worker: build().map_err(errors::to_py)?, stop: Arc::default() })
+        Ok(Self {
+            worker: build().map_err(errors::to_py)?,
+            stop: Arc::default(),
+            has_run: AtomicBool::new(false),
+        })
+    }
+
+    fn end(&self) {
+        if self.has_run.load(Ordering::Acquire) {
+            self.stop.notify_waiters();
+        } else {
+            self.stop.notify_one();
+        }
     }
 
     fn run(&self, handler: Handler) -> impl Future<Output = Result<Summary>> + Send + use<> {
         // Heard from now on: what was said to another run ends only that one.
         let (worker, stop) = (self.worker.clone(), Arc::clone(&self.stop).notified_owned());
+        self.has_run.store(true, Ordering::Release);
         async move {
             let handle = move |job: CoreJob| {
                 let here = TraceContext::current().map(|here| here.to_string());
