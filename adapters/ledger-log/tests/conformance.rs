@@ -3,9 +3,9 @@
 
 use maily_ledger_log::{LogConfig, LogLedger};
 
-/// A log in a folder of its own.
+/// A log in a folder of its own, kept below `target`.
 fn log() -> LogLedger {
-    let folder = tempfile::tempdir().unwrap().keep();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
     LogConfig::new(folder.join("trust.log")).build().unwrap()
 }
 

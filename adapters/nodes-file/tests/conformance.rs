@@ -3,8 +3,8 @@
 use maily_nodes_file::FileNodesConfig;
 
 fn source() -> impl maily_mesh::NodeSource<maily_mesh::NodeConfig> {
-    let folder = tempfile::tempdir().expect("a folder for the test");
-    // Kept: the source looks at it until the test ends.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test");
+    // Kept below `target`: the source looks at it until the test ends.
     let path = folder.keep().join("nodes.json");
     std::fs::write(
         &path,

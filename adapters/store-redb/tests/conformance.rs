@@ -4,9 +4,11 @@ use maily_mesh::memory::HashEmbedder;
 use maily_mesh::recall::{Memories, MemoriesConfig};
 use maily_store_redb::RedbConfig;
 
-/// A file in a folder of its own.
+/// A file in a folder of its own, kept below `target`.
 fn fresh() -> RedbConfig {
-    RedbConfig::new(tempfile::tempdir().expect("a folder").keep().join("fresh.redb"))
+    RedbConfig::new(
+        tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder").keep().join("fresh.redb"),
+    )
 }
 
 maily_canvas::conformance!(store, fresh().documents().await.expect("documents"));

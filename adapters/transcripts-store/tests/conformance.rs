@@ -10,8 +10,8 @@ mod in_a_file {
     use super::{RedbConfig, StoreTranscripts};
 
     maily_mesh::conformance!(transcripts, {
-        let folder = tempfile::tempdir().expect("a folder for the test");
-        // Kept: the file is used until the test ends.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test");
+        // Kept below `target`: the file is used until the test ends.
         let path = folder.keep().join("transcripts.redb");
         StoreTranscripts::new(RedbConfig::new(path).store().await.expect("the file is made"))
     });
