@@ -15,8 +15,8 @@ pub async fn each_status_has_its_code<D: Dialect>(protocol: &Protocol<D>) {
         (301, Code::NodeFailed),
         (400, Code::NodeRejected),
         (401, Code::NodeKeyRefused),
-        // Its credit is spent: that is not about the prompt either.
-        (402, Code::NodeKeyRefused),
+        // Its credit is too small, for this prompt or for any.
+        (402, Code::NodeFailed),
         (403, Code::NodeKeyRefused),
         (404, Code::ModelNotFound),
         (408, Code::Timeout),

@@ -55,8 +55,9 @@ fn because(err: Error, source: Option<io::Error>) -> Error {
 pub(super) fn refused<D: Dialect>(status: StatusCode, fields: &Fields<D>, body: &[u8]) -> Error {
     let status = status.as_u16();
     let (code, message) = match status {
-        // 402: the account behind the key has no credit.
-        401..=403 => (Code::NodeKeyRefused, "the node refused our key"),
+        401 | 403 => (Code::NodeKeyRefused, "the node refused our key"),
+        // Its credit may be too small for this prompt only, so the key is not to blame; another node is asked.
+        402 => (Code::NodeFailed, "the node wants more credit for the prompt"),
         404 => (Code::ModelNotFound, "the node does not know the model"),
         408 | 504 => (Code::Timeout, "the node ran out of time"),
         413 => (Code::PromptTooLarge, "the prompt is too large for the node"),

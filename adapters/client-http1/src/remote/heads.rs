@@ -93,7 +93,7 @@ impl Heads {
             own.extend_from_slice(b"\r\n");
         }
         if let Some(deadline) = prompt.head.deadline {
-            // Another mesh behind the node's address gives up when we do; zero would be read as no limit by some.
+            // Another mesh behind the node's address gives up when we do; in the last millisecond it has one.
             let left = deadline.saturating_duration_since(Instant::now()).as_millis().max(1);
             // Writing to a vector does not fail.
             let _ = write!(own, "x-maily-timeout-ms: {left}\r\n");
