@@ -152,8 +152,6 @@ impl<'a> Frame<'a> {
     fn of(delta: &'a Delta) -> Option<Self> {
         match delta {
             Delta::Text(text) => Some(Self::Token { text }),
-            // One that is signed may leave its text out.
-            Delta::Reasoning(text) if text.is_empty() => None,
             Delta::Reasoning(text) => Some(Self::Thought { text }),
             Delta::ToolCall { index, id, name } => Some(Self::Call { index: *index, id, name }),
             Delta::ToolArguments { index, json } => Some(Self::Arguments { index: *index, json }),

@@ -13,9 +13,11 @@ from maily.errors import MailyError, Unavailable
 from maily.mesh import (
     AsyncMesh,
     Finish,
+    HiddenThought,
     Mesh,
     Reasoning,
     Request,
+    Signature,
     Text,
     ToolArguments,
     ToolCall,
@@ -86,6 +88,26 @@ def test_asynchronous_node_runs_on_the_loop_where_it_was_added() -> None:
         return loops == [asyncio.get_running_loop()]
 
     assert asyncio.run(main())
+
+
+def test_thoughts_of_a_node_are_signed_left_out_or_hidden() -> None:
+    said = [Reasoning("Hm."), Signature("a"), Signature("b"), HiddenThought("c"), Text("Yes"), Finish("stop")]
+
+    class Thinks:
+        def stream(self, request: Request) -> Iterator[Any]:
+            del request
+            yield from said
+
+    mesh = Mesh()
+    mesh.add_node("thinks", Thinks())
+
+    assert list(mesh.stream("Is it?").events()) == said
+    thoughts = mesh.complete("Is it?").thoughts
+    assert [(it.text, it.signature, it.hidden) for it in thoughts] == [
+        ("Hm.", "a", False),
+        ("", "b", False),
+        ("", "c", True),
+    ]
 
 
 def test_events_of_a_node_arrive_as_they_were_said() -> None:

@@ -52,6 +52,7 @@ AsyncStream = _maily.mesh.AsyncStream
 Chunks = _maily.mesh.Chunks
 Events = _maily.mesh.Events
 Finish = _maily.mesh.Finish
+HiddenThought = _maily.mesh.HiddenThought
 KeyUsage = _maily.mesh.KeyUsage
 Keys = _maily.mesh.Keys
 LimitUsage = _maily.mesh.LimitUsage
@@ -75,7 +76,7 @@ Usage = _maily.mesh.Usage
 default_config = _maily.mesh.default_config
 read_config = _maily.mesh.read_config
 
-Event = Text | Reasoning | Signature | ToolCall | ToolArguments | Finish | Usage | Resumed
+Event = Text | HiddenThought | Reasoning | Signature | ToolCall | ToolArguments | Finish | Usage | Resumed
 
 __all__ = [
     "Answer",
@@ -87,6 +88,7 @@ __all__ = [
     "Chunks",
     "Events",
     "Finish",
+    "HiddenThought",
     "KeyUsage",
     "Keys",
     "LimitUsage",

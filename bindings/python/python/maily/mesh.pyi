@@ -21,6 +21,7 @@ __all__ = [
     "Chunks",
     "Events",
     "Finish",
+    "HiddenThought",
     "KeyUsage",
     "Keys",
     "LimitUsage",
@@ -50,7 +51,7 @@ _Format = Literal["chat", "completions", "messages", "responses"]
 _Per = Literal["minute", "day", "month", "total"]
 _Priority = Literal["interactive", "standard", "batch"]
 
-Event: TypeAlias = Text | Reasoning | Signature | ToolCall | ToolArguments | Finish | Usage | Resumed
+Event: TypeAlias = Text | HiddenThought | Reasoning | Signature | ToolCall | ToolArguments | Finish | Usage | Resumed
 
 _Said: TypeAlias = str | Iterable[str | Event]
 _Answered: TypeAlias = _Said | Awaitable[_Said] | AsyncIterable[str | Event]
@@ -250,6 +251,13 @@ class Reasoning:
     def text(self) -> str: ...
 
 @final
+class HiddenThought:
+    __match_args__: Final = ("data",)
+    def __new__(cls, data: str, /) -> Self: ...
+    @property
+    def data(self) -> str: ...
+
+@final
 class Signature:
     __match_args__: Final = ("signature",)
     def __new__(cls, signature: str, /) -> Self: ...
@@ -315,6 +323,8 @@ class Thought:
     def text(self) -> str: ...
     @property
     def signature(self) -> str | None: ...
+    @property
+    def hidden(self) -> bool: ...
 
 @final
 class Answer:

@@ -43,10 +43,12 @@ pub(super) struct Answer {
 #[pyclass(frozen, get_all, eq, module = "maily.mesh")]
 #[derive(Clone, PartialEq)]
 pub(super) struct Thought {
-    /// The text; empty if the node hides it.
+    /// The text; empty if the node leaves it out or hides it.
     text: String,
     /// What the node wants back with the next prompt, to trust the thought.
     signature: Option<String>,
+    /// Whether only the node can read it: then what it wants back is the ciphertext.
+    hidden: bool,
 }
 
 /// A tool that the model calls; in a stream its arguments follow.
@@ -154,7 +156,7 @@ impl From<maily_mesh::Answer> for Answer {
 
 impl From<maily_mesh::Thought> for Thought {
     fn from(thought: maily_mesh::Thought) -> Self {
-        Self { text: thought.text, signature: thought.signature }
+        Self { text: thought.text, signature: thought.signature, hidden: thought.hidden }
     }
 }
 

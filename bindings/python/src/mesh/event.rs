@@ -11,6 +11,7 @@ use super::answer::{ToolCall, Usage};
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Text>()?;
     module.add_class::<Reasoning>()?;
+    module.add_class::<HiddenThought>()?;
     module.add_class::<Signature>()?;
     module.add_class::<ToolCall>()?;
     module.add_class::<ToolArguments>()?;
@@ -53,13 +54,20 @@ events! {
         text: String
     } match ("text",);
 
-    /// More of what the model thinks before it speaks; empty only in front of the signature of a thought whose text is left out.
+    /// A whole thought that only the node can read.
+    HiddenThought {
+        /// Its ciphertext, which the node wants back with the next prompt.
+        data: String
+    } match ("data",);
+
+    /// More of what the model thinks before it speaks; never empty.
     Reasoning {
         /// The piece.
         text: String
     } match ("text",);
 
-    /// What makes the thought before it trusted, or a thought that is hidden; it ends that thought.
+    /// What makes the thought before it trusted; it ends that thought. Alone it is that of a thought whose text the node
+    /// leaves out.
     Signature {
         /// What the node wants back with the next prompt.
         signature: String
@@ -99,6 +107,7 @@ impl<'py> IntoPyObject<'py> for Event {
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.0 {
             Delta::Text(text) => Text { text }.into_bound_py_any(py),
+            Delta::HiddenThought(data) => HiddenThought { data }.into_bound_py_any(py),
             Delta::Reasoning(text) => Reasoning { text }.into_bound_py_any(py),
             Delta::Resumed(resumed) => {
                 let (after, node) = (resumed.after, resumed.node.to_string());
@@ -143,6 +152,9 @@ impl<'py> FromPyObject<'_, 'py> for Said {
         }
         if let Ok(said) = object.cast::<Reasoning>() {
             return Ok(Self::of(Delta::Reasoning(said.get().text.clone())));
+        }
+        if let Ok(said) = object.cast::<HiddenThought>() {
+            return Ok(Self::of(Delta::HiddenThought(said.get().data.clone())));
         }
         if let Ok(said) = object.cast::<Signature>() {
             return Ok(Self::of(Delta::Signature(said.get().signature.clone())));

@@ -134,6 +134,9 @@ impl Answer {
     pub fn add(&mut self, delta: Delta) {
         match delta {
             Delta::Finish(reason) => self.finish = Some(reason),
+            Delta::HiddenThought(data) => {
+                self.thoughts.push(Thought { signature: Some(data), hidden: true, ..Thought::default() });
+            }
             Delta::Reasoning(text) => self.open_thought().text.push_str(&text),
             Delta::Resumed(wire::Resumed { node, attempt, .. }) => {
                 (self.node, self.attempt) = (Some(node), attempt.or(self.attempt));
@@ -166,11 +169,14 @@ impl Answer {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Thought {
-    /// The text; empty if the node hides it.
+    /// The text; empty if the node leaves it out or hides it.
     pub text: String,
     /// What the node wants back with the next prompt, to trust the thought: a signature or its ciphertext.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+    /// Whether only the node can read it: then what it wants back is the ciphertext.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// A tool that the model calls.
@@ -193,11 +199,14 @@ pub struct ToolCall {
 pub enum Delta {
     /// Why the answer ended.
     Finish(FinishReason),
-    /// More of what the model thinks before it speaks; empty only in front of the signature of a thought whose text is left out.
+    /// A whole thought that only the node can read: its ciphertext, which the node wants back with the next prompt.
+    HiddenThought(String),
+    /// More of what the model thinks before it speaks; never empty.
     Reasoning(String),
     /// From here on another node goes on with the answer, which broke off at the one before.
     Resumed(wire::Resumed),
-    /// What makes the thought before it trusted, or a thought that is hidden; it ends that thought.
+    /// What makes the thought before it trusted; it ends that thought. Alone it is that of a thought whose text the node
+    /// leaves out.
     Signature(String),
     /// More text of the first choice; never empty.
     Text(String),

@@ -214,7 +214,8 @@ fn refusal_of_an_assistant_is_what_it_said_and_silence_is_no_message() {
         json!({"role": "assistant", "content": null, "refusal": "No"}),
     );
     let silence = json!({"role": "assistant", "content": ""});
-    let chat = json!({"model": "m", "messages": [user, refusal, user, silence, user]});
+    let silent_refusal = json!({"role": "assistant", "content": [{"type": "refusal", "refusal": ""}]});
+    let chat = json!({"model": "m", "messages": [user, refusal, user, silence, user, silent_refusal]});
 
     let messages = said(Format::Chat, Format::Messages, &chat)["messages"].clone();
 
@@ -224,6 +225,16 @@ fn refusal_of_an_assistant_is_what_it_said_and_silence_is_no_message() {
         messages,
         json!([said("user", "Hi"), said("assistant", "No"), said("user", "Hi"), said("user", "Hi")])
     );
+}
+
+#[test]
+fn refusal_beside_an_empty_text_is_what_the_assistant_said_in_responses() {
+    let refusal = json!({"role": "assistant", "content": "", "refusal": "No"});
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}, refusal]});
+
+    let responses = said(Format::Chat, Format::Responses, &chat);
+
+    assert_eq!(responses["input"][1]["content"], "No");
 }
 
 #[test]

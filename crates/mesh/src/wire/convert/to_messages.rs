@@ -147,13 +147,12 @@ fn blocks(turn: &Fields<'_>, pointer: &str) -> Result<Vec<String>> {
     for (at, part) in objects(&pointer, content)?.iter().enumerate() {
         let pointer = format!("{pointer}/{at}");
         match part.kind().as_str() {
-            "text" => {
-                let said = need_text(part, "text", &pointer)?;
+            kind @ ("text" | "refusal") => {
+                let said = need_text(part, kind, &pointer)?;
                 if !said.is_empty() {
                     blocks.push(text_part(&said, part));
                 }
             }
-            "refusal" => blocks.push(text_part(&need_text(part, "refusal", &pointer)?, part)),
             "image_url" => blocks.push(image(part, &pointer)?),
             "file" => blocks.push(document(part, &pointer)?),
             _ => return Err(refuse(format!("{pointer}/type"), "has no counterpart in messages")),

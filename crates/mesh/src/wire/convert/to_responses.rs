@@ -200,9 +200,10 @@ fn thoughts(turn: &Fields<'_>, input: &mut Vec<String>) {
 
 /// The text of an assistant's message: its parts, one behind the other.
 fn said(turn: &Fields<'_>, pointer: &str) -> Result<String> {
-    let Some(content) = turn.get("content") else { return Ok(turn.text("refusal").unwrap_or_default()) };
+    let refusal = || turn.text("refusal").unwrap_or_default();
+    let Some(content) = turn.get("content") else { return Ok(refusal()) };
     if let Some(said) = as_text(content) {
-        return Ok(said);
+        return Ok(if said.is_empty() { refusal() } else { said });
     }
     let pointer = format!("{pointer}/content");
     let part = |(at, part): (usize, &Fields<'_>)| match part.kind().as_str() {

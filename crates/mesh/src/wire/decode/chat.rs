@@ -10,13 +10,12 @@ use serde_json::value::RawValue;
 use super::{Progress, failed, push, read};
 use crate::model::{Delta, FinishReason, Usage};
 
-/// Knows which calls of tools have begun, and whether a thought has: its signature ends it.
+/// Knows which calls of tools have begun.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     // By the index that the node gives them: their deltas are merged by it.
     calls: BTreeMap<u32, Begun>,
     begun: u32,
-    thinking: bool,
 }
 
 /// The last call that began at an index. Some nodes give all of them the same.
@@ -133,17 +132,12 @@ impl Decoder {
         let blocks = said.thinking_blocks.unwrap_or_default();
         // A whole answer says its thoughts in both places; a stream has only signatures in the blocks.
         if blocks.iter().all(|block| block.thinking.as_deref().is_none_or(str::is_empty)) {
-            self.think(said.reasoning_content.or(reasoning), ready);
+            push(ready, said.reasoning_content.or(reasoning), Delta::Reasoning);
         }
         for block in blocks {
-            self.think(block.thinking, ready);
-            let hidden = block.kind.as_deref() == Some("redacted_thinking");
-            if let Some(signature) = block.signature.filter(|signature| !signature.is_empty()) {
-                if !std::mem::take(&mut self.thinking) && !hidden {
-                    ready.push_back(super::left_out());
-                }
-                ready.push_back(Delta::Signature(signature));
-            }
+            push(ready, block.thinking, Delta::Reasoning);
+            let is_hidden = block.kind.as_deref() == Some("redacted_thinking");
+            push(ready, block.signature, if is_hidden { Delta::HiddenThought } else { Delta::Signature });
         }
         push(ready, said.content, Delta::Text);
         push(ready, said.refusal, Delta::Text);
@@ -168,11 +162,6 @@ impl Decoder {
                 ready.push_back(Delta::ToolArguments { index, json });
             }
         }
-    }
-
-    fn think(&mut self, thought: Option<String>, ready: &mut VecDeque<Delta>) {
-        self.thinking |= thought.as_ref().is_some_and(|thought| !thought.is_empty());
-        push(ready, thought, Delta::Reasoning);
     }
 }
 

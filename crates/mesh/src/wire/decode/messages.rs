@@ -15,8 +15,6 @@ pub(super) struct Decoder {
     calls: u32,
     // The block that is a call, the call, and whether its arguments have begun.
     open: Option<(u32, u32, bool)>,
-    // Whether the thought that is under way said something.
-    thinking: bool,
     counts: Counts,
 }
 
@@ -128,7 +126,6 @@ impl Decoder {
 
     fn begin(&mut self, at: u32, block: Block<'_>, ready: &mut VecDeque<Delta>) {
         let call = self.calls;
-        self.thinking = block.thinking.as_ref().is_some_and(|thought| !thought.is_empty());
         if write_block(block, call, ready) {
             self.open = Some((at, call, false));
             self.calls += 1;
@@ -137,12 +134,8 @@ impl Decoder {
 
     fn more(&mut self, at: u32, more: More, ready: &mut VecDeque<Delta>) {
         push(ready, more.text, Delta::Text);
-        self.thinking |= more.thinking.as_ref().is_some_and(|thought| !thought.is_empty());
         push(ready, more.thinking, Delta::Reasoning);
-        if let Some(signature) = more.signature.filter(|signature| !signature.is_empty()) {
-            ready.extend((!std::mem::take(&mut self.thinking)).then(super::left_out));
-            ready.push_back(Delta::Signature(signature));
-        }
+        push(ready, more.signature, Delta::Signature);
         if let (Some((block, index, begun)), Some(json)) = (&mut self.open, more.partial_json)
             && *block == at
             && !json.is_empty()
@@ -165,15 +158,11 @@ fn write_block(block: Block<'_>, call: u32, ready: &mut VecDeque<Delta>) -> bool
         }
         "text" => push(ready, block.text, Delta::Text),
         "thinking" => {
-            let silent = block.thinking.as_deref().is_none_or(str::is_empty);
             push(ready, block.thinking, Delta::Reasoning);
             // A stream signs it at its end.
-            if let Some(signature) = block.signature.filter(|signature| !signature.is_empty()) {
-                ready.extend(silent.then(super::left_out));
-                ready.push_back(Delta::Signature(signature));
-            }
+            push(ready, block.signature, Delta::Signature);
         }
-        "redacted_thinking" => push(ready, block.signature, Delta::Signature),
+        "redacted_thinking" => push(ready, block.signature, Delta::HiddenThought),
         _ => {}
     }
     false

@@ -6,12 +6,10 @@ mod responses;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use maily_errors::{Code, Error, Result};
-use tokio::time::{Sleep, sleep};
 
 use super::resumed::Resumed;
 use super::sse::{SseDecoder, SseEvent};
@@ -20,8 +18,8 @@ use crate::model::{Delta, Format, Prompt};
 
 /// The decoded stream of an answer in any format: its first choice only.
 ///
-/// Ends after the answer is whole, with its body, or a second later if that goes on: what has arrived does not wait for
-/// that. An answer that breaks off ends with [`Code::AnswerIncomplete`], an error event with the error that it carries.
+/// Ends after the answer is whole, with its body: what has arrived does not wait for that. An answer that breaks
+/// off ends with [`Code::AnswerIncomplete`], an error event with the error that it carries.
 #[derive(Debug)]
 pub struct Deltas {
     body: Option<Body>,
@@ -30,8 +28,6 @@ pub struct Deltas {
     finished: bool,
     // The answer said that nothing follows; its body may still have to end.
     ended: bool,
-    // Rings when the body has had its time to.
-    tail: Option<Pin<Box<Sleep>>>,
     ready: VecDeque<Delta>,
 }
 
@@ -70,15 +66,7 @@ impl Deltas {
             Format::Messages => Decoder::Messages(messages::Decoder::default()),
             Format::Responses => Decoder::Responses(responses::Decoder::default()),
         };
-        Self {
-            body: Some(body),
-            source,
-            decoder,
-            finished: false,
-            ended: false,
-            tail: None,
-            ready: VecDeque::new(),
-        }
+        Self { body: Some(body), source, decoder, finished: false, ended: false, ready: VecDeque::new() }
     }
 
     /// Returns whether everything that has arrived was given out: what comes next needs more of the body.
@@ -115,11 +103,6 @@ impl Deltas {
             }
         }
         Ok(())
-    }
-
-    /// Says whether the body had its time to end after the answer.
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        self.tail.get_or_insert_with(|| Box::pin(sleep(TAIL))).as_mut().poll(cx).is_ready()
     }
 
     /// The body ended cleanly: is the answer whole?
@@ -167,15 +150,13 @@ impl Stream for Deltas {
                 return Poll::Ready(Some(Ok(delta)));
             }
             let Some(body) = &mut self.body else { return Poll::Ready(None) };
-            let outcome = match Pin::new(body).poll_next(cx) {
-                Poll::Ready(Some(chunk)) if !self.ended => chunk.and_then(|chunk| self.take(&chunk)),
-                Poll::Pending if !self.ended => return Poll::Pending,
-                Poll::Ready(Some(Err(_)) | None) => self.end(),
+            let outcome = match ready!(Pin::new(body).poll_next(cx)) {
                 // Read on to the end: a body that is dropped before is a reader who left, and hangs up on the node. What
-                // comes behind the answer is nobody's.
-                _ if self.is_over(cx) => self.end(),
-                Poll::Ready(Some(Ok(_))) => Ok(()),
-                Poll::Pending => return Poll::Pending,
+                // comes behind the answer is nobody's, and its deadlines bound the wait.
+                Some(Ok(_)) if self.ended => Ok(()),
+                Some(Err(_)) if self.ended => self.end(),
+                Some(chunk) => chunk.and_then(|chunk| self.take(&chunk)),
+                None => self.end(),
             };
             if let Err(err) = outcome {
                 // Whoever watches would take it for a reader who left.
@@ -188,9 +169,6 @@ impl Stream for Deltas {
     }
 }
 
-/// How long a body may go on after its answer: a node that keeps the connection open must not keep the reader.
-const TAIL: Duration = Duration::from_secs(1);
-
 /// Reads one object of an answer.
 fn read<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T> {
     serde_json::from_slice(json).map_err(|_| malformed("the answer is not of its format"))
@@ -199,11 +177,6 @@ fn read<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T> {
 /// Adds a piece of text, if there is any.
 fn push(ready: &mut VecDeque<Delta>, text: Option<String>, delta: fn(String) -> Delta) {
     ready.extend(text.filter(|text| !text.is_empty()).map(delta));
-}
-
-/// What stands in front of the signature of a thought that is not hidden, but whose text is left out.
-fn left_out() -> Delta {
-    Delta::Reasoning(String::new())
 }
 
 /// What the node says in the middle of its answer is for its operator, so it is not quoted.

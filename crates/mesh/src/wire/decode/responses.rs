@@ -94,8 +94,9 @@ impl Decoder {
                 push(ready, event.delta.and_then(as_text), Delta::Text);
             }
             "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => {
+                let thoughts = ready.len();
                 push(ready, event.delta.and_then(as_text), Delta::Reasoning);
-                self.thinking = true;
+                self.thinking |= ready.len() > thoughts;
             }
             "response.output_item.added" => {
                 if let Some(item) = event.item {
@@ -110,10 +111,9 @@ impl Decoder {
             }
             "response.output_item.done" => {
                 // The ciphertext of a thought is whole only here.
-                if let Some(item) = event.item {
-                    item.sign(!self.thinking, ready);
+                if let Some(item) = event.item.filter(|item| item.kind.as_deref() == Some("reasoning")) {
+                    item.think(std::mem::take(&mut self.thinking), ready);
                 }
-                self.thinking = false;
             }
             "response.completed" | "response.incomplete" => {
                 let response = event.response.ok_or_else(|| super::malformed("the response is missing"))?;
@@ -188,13 +188,16 @@ impl Response {
 }
 
 impl Item {
-    /// Reads what makes a thought trusted; one that has parts without a text is not hidden.
-    fn sign(self, silent: bool, ready: &mut VecDeque<Delta>) {
-        let mut parts = self.summary.into_iter().chain(self.content).flatten();
-        if let Some(sealed) = self.encrypted_content.filter(|sealed| !sealed.is_empty()) {
-            ready.extend((silent && parts.next().is_some()).then(super::left_out));
-            ready.push_back(Delta::Signature(sealed));
+    /// Reads a thought whose text was said before, or was not; one without parts is hidden.
+    fn think(self, said: bool, ready: &mut VecDeque<Delta>) {
+        let mut is_hidden = !said;
+        for part in self.summary.into_iter().chain(self.content).flatten() {
+            is_hidden = false;
+            if !said {
+                push(ready, part.text, Delta::Reasoning);
+            }
         }
+        push(ready, self.encrypted_content, if is_hidden { Delta::HiddenThought } else { Delta::Signature });
     }
 
     /// Reads a whole item; returns how many calls there are with it.
@@ -204,14 +207,7 @@ impl Item {
                 let parts = self.content.into_iter().flatten();
                 parts.for_each(|part| push(ready, part.text.or(part.refusal), Delta::Text));
             }
-            Some("reasoning") => {
-                let before = ready.len();
-                let texts = self.summary.iter().chain(&self.content).flatten();
-                let texts = texts.filter_map(|part| part.text.clone()).filter(|text| !text.is_empty());
-                ready.extend(texts.map(Delta::Reasoning));
-                let silent = ready.len() == before;
-                self.sign(silent, ready);
-            }
+            Some("reasoning") => self.think(false, ready),
             Some("function_call") => {
                 let (id, name) = (self.call_id.unwrap_or_default(), self.name.unwrap_or_default());
                 ready.push_back(Delta::ToolCall { index: calls, id, name });

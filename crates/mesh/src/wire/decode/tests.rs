@@ -1,11 +1,9 @@
 //! When a decoded answer ends, and what its pieces belong to.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use maily_errors::{Code, Error};
-use tokio::time::{sleep, timeout};
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::balance::{Balance, Node, Nodes};
@@ -36,8 +34,8 @@ async fn decoded_stream_tells_the_balancer_that_it_is_whole() {
     assert_eq!(nodes.status()[0].duration.count, 1);
 }
 
-#[tokio::test]
-async fn last_delta_does_not_wait_for_the_end_of_the_body_and_the_end_does() {
+#[test]
+fn last_delta_does_not_wait_for_the_end_of_the_body_and_the_end_does() {
     let (end, ends) = tokio::sync::oneshot::channel::<()>();
     let chunks = stream::iter([Ok(Bytes::from(SAID)), Ok(Bytes::from(END))]);
     let rest = ends.into_stream().filter_map(|_| std::future::ready(None));
@@ -49,21 +47,6 @@ async fn last_delta_does_not_wait_for_the_end_of_the_body_and_the_end_does() {
     assert!(deltas.next().now_or_never().is_none(), "the node is not done");
     drop(end);
     assert!(deltas.next().now_or_never().unwrap().is_none());
-}
-
-#[tokio::test(start_paused = true)]
-async fn reader_is_not_kept_by_a_node_that_keeps_the_connection() {
-    let silent = stream::pending().boxed();
-    let talking =
-        stream::repeat(()).then(|()| sleep(Duration::from_millis(10))).map(|()| Ok(Bytes::from(": hm\n\n")));
-    for rest in [silent, talking.boxed()] {
-        let chunks = stream::iter([Ok(Bytes::from(SAID)), Ok(Bytes::from(END))]);
-        let answer = Completion::new(true, Body::stream(chunks.chain(rest)));
-
-        let text = timeout(Duration::from_secs(2), answer.into_text()).await.expect("it is kept");
-
-        assert_eq!(text.unwrap(), "Hi");
-    }
 }
 
 #[tokio::test]
@@ -101,6 +84,37 @@ async fn response_that_streamed_a_call_ends_with_it_also_if_its_end_does_not_rep
     let answer = answer(Format::Responses, event(added) + &event(end)).await;
 
     assert_eq!(answer.finish, Some(FinishReason::ToolCalls));
+}
+
+#[tokio::test]
+async fn thought_of_a_streamed_response_is_hidden_only_where_it_has_no_part() {
+    let said = |text: &str| Delta::Reasoning(text.into());
+    let (signature, hidden) = (Delta::Signature("c".into()), Delta::HiddenThought("c".into()));
+    let delta = |text: &str| json!({"type": "response.reasoning_text.delta", "delta": text});
+    let item = |kind: &str, content: Value| {
+        let item = json!({"type": kind, "summary": [], "content": content, "encrypted_content": "c"});
+        json!({"type": "response.output_item.done", "item": item})
+    };
+    let part = |text: &str| json!([{"type": "reasoning_text", "text": text}]);
+    for (events, expected) in [
+        (vec![item("reasoning", json!([]))], vec![hidden.clone()]),
+        (vec![delta(""), item("reasoning", part(""))], vec![signature.clone()]),
+        (vec![item("reasoning", part("Hm"))], vec![said("Hm"), signature.clone()]),
+        (vec![delta("Hm"), item("reasoning", part("Hm"))], vec![said("Hm"), signature.clone()]),
+        (
+            vec![delta("Hm"), item("reasoning", json!([])), item("reasoning", json!([]))],
+            vec![said("Hm"), signature, hidden],
+        ),
+        (vec![item("compaction", json!([]))], vec![]),
+    ] {
+        let body: String = events.iter().map(|it| event(&it.to_string())).collect();
+        let body = body + &event(r#"{"type":"response.completed","response":{"status":"completed"}}"#);
+        let completion = Completion::new(true, Body::full(body)).with_format(Format::Responses);
+
+        let deltas: Vec<_> = completion.into_deltas().try_collect().await.unwrap();
+
+        assert_eq!(deltas[..deltas.len() - 1], expected);
+    }
 }
 
 #[tokio::test]

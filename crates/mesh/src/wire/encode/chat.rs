@@ -65,6 +65,10 @@ impl Chunks {
             Delta::Usage(usage) => return self.usage(*usage),
             // It is no event.
             Delta::Resumed(_) => return Bytes::new(),
+            Delta::HiddenThought(data) => {
+                let blocks = vec![ThinkingBlock::RedactedThinking { data }];
+                Said { thinking_blocks: blocks, ..Said::default() }
+            }
             Delta::Reasoning(text) => Said { reasoning_content: Some(text), ..Said::default() },
             Delta::Signature(signature) => {
                 let blocks = vec![ThinkingBlock::Thinking { thinking: "", signature }];
@@ -84,20 +88,9 @@ impl Chunks {
         self.event(&said, None)
     }
 
-    /// Writes the event of a thought that only the node can read.
-    pub(super) fn hidden_thought(&self, data: &str) -> Bytes {
-        let blocks = vec![ThinkingBlock::RedactedThinking { data }];
-        self.event(&Said { thinking_blocks: blocks, ..Said::default() }, None)
-    }
-
     /// Writes a decoded answer as one object.
     #[must_use]
     pub fn answer(&self, answer: &Answer) -> Bytes {
-        self.answer_hiding(answer, &[])
-    }
-
-    /// Writes a decoded answer as one object; `hidden` are the places of the thoughts that only the node can read.
-    pub(super) fn answer_hiding(&self, answer: &Answer, hidden: &[usize]) -> Bytes {
         let calls = answer.tool_calls.iter().map(|call| Call {
             index: None,
             id: Some(&call.id),
@@ -109,10 +102,7 @@ impl Chunks {
             role: Some("assistant"),
             content: Some(&answer.text),
             reasoning_content: (!reasoning.is_empty()).then_some(&reasoning),
-            thinking_blocks: (0..)
-                .zip(&answer.thoughts)
-                .filter_map(|(at, thought)| ThinkingBlock::of(thought, hidden.contains(&at)))
-                .collect(),
+            thinking_blocks: answer.thoughts.iter().filter_map(ThinkingBlock::of).collect(),
             tool_calls: calls.collect(),
         };
         self.message(&said, answer.finish.unwrap_or(FinishReason::Stop), answer.usage)
@@ -183,9 +173,9 @@ enum ThinkingBlock<'a> {
 }
 
 impl<'a> ThinkingBlock<'a> {
-    fn of(thought: &'a Thought, hidden: bool) -> Option<Self> {
+    fn of(thought: &'a Thought) -> Option<Self> {
         let signature = thought.signature.as_deref()?;
-        Some(if hidden {
+        Some(if thought.hidden {
             Self::RedactedThinking { data: signature }
         } else {
             Self::Thinking { thinking: &thought.text, signature }

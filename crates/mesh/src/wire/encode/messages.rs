@@ -53,21 +53,18 @@ impl Encoder {
                 self.more(Object::of("text_delta").text("text", &said), out);
             }
             Delta::Reasoning(thought) => {
-                let empty = Object::of("thinking").text("thinking", "").text("signature", "");
-                self.begin(Block::Thinking, empty, out);
-                // The text may be left out.
-                if !thought.is_empty() {
-                    self.more(Object::of("thinking_delta").text("thinking", &thought), out);
-                }
+                self.begin(Block::Thinking, thinking("", ""), out);
+                self.more(Object::of("thinking_delta").text("thinking", &thought), out);
+            }
+            Delta::HiddenThought(data) => {
+                self.close(out);
+                self.start(Block::Thinking, &hidden_thought(&data), out);
+                self.close(out);
             }
             Delta::Resumed(_) => {}
             Delta::Signature(signature) => {
-                if self.open == Some(Block::Thinking) {
-                    self.more(Object::of("signature_delta").text("signature", &signature), out);
-                } else {
-                    self.close(out);
-                    self.start(Block::Thinking, &hidden_thought(&signature), out);
-                }
+                self.begin(Block::Thinking, thinking("", ""), out);
+                self.more(Object::of("signature_delta").text("signature", &signature), out);
                 self.close(out);
             }
             Delta::ToolCall { index, id, name } => {
@@ -106,14 +103,14 @@ impl Encoder {
     }
 
     /// Writes the whole answer as one object.
-    pub(super) fn answer(&self, answer: &Answer, hidden: &[usize]) -> Bytes {
+    pub(super) fn answer(&self, answer: &Answer) -> Bytes {
         let mut content = Vec::new();
-        for (at, thought) in answer.thoughts.iter().enumerate() {
+        for thought in &answer.thoughts {
             let signature = thought.signature.as_deref().unwrap_or_default();
-            content.push(if hidden.contains(&at) {
+            content.push(if thought.hidden {
                 hidden_thought(signature)
             } else {
-                Object::of("thinking").text("thinking", &thought.text).text("signature", signature).end()
+                thinking(&thought.text, signature).end()
             });
         }
         if !answer.text.is_empty() {
@@ -173,6 +170,10 @@ impl Encoder {
             named_event("content_block_stop", &event.end(), out);
         }
     }
+}
+
+fn thinking(text: &str, signature: &str) -> Object {
+    Object::of("thinking").text("thinking", text).text("signature", signature)
 }
 
 /// A thought that only the node can read.

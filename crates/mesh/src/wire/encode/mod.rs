@@ -49,7 +49,7 @@ pub fn answer(head: &PromptHead, deltas: impl Stream<Item = Result<Delta>> + Sen
         Body::stream(Streamed { deltas, encoder, state: State::Begin, mark: Vec::new() })
     } else {
         let answer = Some(Answer::of(&CompletionHead::default()));
-        Body::stream(Whole { deltas, encoder, answer, hidden: Vec::new() })
+        Body::stream(Whole { deltas, encoder, answer })
     };
     Completion::new(head.stream, body).with_format(head.format)
 }
@@ -69,8 +69,7 @@ pub(crate) fn write_request(model: &str, messages: &[Message], stream: bool) -> 
 /// Writes one answer in one format.
 #[derive(Debug)]
 enum Encoder {
-    // `thinking` says that a thought has begun: its signature ends it.
-    Chat { chunks: Chunks, include_usage: bool, thinking: bool },
+    Chat { chunks: Chunks, include_usage: bool },
     Completions { chunks: completions::Chunks, include_usage: bool },
     Messages(messages::Encoder),
     // A response repeats itself at its end, so it carries more than the others.
@@ -82,9 +81,7 @@ impl Encoder {
         let (model, include_usage) = (head.model.clone(), head.include_usage);
         match head.format {
             // Nobody who speaks is asked for vectors.
-            Format::Chat | Format::Embeddings => {
-                Self::Chat { chunks: Chunks::new(model), include_usage, thinking: false }
-            }
+            Format::Chat | Format::Embeddings => Self::Chat { chunks: Chunks::new(model), include_usage },
             Format::Completions => {
                 Self::Completions { chunks: completions::Chunks::new(model), include_usage }
             }
@@ -111,20 +108,8 @@ impl Encoder {
             {
                 Ok(())
             }
-            Self::Chat { chunks, thinking, .. } => {
-                match &delta {
-                    Delta::Signature(data) if !mem::take(thinking) => {
-                        out.extend_from_slice(&chunks.hidden_thought(data));
-                    }
-                    Delta::Reasoning(thought) => {
-                        *thinking = true;
-                        // The text may be left out.
-                        if !thought.is_empty() {
-                            out.extend_from_slice(&chunks.delta(&delta));
-                        }
-                    }
-                    delta => out.extend_from_slice(&chunks.delta(delta)),
-                }
+            Self::Chat { chunks, .. } => {
+                out.extend_from_slice(&chunks.delta(&delta));
                 Ok(())
             }
             Self::Completions { chunks, .. } => {
@@ -145,13 +130,13 @@ impl Encoder {
         }
     }
 
-    /// Writes the whole answer as one object; `hidden` are the places of the thoughts that only the node can read.
-    fn whole(&self, answer: &Answer, hidden: &[usize]) -> Bytes {
+    /// Writes the whole answer as one object.
+    fn whole(&self, answer: &Answer) -> Bytes {
         match self {
-            Self::Chat { chunks, .. } => chunks.answer_hiding(answer, hidden),
+            Self::Chat { chunks, .. } => chunks.answer(answer),
             Self::Completions { chunks, .. } => chunks.answer(answer),
-            Self::Messages(messages) => messages.answer(answer, hidden),
-            Self::Responses(responses) => responses.answer(answer, hidden),
+            Self::Messages(messages) => messages.answer(answer),
+            Self::Responses(responses) => responses.answer(answer),
         }
     }
 }
@@ -258,8 +243,6 @@ pin_project! {
         deltas: S,
         encoder: Encoder,
         answer: Option<Answer>,
-        // The places of the thoughts that only the node can read: there was nothing but a signature.
-        hidden: Vec<usize>,
     }
 }
 
@@ -270,20 +253,13 @@ impl<S: Stream<Item = Result<Delta>>> Stream for Whole<S> {
         let mut this = self.project();
         while let Some(answer) = this.answer {
             match ready!(this.deltas.as_mut().poll_next(cx)) {
-                Some(Ok(delta)) => {
-                    let before = answer.thoughts.len();
-                    let signs = matches!(delta, Delta::Signature(_));
-                    answer.add(delta);
-                    if signs && answer.thoughts.len() > before {
-                        this.hidden.push(before);
-                    }
-                }
+                Some(Ok(delta)) => answer.add(delta),
                 Some(Err(err)) => {
                     *this.answer = None;
                     return Poll::Ready(Some(Err(err)));
                 }
                 None => {
-                    let whole = this.encoder.whole(answer, this.hidden);
+                    let whole = this.encoder.whole(answer);
                     *this.answer = None;
                     return Poll::Ready(Some(Ok(whole)));
                 }

@@ -28,8 +28,6 @@ struct Open {
     id: String,
     kind: Part,
     said: String,
-    // A thought that only the node can read has no part, not even an empty one.
-    hidden: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,10 +73,18 @@ impl Encoder {
             Delta::Text(said) => self.say(Part::Text, &said, out),
             Delta::Reasoning(thought) => self.say(Part::Reasoning, &thought, out),
             Delta::Resumed(_) => {}
+            Delta::HiddenThought(data) => {
+                self.close(None, out);
+                // It has no part, not even an empty one.
+                let (id, at) = (fresh_id(Part::Reasoning.prefix()), self.output.len());
+                let begun = reasoning(&id, None, None, "in_progress");
+                self.item("response.output_item.added", at, &begun, out);
+                let item = reasoning(&id, None, Some(&data), "completed");
+                self.item("response.output_item.done", at, &item, out);
+                self.output.push(item);
+            }
             Delta::Signature(signature) => {
-                if self.open.as_ref().is_none_or(|open| open.kind != Part::Reasoning) {
-                    self.begin(Part::Reasoning, true, out);
-                }
+                self.begin(Part::Reasoning, out);
                 self.close(Some(&signature), out);
             }
             Delta::ToolCall { index, id, name } => {
@@ -120,12 +126,12 @@ impl Encoder {
     }
 
     /// Writes the whole answer as one object.
-    pub(super) fn answer(&self, answer: &Answer, hidden: &[usize]) -> Bytes {
-        let thought = |(at, thought): (usize, &Thought)| {
-            let said = (!hidden.contains(&at)).then_some(&*thought.text);
+    pub(super) fn answer(&self, answer: &Answer) -> Bytes {
+        let thought = |thought: &Thought| {
+            let said = (!thought.hidden).then_some(&*thought.text);
             reasoning(&fresh_id("rs_"), said, thought.signature.as_deref(), "completed")
         };
-        let mut output: Vec<String> = answer.thoughts.iter().enumerate().map(thought).collect();
+        let mut output: Vec<String> = answer.thoughts.iter().map(thought).collect();
         if !answer.text.is_empty() || answer.tool_calls.is_empty() {
             output.push(message(&fresh_id("msg_"), Some(&answer.text), "completed"));
         }
@@ -137,17 +143,18 @@ impl Encoder {
 
     /// Adds a piece to the item of its kind that is open.
     fn say(&mut self, kind: Part, piece: &str, out: &mut Vec<u8>) {
-        if self.open.as_ref().is_none_or(|open| open.kind != kind) {
-            self.begin(kind, false, out);
-        }
-        // The text of a thought may be left out.
-        let Some(open) = self.open.as_mut().filter(|_| !piece.is_empty()) else { return };
+        self.begin(kind, out);
+        let Some(open) = &mut self.open else { return };
         open.said.push_str(piece);
         let event = part_event(kind.delta(), &open.id, self.output.len() - 1).text("delta", piece);
         self.event(kind.with_logprobs(event), kind.delta(), out);
     }
 
-    fn begin(&mut self, kind: Part, hidden: bool, out: &mut Vec<u8>) {
+    /// Opens an item of this kind, unless it is open.
+    fn begin(&mut self, kind: Part, out: &mut Vec<u8>) {
+        if self.open.as_ref().is_some_and(|open| open.kind == kind) {
+            return;
+        }
         self.close(None, out);
         let id = fresh_id(kind.prefix());
         let at = self.output.len();
@@ -156,17 +163,17 @@ impl Encoder {
         self.item("response.output_item.added", at, &item, out);
         let name = "response.content_part.added";
         self.event(part_event(name, &id, at).raw("part", &kind.part("")), name, out);
-        self.open = Some(Open { id, kind, said: String::new(), hidden });
+        self.open = Some(Open { id, kind, said: String::new() });
     }
 
     fn close(&mut self, signature: Option<&str>, out: &mut Vec<u8>) {
-        let Some(Open { id, kind, said, hidden }) = self.open.take() else { return };
+        let Some(Open { id, kind, said }) = self.open.take() else { return };
         let at = self.output.len() - 1;
         let event = kind.with_logprobs(part_event(kind.done(), &id, at).text("text", &said));
         self.event(event, kind.done(), out);
         let name = "response.content_part.done";
         self.event(part_event(name, &id, at).raw("part", &kind.part(&said)), name, out);
-        let item = kind.item(&id, (!hidden).then_some(&*said), signature, "completed");
+        let item = kind.item(&id, Some(&said), signature, "completed");
         self.item("response.output_item.done", at, &item, out);
         self.output[at] = item;
     }
