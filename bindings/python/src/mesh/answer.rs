@@ -55,7 +55,7 @@ pub(super) struct Thought {
 #[pyclass(frozen, get_all, eq, module = "maily.mesh")]
 #[derive(Clone, PartialEq)]
 pub(super) struct ToolCall {
-    /// Its place among the calls, as the node counts them.
+    /// Its place among the calls of this answer, from 0.
     pub(super) index: u32,
     /// The name of this call, to answer it by.
     pub(super) id: String,

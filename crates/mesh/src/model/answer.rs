@@ -183,7 +183,7 @@ pub struct Thought {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ToolCall {
-    /// Its place among the calls, as the node counts them.
+    /// Its place among the calls of this answer, from 0.
     pub index: u32,
     /// The name of this call, to answer it by.
     pub id: String,
