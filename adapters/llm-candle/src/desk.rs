@@ -1,5 +1,6 @@
 //! The thread that writes: prompts take places, and each step carries all of them a little further.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use maily_errors::{Error, Result};
@@ -24,6 +25,7 @@ pub(crate) struct Desk {
     context: usize,
     shelf: Shelf,
     seats: Vec<Seat>,
+    waiting: VecDeque<Job>,
 }
 
 /// A place that a prompt has taken.
@@ -46,22 +48,26 @@ impl Desk {
     /// Sets up so many places, each for a conversation of at most `context` tokens.
     pub(crate) fn new(network: Network, vocabulary: Vocabulary, context: usize, places: usize) -> Self {
         let shelf = Shelf::new((0..places).map(|_| network.memory()).collect());
-        Self { network, vocabulary, context, shelf, seats: Vec::new() }
+        Self { network, vocabulary, context, shelf, seats: Vec::new(), waiting: VecDeque::new() }
     }
 
     /// Answers what comes, until nobody can send any more and the last answer is written.
-    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>, counters: &Counters) {
+    pub(crate) fn run(mut self, mut jobs: mpsc::UnboundedReceiver<Job>, counters: &Counters) {
         loop {
-            if self.seats.is_empty() {
+            if self.seats.is_empty() && self.waiting.is_empty() {
                 let Some(job) = jobs.blocking_recv() else { return };
-                self.seat(job);
+                self.waiting.push_back(job);
             }
+            while let Ok(job) = jobs.try_recv() {
+                self.waiting.push_back(job);
+            }
+            // Those who have gone, before anything is computed for them.
+            self.waiting.retain(|job| !job.accepted.is_closed());
             while !self.shelf.is_empty()
-                && let Ok(job) = jobs.try_recv()
+                && let Some(job) = self.waiting.pop_front()
             {
                 self.seat(job);
             }
-            // Those who have gone, before anything is computed for them.
             for index in (0..self.seats.len()).rev() {
                 if self.seats[index].sender.is_closed() {
                     self.leave(index, counters);
@@ -75,10 +81,9 @@ impl Desk {
 
     /// Gives a prompt a place.
     fn seat(&mut self, job: Job) {
-        let Job { request, accepted, span } = job;
-        if accepted.is_closed() {
-            return;
-        }
+        let Job { request, accepted, span, turn } = job;
+        // Before the caller hears of its place, so that it finds room behind it.
+        drop(turn);
         let prompt = match self.prepare(&request) {
             Ok(prompt) => prompt,
             Err(err) => return drop(accepted.send(Err(err))),

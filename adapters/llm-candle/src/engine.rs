@@ -9,7 +9,7 @@ use futures_util::Stream;
 use maily_errors::{Error, Result};
 use maily_mesh::Delta;
 use rayon::ThreadPool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Span;
 
 use crate::desk::Desk;
@@ -19,7 +19,10 @@ use crate::request::Request;
 /// A handle to the thread. The thread ends when the last handle is gone and the last answer is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::UnboundedSender<Job>,
+    /// One permit for each prompt that may wait.
+    waiting: Arc<Semaphore>,
+    limit: usize,
     counters: Arc<Counters>,
 }
 
@@ -51,17 +54,19 @@ pub(crate) struct Job {
     pub(crate) request: Request,
     pub(crate) accepted: oneshot::Sender<Result<Answer>>,
     pub(crate) span: Span,
+    /// Given back when it gets a place, or the next step sees that its caller has gone.
+    pub(crate) turn: OwnedSemaphorePermit,
 }
 
 impl Engine {
     /// Starts the writing on a thread of `pool`, whose others help it; at most `waiting` prompts wait.
     pub(crate) fn start(pool: &ThreadPool, desk: Desk, waiting: usize) -> Self {
-        let (queue, jobs) = mpsc::channel::<Job>(waiting);
+        let (queue, jobs) = mpsc::unbounded_channel();
         let counters = Arc::new(Counters::default());
         let seen = Arc::clone(&counters);
         // The pool lives as long as what was spawned on it.
         pool.spawn(move || desk.run(jobs, &seen));
-        Self { queue, counters }
+        Self { queue, waiting: Arc::new(Semaphore::new(waiting)), limit: waiting, counters }
     }
 
     /// Says whether the thread still runs.
@@ -71,11 +76,10 @@ impl Engine {
 
     /// Puts a prompt into the queue; the answer comes when its turn comes.
     pub(crate) fn submit(&self, request: Request) -> Result<oneshot::Receiver<Result<Answer>>> {
+        let turn = self.waiting.clone().try_acquire_owned().map_err(|_| error::busy(self.limit))?;
         let (accepted, answer) = oneshot::channel();
-        self.queue.try_send(Job { request, accepted, span: Span::current() }).map_err(|err| match err {
-            mpsc::error::TrySendError::Full(_) => error::busy(self.queue.max_capacity()),
-            mpsc::error::TrySendError::Closed(_) => error::stopped(),
-        })?;
+        let job = Job { request, accepted, span: Span::current(), turn };
+        self.queue.send(job).map_err(|_| error::stopped())?;
         Ok(answer)
     }
 

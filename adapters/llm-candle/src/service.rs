@@ -1,6 +1,7 @@
 //! The engine as a mesh node.
 
 use std::future::Future;
+use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -28,8 +29,8 @@ use crate::vocabulary::Vocabulary;
 ///
 /// # Cancellation
 ///
-/// Dropping the future takes the prompt out of the queue; dropping the answer gives its place back before
-/// the next step, which is at most 64 tokens of prompts away.
+/// Dropping the future takes the prompt out of the queue, and dropping the answer gives its place back, both
+/// before the next step, which is at most 64 tokens of prompts away.
 #[derive(Clone, Debug)]
 pub struct LlmCandle {
     engine: Engine,
@@ -54,7 +55,10 @@ impl LlmCandleConfig {
             .thread_name(|index| format!("maily-llm-candle-{index}"))
             .build()
             .map_err(error::failed)?;
-        let desk = pool.install(|| self.load())?;
+        // A header can make the library that reads it panic: to the caller that is damage like any other.
+        let desk = pool
+            .install(|| catch_unwind(|| self.load()))
+            .unwrap_or_else(|_| Err(error::broken(&self.path, "the file cannot be read")))?;
         let engine = Engine::start(&pool, desk, self.waiting);
         Ok(LlmCandle { engine, config: Arc::new(self) })
     }

@@ -53,6 +53,23 @@ fn file_that_was_cut_off_is_broken() {
 }
 
 #[test]
+fn header_that_makes_its_reader_panic_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let (version, tensors, settings, u32_follows, zero) = (3_u32, 0_u64, 1_u64, 4_u32, 0_u32);
+    let key = b"general.alignment";
+
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(version.to_le_bytes());
+    bytes.extend([tensors, settings, key.len() as u64].map(u64::to_le_bytes).concat());
+    bytes.extend(key);
+    bytes.extend([u32_follows, zero].map(u32::to_le_bytes).concat());
+    fs::write(&path, bytes).unwrap();
+
+    assert_eq!(code(&path), Some(Code::ModelBroken));
+}
+
+#[test]
 fn damaged_header_is_broken_or_harmless_but_never_a_panic() {
     let Some(config) = assets::config() else { return };
     let folder = tempfile::tempdir().unwrap();

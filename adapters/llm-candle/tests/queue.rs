@@ -2,9 +2,12 @@
 
 mod assets;
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use maily_errors::{Code, Result, Status};
 use maily_mesh::{Message, Prompt};
+use tokio::time::timeout;
 use tower::{Service as _, ServiceExt as _};
 
 fn long_story() -> Result<Prompt> {
@@ -61,6 +64,22 @@ async fn full_queue_throttles_and_says_when_to_come_back() -> Result<()> {
     assert_eq!((err.code(), err.status()), (Code::NodeThrottled, Status::Temporary));
     assert!(err.retry_after().is_some());
     drop((writing, waiting));
+    Ok(())
+}
+
+#[tokio::test]
+async fn prompts_whose_callers_have_gone_make_room_while_others_write() -> Result<()> {
+    let Some(config) = assets::config() else { return Ok(()) };
+    let mut llm = config.with_places(1).with_waiting(1).build()?;
+
+    let mut writing = llm.ready().await?.call(long_story()?).await?.into_deltas();
+    drop(llm.ready().await?.call(long_story()?));
+    // Each word is a step; the next one sees who has gone.
+    writing.next().await.transpose()?;
+    writing.next().await.transpose()?;
+    let waiting = llm.ready().await?.call(long_story()?);
+
+    assert!(timeout(Duration::ZERO, waiting).await.is_err(), "it waits and is not refused");
     Ok(())
 }
 
