@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use maily_errors::Result;
 use maily_mesh::Gossip;
 use maily_mesh::membership::{
-    Event, GossipConfig, GossipKey, InstanceName, Membership, Peer, Settings, Shared, Stats,
+    Event, GossipConfig, GossipKey, InstanceName, MAX_SEEDS, Membership, Peer, Settings, Shared, Stats,
 };
 use parking_lot::Mutex;
 use tokio::net::{UdpSocket, lookup_host};
@@ -49,7 +49,8 @@ impl GossipUdp {
     /// - [`Code::GossipKey`](maily_errors::Code::GossipKey) without a key of 64 hexadecimal digits.
     /// - [`Code::GossipSocket`](maily_errors::Code::GossipSocket) when the address is taken or not of this machine, or a
     ///   seed has no address.
-    /// - [`Code::Invalid`](maily_errors::Code::Invalid) for a name of more than 32 bytes or more than 16 seeds.
+    /// - [`Code::Invalid`](maily_errors::Code::Invalid) for a name of more than 32 bytes, more than 16 seeds, or an address
+    ///   that nobody can call: who listens on `0.0.0.0` says with `advertise` where others reach it.
     pub async fn bind(config: &GossipConfig) -> Result<Self> {
         let key = GossipKey::from_hex(config.key.as_ref().unwrap_or(&String::new().into()))?;
         let socket = UdpSocket::bind(config.listen).await.map_err(|err| error::socket(config.listen, err))?;
@@ -57,12 +58,7 @@ impl GossipUdp {
 
         let name = if config.name.is_empty() { random_name() } else { config.name.clone() };
         let mut settings = Settings::new(name, config.advertise.unwrap_or(address), generation(), key);
-        for seed in &config.seeds {
-            let found = lookup_host(seed.as_str()).await.map_err(|err| error::seed(seed, err))?;
-            // Of a name with many addresses any few will do.
-            settings.seeds.extend(found.take(4));
-        }
-        settings.seeds.dedup();
+        settings.seeds = addresses(&config.seeds, address).await?;
         let began = Instant::now();
         let membership = Membership::new(settings, rand::random(), Duration::ZERO)?;
 
@@ -138,6 +134,23 @@ impl fmt::Debug for GossipUdp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GossipUdp").field("address", &self.address).finish_non_exhaustive()
     }
+}
+
+/// Looks the seeds up: one address of each, then more of those that have them while there is room. First come those
+/// that a socket at `own` can call.
+async fn addresses(seeds: &[String], own: SocketAddr) -> Result<Vec<SocketAddr>> {
+    let (mut first, mut more) = (Vec::new(), Vec::new());
+    for seed in seeds {
+        let found = lookup_host(seed.as_str()).await.map_err(|err| error::seed(seed, err))?;
+        let mut found: Vec<_> = found.collect();
+        found.sort_by_key(|address| address.is_ipv4() != own.is_ipv4());
+        let mut found = found.into_iter();
+        first.extend(found.next());
+        more.extend(found.take(3));
+    }
+    let room = MAX_SEEDS.saturating_sub(first.len());
+    first.extend(more.into_iter().take(room));
+    Ok(first)
 }
 
 fn random_name() -> String {

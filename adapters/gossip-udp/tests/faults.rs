@@ -165,6 +165,20 @@ async fn wrong_settings_are_refused() {
 
     let nowhere = config.clone().with_seed("no port");
     assert_eq!(GossipUdp::bind(&nowhere).await.unwrap_err().code(), Code::GossipSocket);
-    let long = config.with_name("n".repeat(33));
+    let long = config.clone().with_name("n".repeat(33));
     assert_eq!(GossipUdp::bind(&long).await.unwrap_err().code(), Code::Invalid);
+
+    let mut anywhere = config.clone();
+    anywhere.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+    assert_eq!(
+        GossipUdp::bind(&anywhere).await.unwrap_err().code(),
+        Code::Invalid,
+        "nobody can call 0.0.0.0"
+    );
+    anywhere.advertise = Some(SocketAddr::from(([127, 0, 0, 1], 7946)));
+    GossipUdp::bind(&anywhere).await.unwrap();
+
+    let seeds = |count| (0..count).fold(config.clone(), |config, _| config.with_seed("localhost:7946"));
+    GossipUdp::bind(&seeds(16)).await.unwrap();
+    assert_eq!(GossipUdp::bind(&seeds(17)).await.unwrap_err().code(), Code::Invalid);
 }

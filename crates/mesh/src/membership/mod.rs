@@ -114,4 +114,4 @@ pub const MAX_VALUE_BYTES: usize = 512;
 /// The most bytes of an instance's name.
 const MAX_NAME_BYTES: usize = 32;
 /// The most seeds.
-const MAX_SEEDS: usize = 16;
+pub const MAX_SEEDS: usize = 16;

@@ -235,9 +235,9 @@ impl Membership {
             self.call_the_lost();
         }
         let forget_after = self.settings.forget_after;
-        self.table
-            .peers
-            .retain(|_, record| record.claim.status.is_live() || now < record.changed_at + forget_after);
+        self.table.peers.retain(|_, record| {
+            record.claim.status.is_live() || now.saturating_sub(record.changed_at) < forget_after
+        });
         self.outputs.extend(self.table.events.drain(..).map(Output::Event));
     }
 

@@ -57,8 +57,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Code::Invalid`] for a name that is empty or longer than 32 bytes, a generation of 0, more than 16 seeds, or
-    /// an interval below 10 ms.
+    /// [`Code::Invalid`] for a name that is empty or longer than 32 bytes, a generation of 0, an address that nobody can call
+    /// (`0.0.0.0`, `[::]` or port 0), more than 16 seeds, or an interval below 10 ms.
     pub fn check(&self) -> Result<()> {
         let name_bytes = self.name.as_str().len();
         let refuse = |message: &'static str| {
@@ -72,6 +72,9 @@ impl Settings {
         }
         if self.generation == 0 {
             return refuse("the generation of an instance is 1 or more");
+        }
+        if self.address.ip().is_unspecified() || self.address.port() == 0 {
+            return refuse("others cannot call this instance there: advertise an address of this machine");
         }
         if self.seeds.len() > MAX_SEEDS {
             return refuse("there are more than 16 seeds");
