@@ -125,6 +125,7 @@ pub trait Recall: Send + Sync {
 /// - What `append` and `remove` acknowledged survives a power cut.
 /// - A memory that is appended again, under its number, is replaced.
 /// - All memories of one `append`, and all numbers of one `remove`, are stored or removed together or not at all.
+/// - A change that was polled once goes on though its future is dropped.
 /// - What is damaged fails and is never a memory with another text; a file that is not ours stays as it is.
 pub trait Archive: Send + Sync {
     /// Keeps memories.
