@@ -95,6 +95,8 @@ pub(super) struct Load {
     prompts: AtomicU64,
     failures: AtomicU64,
     draining: AtomicBool,
+    /// Whether an instance at which it registered says that it drains.
+    drained_elsewhere: AtomicBool,
     /// Seconds, as the bits of a float; of no meaning before `seen_nanos`.
     expected: AtomicU64,
     /// When the first byte was seen last; zero: never.
@@ -141,6 +143,7 @@ impl Load {
             prompts: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             draining: AtomicBool::new(false),
+            drained_elsewhere: AtomicBool::new(false),
             expected: AtomicU64::new(0),
             seen_nanos: AtomicU64::new(0),
             asked_nanos: AtomicU64::new(0),
@@ -231,12 +234,25 @@ impl Load {
         self.out.store(0, Ordering::Relaxed);
     }
 
+    /// Who takes a node back here does so whatever was said elsewhere.
     pub(super) fn set_draining(&self, draining: bool) {
         self.draining.store(draining, Ordering::Relaxed);
+        if !draining {
+            self.set_drained_elsewhere(false);
+        }
+    }
+
+    pub(super) fn set_drained_elsewhere(&self, drained: bool) {
+        self.drained_elsewhere.store(drained, Ordering::Relaxed);
+    }
+
+    /// Whether it was said here that the node drains.
+    pub(super) fn is_drained_here(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.is_drained_here() || self.drained_elsewhere.load(Ordering::Relaxed)
     }
 
     /// The expected time to the first byte, in seconds.

@@ -109,14 +109,13 @@ impl Nodes {
 
     /// Returns who named a node last, if there is one of this name.
     pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
-        let table = self.table();
-        table.members.iter().find(|member| member.name().as_str() == name).map(|member| member.node.origin)
+        self.member(name).map(|member| member.node.origin)
     }
 
     /// Returns whether there is a node of this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.table().members.iter().any(|member| member.name().as_str() == name)
+        self.member(name).is_some()
     }
 
     /// Sends no more prompts to a node, which finishes those under way. Returns whether there is such a node.
@@ -134,26 +133,37 @@ impl Nodes {
     }
 
     fn set_draining(&self, name: &str, draining: bool) -> bool {
-        let table = self.table();
-        let member = table.members.iter().find(|member| member.name().as_str() == name);
-        member.inspect(|member| member.load.set_draining(draining)).is_some()
+        self.member(name).inspect(|member| member.load.set_draining(draining)).is_some()
+    }
+
+    /// Takes in whether a node drains at another instance; what was said here stands beside it.
+    pub(crate) fn hear_draining(&self, name: &str, drained: bool) {
+        if let Some(member) = self.member(name) {
+            member.load.set_drained_elsewhere(drained);
+        }
     }
 
     /// Follows a source of nodes until it ends. Drive it in a task that the mesh's owner holds.
     ///
-    /// A source that fails is one that does not know for now: the nodes stay as they are.
+    /// A source that fails is one that does not know for now: the nodes stay as they are. What it removes goes only if no
+    /// other named it since.
     ///
     /// # Errors
     ///
     /// The error with which the source ended.
     pub async fn follow(&self, source: impl NodeSource<Node>) -> Result<()> {
         pin_mut!(source);
-        let mut failed = Ok(());
+        let (mut failed, mut named) = (Ok(()), HashMap::new());
         while let Some(change) = source.next().await {
             failed = change.map(|change| match change {
-                NodeChange::Insert(node) => self.insert(node),
+                NodeChange::Insert(node) => {
+                    named.insert(node.name.clone(), node.origin);
+                    self.insert(node);
+                }
                 NodeChange::Remove(name) => {
-                    self.remove(name.as_str());
+                    if let Some(origin) = named.remove(&name) {
+                        self.remove_from(&[origin], name.as_str());
+                    }
                 }
             });
             if let Err(err) = &failed {
@@ -225,11 +235,9 @@ impl Nodes {
         }
     }
 
-    /// Whether a node only finishes what was begun.
-    pub(crate) fn is_draining(&self, name: &str) -> bool {
-        let table = self.table();
-        let member = table.members.iter().find(|member| member.name().as_str() == name);
-        member.is_some_and(|member| member.load.is_draining())
+    /// Whether it was said at this instance that a node only finishes what was begun.
+    pub(crate) fn is_drained_here(&self, name: &str) -> bool {
+        self.member(name).is_some_and(|member| member.load.is_drained_here())
     }
 
     /// Chooses a node for a prompt, and remembers that it will have cached it.
@@ -284,6 +292,10 @@ impl Nodes {
         let now = self.shared.clock.now();
         let other = |route: &Route| route.member.name() != than && route.member.is_in(now);
         self.table().routes(model).is_ok_and(|routes| routes.as_slice().iter().any(other))
+    }
+
+    fn member(&self, name: &str) -> Option<Arc<Member>> {
+        self.table().members.iter().find(|member| member.name().as_str() == name).cloned()
     }
 
     fn table(&self) -> Arc<Table> {

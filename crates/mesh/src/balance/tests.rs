@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use maily_errors::{Code, Error, Result};
 use tokio::time::{Instant, advance};
 use tower::{ServiceExt, service_fn};
@@ -13,6 +14,7 @@ use crate::layer::breaker::State;
 use crate::membership::Place;
 use crate::memory::{Scripted, Step};
 use crate::model::{Completion, Origin, Prompt};
+use crate::port::NodeChange;
 
 fn answering() -> Scripted {
     Scripted::new([Step::Answer("Hi".into())])
@@ -214,6 +216,27 @@ async fn source_inserts_and_says_when_it_broke() {
 
     assert_eq!(nodes.models()[0].id.as_str(), "m");
     assert_eq!(nodes.models()[0].nodes[0].as_str(), "a");
+}
+
+#[tokio::test]
+async fn source_removes_only_what_no_other_has_named_since() {
+    let nodes = Nodes::default();
+    let node = |name: &str, origin| Node::new(name, answering()).with_origin(Origin::new(origin));
+    let (insert, remove) = (NodeChange::Insert, |name: &str| NodeChange::Remove(name.into()));
+    nodes.insert(node("never", "settings"));
+    let redis = nodes.clone();
+    let moved = node("moved", "redis");
+
+    let file = stream::iter([insert(node("moved", "file")), insert(node("gone", "file"))])
+        .chain(stream::once(async move {
+            redis.insert(moved);
+            remove("moved")
+        }))
+        .chain(stream::iter([remove("gone"), remove("never")]));
+    nodes.follow(file.map(Ok)).await.unwrap();
+
+    let left: Vec<_> = nodes.status().iter().map(|node| node.name.to_string()).collect();
+    assert_eq!(left, ["never", "moved"]);
 }
 
 /// Asks one prompt after the other, each of a prefix of its own, and returns how many each node got.

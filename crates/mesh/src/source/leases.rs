@@ -62,7 +62,7 @@ struct Held {
     config: NodeConfig,
     own: Option<Grant>,
     /// Where else it registered with the same settings.
-    peers: BTreeMap<InstanceName, Grant>,
+    peers: BTreeMap<InstanceName, Heard>,
 }
 
 /// For how long somebody was promised prompts.
@@ -71,6 +71,13 @@ struct Grant {
     until: Instant,
     time: Duration,
     renewals: u64,
+}
+
+/// What another instance says of a node that registered there.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    grant: Grant,
+    draining: bool,
 }
 
 /// What a node was granted.
@@ -173,7 +180,7 @@ impl Leases {
                 let mut held = held.lock();
                 held.retain(|name, known| {
                     known.own = known.own.filter(|own| own.until > now);
-                    known.peers.retain(|_, grant| grant.until > now);
+                    known.peers.retain(|_, heard| heard.grant.until > now);
                     let lasts = known.is_held();
                     if !lasts {
                         nodes.remove_from(&LEASED, name.as_str());
@@ -194,13 +201,14 @@ impl Leases {
         }
     }
 
-    /// The leases of nodes that registered here.
+    /// The leases of nodes that registered here, and whether it was said here that they drain: what others say of that they
+    /// tell themselves, else nobody could take it back.
     pub(super) fn told(&self) -> Vec<Told> {
         let Shared { nodes, held, .. } = &*self.shared;
         let held = held.lock();
         let own = held.values().filter_map(|known| Some((known, known.own?)));
         own.map(|(known, Grant { time, renewals, .. })| {
-            let draining = nodes.is_draining(known.config.name.as_str());
+            let draining = nodes.is_drained_here(known.config.name.as_str());
             Told { config: known.config.clone(), time, renewals, draining }
         })
         .collect()
@@ -217,23 +225,25 @@ impl Leases {
         let grant = Grant { until: Instant::now() + time, time, renewals };
         let mut held = held.lock();
         self.settle(&mut held, &config.name)?;
-        match held.get_mut(&config.name) {
-            Some(known) if known.config.says_the_same(&config) => {
-                known.peers.insert(peer.clone(), grant);
-                changed.notify_one();
-            }
-            Some(_) => return Err(exists(&config.name)),
-            None => {
-                self.add(&mut held, &config)?;
-                tracing::info!(node = %config.name, instance = %peer, "registered at another instance");
-                let peers = BTreeMap::from([(peer.clone(), grant)]);
-                held.insert(config.name.clone(), Held { config: config.clone(), own: None, peers });
-                changed.notify_one();
-            }
+        if !held.contains_key(&config.name) {
+            self.add(&mut held, &config)?;
+            tracing::info!(node = %config.name, instance = %peer, "registered at another instance");
         }
-        if draining {
-            nodes.drain(config.name.as_str());
+        let name = config.name.clone();
+        let known = held.entry(name.clone()).or_insert_with(|| Held {
+            config: config.clone(),
+            own: None,
+            peers: BTreeMap::new(),
+        });
+        if !known.config.says_the_same(&config) {
+            return Err(exists(&name));
         }
+        let before = known.peers.insert(peer.clone(), Heard { grant, draining });
+        // Only a change: who took the node back here is not overruled by each renewal.
+        if before.is_some_and(|before| before.draining) != draining {
+            nodes.hear_draining(name.as_str(), known.peers.values().any(|heard| heard.draining));
+        }
+        changed.notify_one();
         Ok(())
     }
 
@@ -285,7 +295,7 @@ impl Leases {
 
 impl Held {
     fn grants(&self) -> impl Iterator<Item = &Grant> {
-        self.own.iter().chain(self.peers.values())
+        self.own.iter().chain(self.peers.values().map(|heard| &heard.grant))
     }
 
     fn is_held(&self) -> bool {

@@ -261,6 +261,38 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn node_taken_back_where_it_was_drained_is_taken_back_everywhere() {
+        let east = LocalGossip::new("east");
+        let others = ["mid", "west"].map(|name| Instance::start(east.join(name)));
+        let east = Instance::start(east);
+        let draining = || others.each_ref().map(|instance| instance.nodes.status()[0].draining);
+        // Registered at each, so each tells of it: nobody may pass on as its own what it has heard.
+        for instance in others.iter().chain([&east]) {
+            instance.leases.register(node("n"), None).unwrap();
+        }
+        sleep(SOON).await;
+
+        east.nodes.drain("n");
+        sleep(SOON).await;
+        assert_eq!(draining(), [true, true]);
+        others.iter().chain([&east]).for_each(|instance| {
+            instance.leases.register(node("n"), None).unwrap();
+        });
+        sleep(SOON).await;
+        east.nodes.undrain("n");
+        sleep(SOON).await;
+        assert_eq!(draining(), [false, false]);
+
+        // Who takes it back for himself is not overruled by the next renewal.
+        east.nodes.drain("n");
+        sleep(SOON).await;
+        others[0].nodes.undrain("n");
+        east.leases.register(node("n"), None).unwrap();
+        sleep(SOON).await;
+        assert_eq!(draining(), [false, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn node_that_renews_elsewhere_stays_and_keeps_what_is_known_of_it() {
         let [east, west] = pair();
         east.leases.register(node("n"), None).unwrap();
