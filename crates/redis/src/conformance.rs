@@ -62,6 +62,9 @@ macro_rules! conformance {
             jobs_that_failed_come_back_later
             jobs_die_with_their_last_delivery
             jobs_on_their_last_delivery_are_alone
+            jobs_on_their_last_delivery_do_not_wait_for_a_busy_worker
+            jobs_that_were_left_together_are_taken_one_by_one
+            dead_letters_are_listed_in_pieces
             dead_letters_are_listed_requeued_and_discarded
             jobs_that_are_handed_back_were_not_delivered
             jobs_that_are_handed_back_twice_were_handed_back_once

@@ -259,6 +259,8 @@ pub trait Jobs: Clone + Send + Sync {
 /// - A requeued job starts from its first delivery, under the name it had.
 pub trait DeadLetters: Clone + Send + Sync {
     /// Lists up to `max` dead letters, 1 to [`MAX_CLAIM`](crate::jobs::MAX_CLAIM), after the one of that receipt.
+    ///
+    /// A list stops early when its letters have 8 MiB together; none means that there are no more.
     fn dead(
         &self,
         queue: &Queue,

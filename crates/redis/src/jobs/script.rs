@@ -15,8 +15,14 @@ pub(super) const APPEND: Script = Script {
 };
 
 pub(super) const CLAIM: Script = Script {
-    sha: "1f95e97a9c3b2083374ee0b24b4aaf283315b31c",
+    sha: "f7a32fc293d77d95e1397cc1229b27f64f533bb1",
     text: concat!(include_str!("lua/entry.lua"), include_str!("lua/claim.lua")),
+    epoch: None,
+};
+
+pub(super) const DEAD: Script = Script {
+    sha: "b1e245313ba125d7536ba916a9cb0c478a8bccb9",
+    text: include_str!("lua/dead.lua"),
     epoch: None,
 };
 

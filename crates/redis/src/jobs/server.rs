@@ -7,7 +7,7 @@
 //! | `{queue}:late` | hash | the delayed jobs themselves |
 //! | `{queue}:dead` | stream | dead letters |
 //! | `{queue}:swept` | string | that somebody looked for left jobs a moment ago |
-//! | `{queue}:alone` | string | which worker is to have a job alone |
+//! | `{queue}:alone` | string | which worker is to have a job alone, or has it |
 //! | `{queue}:once:{key}` | string | the name of the job that had this key |
 //!
 //! The braces put all of them into one slot of a cluster.
@@ -140,10 +140,8 @@ impl<T: Transport> DeadLetters for ServerStore<T> {
         let operation = "redis::dead";
         model::count(operation, max)?;
         let first = after.map_or(word("-"), |receipt| format!("({receipt}").into());
-        let count = decimal(max as u64);
-        let arguments =
-            vec![word("XRANGE"), self.part(queue, "dead")?, first, word("+"), word("COUNT"), count];
-        codec::letters(self.command(operation, arguments).await?)
+        let arguments = [first, decimal(max as u64), decimal(CLAIM_BYTES as u64)];
+        codec::letters(self.script(operation, &script::DEAD, &[self.part(queue, "dead")?], &arguments).await?)
     }
 
     async fn requeue(&self, queue: &Queue, receipts: &[Receipt]) -> Result<usize> {

@@ -18,9 +18,8 @@ pub(crate) fn accepted(operation: &'static str, reply: Reply) -> Result<Reply> {
             (Code::RedisPasswordRefused, "the server refused the password, or the user's rights")
         }
         "CROSSSLOT" => (Code::RedisCrossSlot, "the keys are on different nodes of the cluster"),
-        "BUSY" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "READONLY" | "TRYAGAIN" => {
-            (Code::RedisUnreachable, "the server does not take commands now")
-        }
+        "BUSY" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "MISCONF" | "NOREPLICAS" | "READONLY"
+        | "TRYAGAIN" => (Code::RedisUnreachable, "the server does not take commands now"),
         _ => (Code::RedisReply, "the server refused the command"),
     };
     Err(Error::new(known, text)

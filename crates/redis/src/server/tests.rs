@@ -69,6 +69,8 @@ async fn refusals_have_the_code_of_their_first_word() {
         ("CROSSSLOT", Code::RedisCrossSlot),
         ("LOADING", Code::RedisUnreachable),
         ("READONLY", Code::RedisUnreachable),
+        ("NOREPLICAS", Code::RedisUnreachable),
+        ("MISCONF", Code::RedisUnreachable),
         ("ERR", Code::RedisReply),
     ];
     for (word, code) in cases {

@@ -68,6 +68,28 @@ pub async fn jobs_keep_their_limits(store: &impl Jobs) {
     assert_eq!(store.ack(&queue, &receipts(&jobs)).await.unwrap(), 1);
 }
 
+/// Rule: a list of dead letters ends early where they are large, and the next one goes on.
+pub async fn dead_letters_are_listed_in_pieces<S: Jobs + DeadLetters>(store: &S) {
+    let (queue, worker) = (queue("large"), worker());
+    for number in 0..12 {
+        store.append(&queue, NewJob::new(vec![number; MAX_JOB_BYTES])).await.unwrap();
+        let jobs = store.claim(&queue, &worker, 1, NOW).await.unwrap();
+        store.fail(&queue, &worker, &jobs[0].receipt, dead(Code::Invalid)).await.unwrap();
+    }
+
+    let (mut after, mut sizes, mut numbers) = (None, Vec::new(), Vec::new());
+    loop {
+        let letters = store.dead(&queue, after.as_ref(), MAX_CLAIM).await.unwrap();
+        let Some(last) = letters.last() else { break };
+        after = Some(last.receipt.clone());
+        sizes.push(letters.len());
+        numbers.extend(letters.iter().map(|letter| letter.payload[0]));
+    }
+
+    assert_eq!(numbers, (0..12).collect::<Vec<u8>>());
+    assert!(sizes.iter().all(|letters| *letters <= 8), "{sizes:?}");
+}
+
 /// Rule: one claim returns at most 1000 jobs, and few of large ones.
 pub async fn claims_are_bounded(store: &impl Jobs) {
     let (queue, worker) = (queue("bounded"), worker());

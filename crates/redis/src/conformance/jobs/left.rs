@@ -29,6 +29,24 @@ pub async fn jobs_that_were_left_are_handed_out_again(store: &impl Jobs) {
     assert_eq!(store.ack(&queue, &receipts(&[again])).await.unwrap(), 1);
 }
 
+/// Rule: who takes one job at a time gets all that somebody left, one after the other.
+pub async fn jobs_that_were_left_together_are_taken_one_by_one(store: &impl Jobs) {
+    let (queue, [gone, other]) = (left_after("several", 1500, 3), [worker(), worker()]);
+    for payload in ["a", "b", "c", "d"] {
+        append(store, &queue, payload).await;
+    }
+    assert_eq!(store.claim(&queue, &gone, 4, NOW).await.unwrap().len(), 4);
+    tokio::time::sleep(queue.idle()).await;
+
+    let mut taken = vec![one(store, &queue, &other).await];
+    for _ in 0..3 {
+        taken.extend(store.claim(&queue, &other, 1, NOW).await.unwrap());
+    }
+
+    assert_eq!(payloads(&taken), [b"a", b"b", b"c", b"d"]);
+    assert_eq!(store.ack(&queue, &receipts(&taken)).await.unwrap(), 4);
+}
+
 /// Rule: a job that is extended in time is nobody else's.
 pub async fn jobs_that_are_extended_are_kept(store: &impl Jobs) {
     let name = "extended".to_owned();
@@ -112,6 +130,48 @@ pub async fn jobs_on_their_last_delivery_are_alone<S: Jobs + DeadLetters>(store:
     assert_eq!(done, ["a", "b"]);
     assert_eq!(payloads(&rest), [b"new"; 3]);
     assert_eq!(store.stats(&queue).await.unwrap().dead, 1);
+}
+
+/// Rule: a job that one worker is to have alone goes to another that has nothing, while the first is long in coming to
+/// an end with what it has.
+pub async fn jobs_on_their_last_delivery_do_not_wait_for_a_busy_worker<S: Jobs + DeadLetters>(store: &S) {
+    let (queue, [gone, busy, free]) = (left_after("passed", 1000, 3), [worker(), worker(), worker()]);
+    append(store, &queue, "poison").await;
+    assert_eq!(one(store, &queue, &gone).await.deliveries, 1);
+    assert_eq!(one(store, &queue, &gone).await.deliveries, 2);
+    append(store, &queue, "long").await;
+    let long = one(store, &queue, &busy).await;
+    assert_eq!(long.payload, "long");
+    let take = async |worker: &_, wait| {
+        assert_eq!(store.extend(&queue, &busy, slice::from_ref(&long.receipt)).await.unwrap(), []);
+        store.claim(&queue, worker, 10, wait).await.unwrap()
+    };
+
+    // It is the first to find the other one.
+    loop {
+        append(store, &queue, "new").await;
+        let jobs = take(&busy, NOW).await;
+        if jobs.is_empty() {
+            break;
+        }
+        store.ack(&queue, &receipts(&jobs)).await.unwrap();
+    }
+    let start = Instant::now();
+    let alone = loop {
+        assert!(start.elapsed() < LIMIT, "it waits for a worker that is not done");
+        let jobs = take(&busy, NOW).await;
+        store.ack(&queue, &receipts(&jobs)).await.unwrap();
+        let jobs = take(&free, Duration::from_millis(20)).await;
+        if jobs.iter().any(|job| job.payload == "poison") {
+            break jobs;
+        }
+        store.ack(&queue, &receipts(&jobs)).await.unwrap();
+    };
+
+    assert_eq!((alone.len(), alone[0].deliveries), (1, 3));
+    append(store, &queue, "new").await;
+    assert_eq!(store.claim(&queue, &free, 10, NOW).await.unwrap(), [], "it has that job alone");
+    assert_eq!(store.ack(&queue, &receipts(&alone)).await.unwrap(), 1);
 }
 
 /// Rule: a worker that is gone is forgotten once it has nothing, and what it had is not.

@@ -24,13 +24,21 @@ local function answer(closed)
   return { now, first[2] and math.max(first[2] - now, 0) or -1, closed, jobs }
 end
 
--- A worker that is to have a job alone gets nothing until it has nothing; what it left itself does not count.
-local lonely = redis.call('GET', alone)
-if lonely == worker then
-  redis.call('PEXPIRE', alone, idle)
+-- What the worker left itself does not count.
+local function is_busy()
   for _, row in ipairs(grouped('XPENDING', stream, 'workers', '-', '+', 1000, worker)) do
-    if row[3] < idle then return answer(1) end
+    if row[3] < idle then return true end
   end
+end
+
+-- A worker that is to have a job alone gets nothing until it has nothing, nor while it has that job. One that is long in
+-- coming to an end loses its turn, at once to a worker that has nothing.
+local lonely, has = redis.call('GET', alone), ' has'
+local taken = lonely and string.sub(lonely, -#has) == has
+local mine = lonely == worker or lonely == worker .. has
+if mine and is_busy() then
+  if taken then redis.call('PEXPIRE', alone, idle) end
+  return answer(1)
 end
 
 -- What became due goes behind what waits. Bounded: one call moves at most as much as one claim returns.
@@ -48,10 +56,11 @@ end
 
 -- What somebody left: looked for four times in the idle time, by whichever worker asks first.
 local look = redis.call('SET', swept, '1', 'PX', math.ceil(idle / 4), 'NX')
-if look or lonely == worker then
-  local left = grouped('XPENDING', stream, 'workers', 'IDLE', idle, '-', '+', max + 16)
+if look or mine then
+  local left, more = grouped('XPENDING', stream, 'workers', 'IDLE', idle, '-', '+', max + 16), false
   for _, row in ipairs(left) do
-    if #jobs >= max or bytes >= most then break end
+    more = #jobs >= max or bytes >= most
+    if more then break end
     local id, entry = row[1], redis.call('XRANGE', stream, row[1], row[1])[1]
     if not entry then
       redis.call('XACK', stream, 'workers', id)
@@ -63,19 +72,22 @@ if look or lonely == worker then
       if deliveries >= limit then
         leave(stream, id, fields, deliveries)
         bury(dead, ARGV[6], fields, ARGV[7], ARGV[8])
-      elseif suspect and not lonely then
+      elseif suspect and (not lonely or not (mine or taken or is_busy())) then
         redis.call('SET', alone, worker, 'PX', idle)
         return answer(1)
-      elseif not suspect or (lonely == worker and #jobs == 0) then
+      elseif not suspect or (mine and #jobs == 0) then
         redis.call('XCLAIM', stream, 'workers', worker, 0, id, 'RETRYCOUNT', row[4] + 1, 'JUSTID')
         hand_out(entry, deliveries + 1, #(fields.p or ''))
-        if suspect then return answer(1) end
+        if suspect then
+          redis.call('SET', alone, worker .. has, 'PX', idle)
+          return answer(1)
+        end
       end
     end
   end
-  if lonely == worker then redis.call('DEL', alone) end
+  if mine then redis.call('DEL', alone) end
   -- There may be more of them: the next claim looks again.
-  if #left == max + 16 then redis.call('DEL', swept) end
+  if more or #left == max + 16 then redis.call('DEL', swept) end
   for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', stream, 'workers')) do
     local known = read(row)
     if known.pending == 0 and known.idle > 2 * idle and known.name ~= worker then

@@ -37,8 +37,17 @@ pub(super) struct State {
     pub(super) workers: HashMap<WorkerId, Moment>,
     /// When the workers that are gone were last looked for.
     swept: Option<Moment>,
-    /// Which worker is to have a job alone, unless it says nothing until then.
-    alone: Option<(WorkerId, Moment)>,
+    alone: Option<Alone>,
+}
+
+/// Whose turn it is to have a job alone.
+#[derive(Debug)]
+struct Alone {
+    worker: WorkerId,
+    /// When it loses its turn: it says nothing, or is long in coming to an end with what else it has.
+    ends: Moment,
+    /// Whether it has the job.
+    has: bool,
 }
 
 #[derive(Debug, Eq, PartialEq)]
@@ -142,15 +151,17 @@ impl State {
         }
         while jobs.len() < max && bytes < CLAIM_BYTES {
             let Some((number, entry)) = self.next_job(queue, worker, now) else { break };
-            let lonely = self.is_alone(worker);
             bytes += entry.payload.len();
             jobs.push(self.deliver(number, entry, worker, now));
-            if lonely {
+            if let Some(alone) = self.alone.as_mut().filter(|alone| alone.worker == *worker) {
+                alone.has = true;
                 break;
             }
         }
         let due = self.delayed.first_key_value().map(|((due, _), _)| *due);
         let left = self.touched.first().map(|(touched, _)| touched.map_or(now, |at| at + queue.idle()));
+        // What was left and not handed out is for another worker.
+        let left = left.map(|left| if left <= now { now + ALONE } else { left });
         (jobs, due.into_iter().chain(left).min())
     }
 
@@ -165,8 +176,9 @@ impl State {
                     let entry = self.release(number)?;
                     self.bury(queue, entry, Code::RedisJobAbandoned, ABANDONED, now);
                 }
-                Left::Suspect if self.alone.is_none() => {
-                    self.alone = Some((worker.clone(), now + queue.idle()));
+                Left::Suspect if !self.is_alone(worker) => {
+                    let ends = now + queue.idle();
+                    self.alone = Some(Alone { worker: worker.clone(), ends, has: false });
                     if self.is_closed(queue, worker, now) {
                         return None;
                     }
@@ -174,7 +186,7 @@ impl State {
                 Left::Job | Left::Suspect => return self.release(number).map(|entry| (number, entry)),
             }
         }
-        self.alone.take_if(|(lonely, _)| lonely == worker);
+        self.alone.take_if(|alone| alone.worker == *worker);
         self.waiting.pop_front()
     }
 
@@ -186,8 +198,10 @@ impl State {
             if deliveries >= queue.max_deliveries() {
                 Some((number, Left::Dead))
             } else if touched.is_some() && deliveries + 1 == queue.max_deliveries() {
-                let mine = self.alone.is_none() || self.is_alone(worker);
-                mine.then_some((number, Left::Suspect))
+                let may = self.alone.as_ref().is_none_or(|alone| {
+                    alone.worker == *worker || (!alone.has && !self.is_busy(queue, worker, now))
+                });
+                may.then_some((number, Left::Suspect))
             } else {
                 (!self.is_alone(worker)).then_some((number, Left::Job))
             }
@@ -195,16 +209,22 @@ impl State {
     }
 
     fn is_alone(&self, worker: &WorkerId) -> bool {
-        self.alone.as_ref().is_some_and(|(lonely, _)| lonely == worker)
+        self.alone.as_ref().is_some_and(|alone| alone.worker == *worker)
     }
 
-    /// Returns whether the worker is to have a job alone, and still has others.
+    /// Returns whether the worker is to have a job alone and still has others, or has it.
     fn is_closed(&mut self, queue: &Queue, worker: &WorkerId, now: Moment) -> bool {
-        self.alone.take_if(|(_, ends)| *ends <= now);
-        match &mut self.alone {
-            Some((lonely, ends)) if lonely == worker => *ends = now + queue.idle(),
-            _ => return false,
+        self.alone.take_if(|alone| alone.ends <= now);
+        let busy = self.is_alone(worker) && self.is_busy(queue, worker, now);
+        if let Some(alone) = self.alone.as_mut().filter(|alone| busy && alone.has && alone.worker == *worker)
+        {
+            alone.ends = now + queue.idle();
         }
+        busy
+    }
+
+    /// Returns whether a worker has a job; what it left itself does not count.
+    fn is_busy(&self, queue: &Queue, worker: &WorkerId, now: Moment) -> bool {
         let has = |pending: &Pending| pending.touched.is_some_and(|at| at + queue.idle() > now);
         self.pending.values().any(|pending| pending.worker == *worker && has(pending))
     }
@@ -275,7 +295,7 @@ impl State {
         }
     }
 
-    /// Returns dead letters from a number on.
+    /// Returns dead letters from a number on, as many as fit.
     pub(super) fn letters(&self, first: u64, max: usize) -> Vec<DeadLetter> {
         let letter = |(number, dead): (&u64, &Dead)| DeadLetter {
             id: name(dead.entry.id),
@@ -286,7 +306,13 @@ impl State {
             code: dead.code.clone(),
             message: dead.message.clone(),
         };
-        self.dead.range(first..).take(max).map(letter).collect()
+        let mut bytes = 0;
+        let fits = |(_, dead): &(&u64, &Dead)| {
+            let fits = bytes < CLAIM_BYTES;
+            bytes += dead.entry.payload.len();
+            fits
+        };
+        self.dead.range(first..).take(max).take_while(fits).map(letter).collect()
     }
 
     /// Lets a dead letter begin again; returns whether it was there.
