@@ -23,6 +23,8 @@ pub(super) struct Flights {
 #[derive(Debug)]
 pub(super) struct Flight {
     progress: watch::Sender<Progress>,
+    /// It began while the value was fresh.
+    pub(super) early: bool,
     /// The value under the key has changed.
     pub(super) changed: Notify,
 }
@@ -49,12 +51,12 @@ pub(super) struct Landing<'a> {
 
 impl Flights {
     /// Returns the flight of a key, and whether it begins with this call.
-    pub(super) fn join(&self, key: &Key) -> (Arc<Flight>, bool) {
+    pub(super) fn join(&self, key: &Key, early: bool) -> (Arc<Flight>, bool) {
         let mut by_key = self.by_key.lock();
         if let Some(flight) = by_key.get(key) {
             return (Arc::clone(flight), false);
         }
-        let flight = Arc::new(Flight { progress: watch::Sender::default(), changed: Notify::new() });
+        let flight = Arc::new(Flight { progress: watch::Sender::default(), early, changed: Notify::new() });
         by_key.insert(key.clone(), Arc::clone(&flight));
         (flight, true)
     }

@@ -176,7 +176,9 @@ impl<S: Watch + 'static> Cache<S> {
         let flight = self.begin(key, ttl, load, false);
         let mut progress = flight.progress();
         let mut soft = pin!(sleep(ms(settings.soft_ms)));
-        let mut late = false;
+        // A refresh writes its lease beside the value, which is not near for a moment; then it is fresh at the server.
+        let mut look = pin!(self.look(key));
+        let (mut late, mut looks) = (false, flight.early);
         loop {
             let now = progress.borrow_and_update().clone();
             if let Some(outcome) = now.outcome {
@@ -191,9 +193,20 @@ impl<S: Watch + 'static> Cache<S> {
                 changed = progress.changed() => if changed.is_err() {
                     return Err(Error::from(Code::Canceled).with_operation("redis::cache_load"));
                 },
+                fresh = &mut look, if looks => match fresh {
+                    Some(content) => return Ok(Cached::Fresh(content)),
+                    None => looks = false,
+                },
                 () = &mut soft, if !late => late = true,
             }
         }
+    }
+
+    /// Returns what the server has and is fresh; nothing if that cannot be said.
+    async fn look(&self, key: &Key) -> Option<Content> {
+        let found = Found::new(self.shared.near.fetch(key).await.ok()??).ok()?;
+        found.fresh()?;
+        found.into_content()
     }
 
     /// Loads in the background what is still fresh.
@@ -206,7 +219,7 @@ impl<S: Watch + 'static> Cache<S> {
 
     /// Joins the flight of a key, or starts it.
     fn begin(&self, key: &Key, ttl: Duration, loader: Loader, early: bool) -> Arc<Flight> {
-        let (flight, begins) = self.shared.flights.join(key);
+        let (flight, begins) = self.shared.flights.join(key, early);
         if begins {
             if early {
                 self.shared.meter.early.increment(1);

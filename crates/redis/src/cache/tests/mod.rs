@@ -289,6 +289,35 @@ async fn server_that_fails_is_answered_for_by_the_last_known_value() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn value_that_is_refreshed_early_is_answered_fresh_and_at_once() {
+    let (played, _near) = Played::new();
+    let cache = CacheConfig { beta: 100.0, ..CacheConfig::default() }.build(&played).unwrap();
+    played.says(Event::Listening);
+    let (ttl, loads) = (Duration::from_secs(5), Arc::new(AtomicUsize::new(0)));
+    let seen = loads.clone();
+    let load = move || {
+        let number = seen.fetch_add(1, Ordering::Relaxed);
+        async move {
+            sleep(Duration::from_secs(2)).await;
+            Ok(Some(if number == 0 { "first" } else { "refreshed" }.into()))
+        }
+    };
+    let first = Cached::Fresh(Some("first".into()));
+    assert_eq!(cache.get_or_load(&key(), ttl, load.clone()).await.unwrap(), first);
+
+    // By chance, which is great here.
+    while loads.load(Ordering::Relaxed) < 2 {
+        assert_eq!(cache.get_or_load(&key(), ttl, load.clone()).await.unwrap(), first);
+        tokio::task::yield_now().await;
+    }
+    played.says_changed(&key());
+    let start = Instant::now();
+
+    assert_eq!(cache.get_or_load(&key(), ttl, load).await.unwrap(), first);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn lease_of_a_process_that_died_is_taken_over() {
     let store = MemoryStore::default();
     let cache = CacheConfig::default().build(&store).unwrap();

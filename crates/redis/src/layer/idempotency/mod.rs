@@ -31,6 +31,7 @@
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> maily_errors::Result<()> {
 //! static SENT: AtomicU32 = AtomicU32::new(0);
+//! // What is no key was refused before: without one a request runs each time.
 //! let identify = |send: &Send| {
 //!     Some((Key::new(send.key).ok()?, Fingerprint::of(&[send.to.as_bytes()])))
 //! };

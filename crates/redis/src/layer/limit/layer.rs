@@ -14,7 +14,7 @@ pub struct LimitLayer<S, K> {
 
 impl<S, K> LimitLayer<S, K> {
     /// Creates the layer with what says under which name a request counts: `Fn(&Req) -> Option<Key>`. Without a name it
-    /// is not limited.
+    /// is not limited, so a name that is no key must not become none: a client could choose it.
     pub const fn new(limiter: Limiter<S>, name: K) -> Self {
         Self { limiter, name }
     }

@@ -20,8 +20,11 @@
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> maily_errors::Result<()> {
 //! let limiter = Limiter::new(MemoryStore::default(), Quota::new(1, Duration::from_secs(60)), OnFailure::Refuse)?;
-//! // By sender; a request without one is not limited.
-//! let by_sender = |sender: &&'static str| Key::new(*sender).ok();
+//! // By sender; a request without one is not limited. Names that are too long for a key count as one.
+//! let by_sender = |sender: &&'static str| {
+//!     let key = |name| Key::new(name).or_else(|_| Key::new("too long")).ok();
+//!     (!sender.is_empty()).then_some(*sender).and_then(key)
+//! };
 //! let mut send = ServiceBuilder::new()
 //!     .layer(LimitLayer::new(limiter, by_sender))
 //!     .service(service_fn(|sender: &'static str| async move { Ok::<_, Error>(sender) }));
@@ -31,6 +34,9 @@
 //! assert_eq!((err.kind(), err.retry_after()), (Kind::Throttled, Some(Duration::from_secs(60))));
 //! assert_eq!(send.ready().await?.call("bob").await?, "bob");
 //! assert_eq!(send.ready().await?.call("").await?, "");
+//! # let long = "a".repeat(2000).leak();
+//! # assert_eq!(send.ready().await?.call(long).await?, long);
+//! # assert!(send.ready().await?.call(long).await.is_err());
 //! # Ok(())
 //! # }
 //! ```
