@@ -23,6 +23,21 @@ pub(super) struct Decoder {
 struct Begun {
     index: u32,
     id: String,
+    // Its arguments so far, if it has no id: where they are whole, the next name is another call.
+    said: String,
+}
+
+impl Begun {
+    /// Whether a delta that names an id, a tool, both or neither goes on with this call.
+    fn is_continued_by(&self, id: &str, name: &str) -> bool {
+        // Whoever only goes on may name the call once more, but not the tool.
+        name.is_empty()
+            || if id.is_empty() {
+                serde_json::from_str::<IgnoredAny>(&self.said).is_err()
+            } else {
+                self.id == id
+            }
+    }
 }
 
 #[derive(Deserialize)]
@@ -147,20 +162,22 @@ impl Decoder {
             let (name, arguments) =
                 call.function.map_or((None, None), |function| (function.name, function.arguments));
             let (id, name) = (call.id.unwrap_or_default(), name.unwrap_or_default());
-            let index = match self.calls.get(&at) {
-                // Whoever only goes on may name the call once more, but not the tool.
-                Some(begun) if id.is_empty() || name.is_empty() || begun.id == id => begun.index,
+            let mut begun = match self.calls.remove(&at) {
+                Some(begun) if begun.is_continued_by(&id, &name) => begun,
                 _ => {
                     let index = self.begun;
                     self.begun += 1;
-                    self.calls.insert(at, Begun { index, id: id.clone() });
-                    ready.push_back(Delta::ToolCall { index, id, name });
-                    index
+                    ready.push_back(Delta::ToolCall { index, id: id.clone(), name });
+                    Begun { index, id, said: String::new() }
                 }
             };
             if let Some(json) = arguments.filter(|json| !json.is_empty()) {
-                ready.push_back(Delta::ToolArguments { index, json });
+                if begun.id.is_empty() {
+                    begun.said.push_str(&json);
+                }
+                ready.push_back(Delta::ToolArguments { index: begun.index, json });
             }
+            self.calls.insert(at, begun);
         }
     }
 }

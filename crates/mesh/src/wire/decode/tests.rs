@@ -68,12 +68,17 @@ async fn call_with_a_name_of_its_own_is_another_one_also_where_the_node_counts_n
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"b","function":{"arguments":"1}"}}]},"finish_reason":"tool_calls"}]}"#,
     );
 
-    let body = call(0, "a", "f", "{}") + &call(0, "b", "g", "{\"n\":") + &more + END;
-    let calls = answer(Format::Chat, body).await.tool_calls;
+    // Without ids: one whole call, and one whose pieces name the tool again.
+    let bare = call(0, "", "f", "{}") + &call(0, "", "g", "{\"n\":") + &call(0, "", "g", "1}");
 
-    let calls: Vec<_> =
-        calls.iter().map(|call| (call.index, &*call.id, &*call.name, &*call.arguments)).collect();
-    assert_eq!(calls, [(0, "a", "f", "{}"), (1, "b", "g", "{\"n\":1}")]);
+    let body = call(0, "a", "f", "{}") + &call(0, "b", "g", "{\"n\":") + &more;
+    for (body, ids) in [(body, ["a", "b"]), (bare, ["", ""])] {
+        let calls = answer(Format::Chat, body + END).await.tool_calls;
+
+        let calls: Vec<_> =
+            calls.iter().map(|call| (call.index, &*call.id, &*call.name, &*call.arguments)).collect();
+        assert_eq!(calls, [(0, ids[0], "f", "{}"), (1, ids[1], "g", "{\"n\":1}")]);
+    }
 }
 
 #[tokio::test]
