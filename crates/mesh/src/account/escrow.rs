@@ -24,6 +24,8 @@ struct Row {
     pool: u64,
     /// What is left of the own share, as far as is known.
     share_left: u64,
+    /// What this life took from the own share, less what it gave to others: so much may go back there.
+    from_share: u64,
     /// What each life gave to this one, all in all.
     received: HashMap<Life, u64>,
     /// What this one gave to each life, all in all.
@@ -75,17 +77,29 @@ impl Escrow {
         Some(Grant { amount, drawn: self.drawn(pot) })
     }
 
-    /// Puts into the pool what was taken from the own share, or drawn in vain.
-    pub(super) fn put(&mut self, pot: &Pot, amount: u64) {
+    /// Puts into the pool what was taken from the own share, and notes what is left there.
+    pub(super) fn fill(&mut self, pot: &Pot, amount: u64, share_left: u64) {
         if let Some(row) = self.rows.get_mut(&pot.id()) {
             row.pool += amount;
+            row.from_share += amount;
+            row.share_left = share_left;
         }
     }
 
-    /// Notes what is left of the own share.
-    pub(super) fn left(&mut self, pot: &Pot, share_left: u64) {
+    /// Puts into the pool what was drawn in vain. Returns how much of the pool came from the own share, and takes it out.
+    pub(super) fn put(&mut self, pot: &Pot, amount: u64) -> u64 {
+        let Some(row) = self.rows.get_mut(&pot.id()) else { return 0 };
+        row.pool += amount;
+        let back = row.pool.min(row.from_share);
+        row.pool -= back;
+        row.from_share -= back;
+        back
+    }
+
+    /// Notes that the own share has so much again.
+    pub(super) fn restored(&mut self, pot: &Pot, amount: u64) {
         if let Some(row) = self.rows.get_mut(&pot.id()) {
-            row.share_left = share_left;
+            row.share_left += amount;
         }
     }
 
@@ -178,6 +192,8 @@ impl Escrow {
     pub(super) fn give(&mut self, gift: &Gift, amount: u64) {
         if let Some(row) = self.rows.get_mut(&gift.pot.id()) {
             *row.given.entry(gift.to).or_default() += amount;
+            // First what came from the share, so that none of it is there twice.
+            row.from_share = row.from_share.saturating_sub(amount);
         }
     }
 
@@ -220,6 +236,7 @@ impl Row {
             pot,
             pool: 0,
             share_left,
+            from_share: 0,
             received: HashMap::new(),
             given: HashMap::new(),
             answered: HashMap::new(),

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::escrow::{Escrow, Gift};
 use super::notes::{self, Life};
-use super::{Grant, Pot};
+use super::{Grant, Per, Pot};
 use crate::clock::Clock;
 use crate::membership::Event;
 use crate::model::InstanceName;
@@ -113,7 +113,7 @@ impl GossipAccounts {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Sets the clock, by which pots are forgotten an hour after their end.
+    /// Sets the clock, by which pots are forgotten an hour after their end, those of a minute after five.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         match Arc::try_unwrap(self.shared) {
@@ -153,10 +153,8 @@ impl Accounts for GossipAccounts {
     }
 
     fn give_back(&self, pot: &Pot, amount: u64) -> BoxFuture<'static, Result<()>> {
-        // Not to the share: from the pool it can be drawn here again, or given away.
-        self.shared.escrow.lock().put(pot, amount);
-        self.shared.tell();
-        std::future::ready(Ok(())).boxed()
+        let (part, pot) = (self.shared.clone(), pot.clone());
+        async move { part.give_back(&pot, amount).await }.boxed()
     }
 }
 
@@ -200,10 +198,27 @@ impl Part {
             // Not enough, but something to begin with.
             grant = self.behind.draw(&mine, 1, share - grant.drawn).await?;
         }
-        let mut escrow = self.escrow.lock();
-        escrow.put(pot, grant.amount);
-        escrow.left(pot, share.saturating_sub(grant.drawn));
+        self.escrow.lock().fill(pot, grant.amount, share.saturating_sub(grant.drawn));
         Ok(())
+    }
+
+    /// Gives back to the own share what came from there, so that it is there after a restart; what others gave stays in
+    /// the pool, to be drawn here again or given away.
+    async fn give_back(&self, pot: &Pot, amount: u64) -> Result<()> {
+        let (back, share) = {
+            let mut escrow = self.escrow.lock();
+            (escrow.put(pot, amount), escrow.share(pot.limit, &self.name))
+        };
+        let mut given = Ok(());
+        if back > 0 {
+            // Out of the pool before it is in the share: whoever stops here loses it, and nobody has it twice.
+            given = self.behind.give_back(&Pot { limit: share, ..pot.clone() }, back).await;
+            if given.is_ok() {
+                self.escrow.lock().restored(pot, back);
+            }
+        }
+        self.tell();
+        given
     }
 
     /// Waits until another one has given something, or has had the time to.
@@ -271,7 +286,8 @@ impl Part {
 
     /// Whether nobody can mean this pot any more, whatever is wrong with their clocks.
     fn is_over(&self, pot: &Pot) -> bool {
-        pot.window.ends().is_some_and(|end| end + GRACE < self.clock.now())
+        let grace = if pot.window.per() == Per::Minute { GRACE_OF_A_MINUTE } else { GRACE };
+        pot.window.ends().is_some_and(|end| end + grace < self.clock.now())
     }
 }
 
@@ -287,5 +303,79 @@ const PACE: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_millis(1_200);
 /// How many others are asked before a draw is in vain.
 const MOST_ASKED: usize = 3;
-/// How long a pot is remembered after its end.
+/// How long a pot of a minute is remembered after its end: there is a new one each minute, and what is told has little
+/// room.
+const GRACE_OF_A_MINUTE: Duration = Duration::from_secs(300);
+/// How long another pot is.
 const GRACE: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::account::{Unit, Window};
+    use crate::memory::{LocalAccounts, LocalGossip};
+
+    const OWNERS: [&str; 2] = ["east", "west"];
+
+    fn part(gossip: LocalGossip, behind: &LocalAccounts) -> GossipAccounts {
+        GossipAccounts::new(Arc::new(gossip), Arc::new(behind.clone()), OWNERS.map(Into::into)).unwrap()
+    }
+
+    fn running(parts: &[&GossipAccounts]) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for part in parts.iter().copied().cloned() {
+            tasks.spawn(async move { part.run().await });
+        }
+        tasks
+    }
+
+    fn pot(window: Window) -> Pot {
+        Pot::new("team-a", Unit::Tokens, window, 1_000)
+    }
+
+    async fn drawn(part: &GossipAccounts, pot: &Pot, amount: u64) -> u64 {
+        part.draw(pot, amount, amount).await.unwrap().amount
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_instance_gives_back_is_there_after_a_restart_and_only_once() {
+        let (kept, others) = (LocalAccounts::default(), LocalAccounts::default());
+        let [gossip, west] = LocalGossip::pair();
+        let again = gossip.join("spare");
+        let [east, west] = [part(gossip, &kept), part(west, &others)];
+        let _tasks = running(&[&east, &west]);
+        let pot = pot(Window::at(Per::Total, Duration::ZERO));
+
+        // Half is its own, and the other one gives of the rest.
+        assert_eq!(drawn(&east, &pot, 600).await, 600);
+        east.give_back(&pot, 600).await.unwrap();
+        assert_eq!(drawn(&east, &pot, 100).await, 100, "it is there for this life, too");
+        east.give_back(&pot, 100).await.unwrap();
+
+        let east = part(again.join("east"), &kept);
+        let _tasks = running(&[&east]);
+        assert_eq!(drawn(&east, &pot, 500).await, 500, "its own share is whole");
+        let rest = drawn(&west, &pot, 400).await + drawn(&west, &pot, 1).await;
+        assert!((300..=400).contains(&rest), "what it gave is gone, and no more: {rest}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn minutes_that_are_over_make_room_for_those_that_are_not() {
+        let [gossip, _] = LocalGossip::pair();
+        let clock = Clock::starting_at(Duration::from_secs(1_709_208_000));
+        let east = part(gossip, &LocalAccounts::default()).with_clock(clock);
+        let _tasks = running(&[&east]);
+
+        for _ in 0..30 {
+            assert_eq!(drawn(&east, &pot(Window::at(Per::Minute, clock.now())), 100).await, 100);
+            advance(Duration::from_secs(60)).await;
+            tokio::time::sleep(PACE).await;
+        }
+
+        let told = east.shared.escrow.lock().notes().len();
+        assert!((1..=7).contains(&told), "{told}");
+    }
+}

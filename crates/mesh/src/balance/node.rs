@@ -1,6 +1,5 @@
 //! One node, and what is known of it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,8 +22,8 @@ use crate::port::{AnyLlm, Llm};
 #[derive(Clone)]
 pub struct Node {
     pub(super) name: NodeName,
-    // What clients call a model, and what the node calls it. Empty: it serves any model.
-    pub(super) models: BTreeMap<ModelName, ModelName>,
+    // What clients call a model, and what the node calls it, in the order of its settings. Empty: it serves any model.
+    pub(super) models: Vec<(ModelName, ModelName)>,
     pub(super) service: Translate<AnyLlm>,
     pub(super) counting: Formats,
     pub(super) weight: f64,
@@ -46,7 +45,7 @@ impl Node {
     {
         Self {
             name: name.into(),
-            models: BTreeMap::new(),
+            models: Vec::new(),
             service: TranslateLayer::new(Formats::CHAT).layer(BoxCloneSyncService::new(service)),
             counting: Formats::NONE,
             weight: 1.0,
@@ -86,7 +85,11 @@ impl Node {
     /// Adds a model that the node calls by another name; only that name is changed in the body.
     #[must_use]
     pub fn with_renamed(mut self, model: impl Into<ModelName>, at_node: impl Into<ModelName>) -> Self {
-        self.models.insert(model.into(), at_node.into());
+        let (model, at_node) = (model.into(), at_node.into());
+        match self.models.iter_mut().find(|(known, _)| *known == model) {
+            Some(known) => known.1 = at_node,
+            None => self.models.push((model, at_node)),
+        }
         self
     }
 
@@ -292,7 +295,7 @@ impl Member {
         NodeStatus {
             name: name.clone(),
             source: self.node.origin,
-            models: models.keys().cloned().collect(),
+            models: models.iter().map(|(model, _)| model.clone()).collect(),
             zone: zone.clone(),
             weight: *weight,
             canary_pct: *canary_pct,

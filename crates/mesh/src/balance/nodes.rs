@@ -201,8 +201,13 @@ impl Nodes {
     #[must_use]
     pub fn price(&self, model: &ModelName) -> Option<f64> {
         let table = self.table();
-        let routes = table.models.get(model).unwrap_or(&table.any).as_slice();
+        let routes = table.routes(model).ok()?.as_slice();
         routes.iter().filter_map(|route| route.member.node.price).reduce(f64::max)
+    }
+
+    /// Returns the model for which [`ModelName::DEFAULT`] stands, unless nodes serve one of that name, or any.
+    pub(crate) fn default_model(&self) -> Option<ModelName> {
+        self.table().default_model().cloned()
     }
 
     /// Returns the nodes, in the order in which they came.
@@ -343,16 +348,21 @@ impl Table {
         Self { models: named.collect(), any: Routes::new(any, Some(&before.any)), members }
     }
 
+    /// The first model of the first node, unless one is called so.
+    fn default_model(&self) -> Option<&ModelName> {
+        let (first, _) = self.members.first()?.node.models.first()?;
+        (!self.models.contains_key(ModelName::DEFAULT)).then_some(first)
+    }
+
     /// The nodes that serve a model: those that name it, else those that take any.
     fn routes(&self, model: &ModelName) -> Result<&Routes> {
         if let Some(routes) = self.models.get(model) {
             return Ok(routes);
         }
-        if model.as_str() == ModelName::DEFAULT {
-            let first = self.members.first().and_then(|member| member.node.models.keys().next());
-            if let Some(routes) = first.and_then(|model| self.models.get(model)) {
-                return Ok(routes);
-            }
+        if model.as_str() == ModelName::DEFAULT
+            && let Some(routes) = self.default_model().and_then(|model| self.models.get(model))
+        {
+            return Ok(routes);
         }
         if !self.any.as_slice().is_empty() {
             return Ok(&self.any);

@@ -63,7 +63,7 @@ impl UsageReader {
             at = begin + NAME.len();
             let mut values = serde_json::Deserializer::from_slice(&bytes[at..]).into_iter::<Option<Said>>();
             match values.next() {
-                Some(Ok(Some(said))) => self.note(&said),
+                Some(Ok(Some(said))) if said.says_something() => self.note(&said),
                 Some(Err(err)) if err.is_eof() => return self.keep(&bytes[begin..]),
                 None => return self.keep(&bytes[begin..]),
                 _ => {}
@@ -124,6 +124,12 @@ struct Details {
 }
 
 impl Said {
+    /// Whether it is a count: a tool of the prompt, which some nodes repeat, may have a field of that name.
+    fn says_something(&self) -> bool {
+        let counts = [self.prompt_tokens, self.input_tokens, self.completion_tokens, self.output_tokens];
+        counts.iter().any(Option::is_some)
+    }
+
     fn tokens(&self) -> Tokens {
         let from_cache = self.cache_read_input_tokens.unwrap_or(0);
         let beside = self.cache_creation_input_tokens.unwrap_or(0).saturating_add(from_cache);

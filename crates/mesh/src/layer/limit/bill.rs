@@ -95,7 +95,7 @@ impl Watch for Bill {
         }
         self.count.see(chunk);
         let Estimate { price, prompt, answer, .. } = &mut self.estimate;
-        let (read, written) = self.count.tokens(*prompt);
+        let (read, written) = self.count.tokens(*prompt, false);
         if written > *answer {
             // Longer than expected: it holds more, so that others hear in time that there is less.
             let (before, more) = (*answer, (written - *answer).max(STEP));
@@ -105,7 +105,11 @@ impl Watch for Bill {
         self.took = Some((read, written));
     }
 
-    fn end(&mut self, _: Option<&Error>) {}
+    fn end(&mut self, error: Option<&Error>) {
+        if error.is_none() && self.took.is_some() {
+            self.took = Some(self.count.tokens(self.estimate.prompt, true));
+        }
+    }
 }
 
 impl Drop for Bill {

@@ -32,13 +32,15 @@ impl Count {
         self.usage.see(chunk);
     }
 
-    /// Returns the tokens of the prompt and of the answer: as the node says, or as far as it is known.
-    pub(super) fn tokens(&self, estimated: u64) -> (u64, u64) {
+    /// Returns the tokens of the prompt and of the answer: as the node says, or as far as it is known. Before the end of the
+    /// answer nothing that the node says is its last word.
+    pub(super) fn tokens(&self, estimated: u64, whole: bool) -> (u64, u64) {
         let seen = if self.streamed { self.seen } else { self.seen / BYTES_OF_TOKEN };
         let Tokens { prompt, answer, .. } = self.usage.said().unwrap_or_default();
         let prompt = if prompt > 0 { prompt } else { estimated };
         // Messages begin with a count of the prompt, and end with that of the answer.
-        let is_last = self.usage.times() > u32::from(self.streamed && self.format == Format::Messages);
+        let is_last =
+            whole && self.usage.times() > u32::from(self.streamed && self.format == Format::Messages);
         (prompt, if is_last { answer } else { answer.max(seen) })
     }
 }
@@ -76,7 +78,7 @@ mod tests {
     fn count(format: Format, streamed: bool, chunks: &[&[u8]]) -> (u64, u64) {
         let mut count = Count::new(format, streamed);
         chunks.iter().for_each(|chunk| count.see(chunk));
-        count.tokens(ESTIMATED)
+        count.tokens(ESTIMATED, true)
     }
 
     #[test]
@@ -114,6 +116,23 @@ mod tests {
         let answer = br#"{"choices":[{"message":{"content":"\"usage\":{\"prompt_tokens\":9}"}}]}"#;
 
         assert_eq!(count(Format::Chat, false, &[answer]), (ESTIMATED, answer.len() as u64 / 4));
+    }
+
+    #[test]
+    fn prompt_that_the_node_repeats_says_nothing_of_its_answer() {
+        let deltas = b"data: {\"type\":\"response.output_text.delta\",\"delta\":\"Hi\"}\n\n".repeat(9);
+        for echoed in ["{\"type\":\"string\"}", "{\"output_tokens\":1}"] {
+            let begun = format!(
+                "data: {{\"response\":{{\"tools\":[{{\"properties\":{{\"usage\":{echoed}}}}}]}}}}\n\n"
+            );
+            let mut count = Count::new(Format::Responses, true);
+            count.see(begun.as_bytes());
+            count.see(&deltas);
+
+            assert_eq!(count.tokens(ESTIMATED, false), (ESTIMATED, 9), "it broke off");
+            count.see(b"data: {\"response\":{\"usage\":{\"input_tokens\":12,\"output_tokens\":7}}}\n\n");
+            assert_eq!(count.tokens(ESTIMATED, true), (12, 7));
+        }
     }
 
     #[test]

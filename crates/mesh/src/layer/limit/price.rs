@@ -50,8 +50,13 @@ impl Prices {
         if let Some(price) = self.listed.get(model) {
             return *price;
         }
-        let dearest = self.nodes.as_ref().and_then(|nodes| nodes.price(model));
-        dearest.map_or_else(Price::default, |price| Price::new(price, price))
+        let Some(nodes) = &self.nodes else { return Price::default() };
+        // Who asks for the default pays what the model costs that answers.
+        let stands_for = (model.as_str() == ModelName::DEFAULT).then(|| nodes.default_model()).flatten();
+        if let Some(price) = stands_for.and_then(|model| self.listed.get(&model)) {
+            return *price;
+        }
+        nodes.price(model).map_or_else(Price::default, |price| Price::new(price, price))
     }
 }
 

@@ -15,6 +15,7 @@ use tower::{Layer, ServiceExt};
 use super::tab::LEASES;
 use super::{Keys, Limit, LimitLayer, LimitUsage};
 use crate::account::{Grant, Per, Pot, Unit};
+use crate::balance::{Node, Nodes};
 use crate::clock::Clock;
 use crate::config::{KeyConfig, PriceConfig};
 use crate::layer::cache::{CacheLayer, Rules};
@@ -118,6 +119,28 @@ async fn money_is_tokens_times_prices() {
     let spent = limit(&keys, Unit::Micros);
     assert_eq!((spent.spent, spent.ends), (1 + 2 * 3, Some(1_709_251_200)), "until the first of March");
     assert_eq!(keys.usage()[0].cost_micros, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn default_costs_what_the_model_costs_that_answers() {
+    let nodes = Nodes::default();
+    let answering = || Scripted::new([Step::Answer("three words here".into())]);
+    nodes.insert(Node::new("first", answering()).with_model("m").with_model("a").with_price(9.0));
+    let keys = keys(KeyConfig::new("a").with_budget(1_000_000, Per::Month));
+    keys.price_by(nodes.clone());
+    let cost = async |model: &str| {
+        let before = keys.usage()[0].cost_micros;
+        let prompt = Prompt::text(model, "Hello!!!!").unwrap().with_key("a");
+        let node = LimitLayer::new(keys.clone()).layer(answering());
+        node.oneshot(prompt).await.unwrap().into_text().await.unwrap();
+        keys.usage()[0].cost_micros - before
+    };
+
+    assert_eq!(cost("default").await, cost("m").await, "as it is listed: the first in the settings");
+    nodes.remove("first");
+    nodes.insert(Node::new("second", answering()).with_model("b").with_price(9.0));
+    assert!(cost("default").await > 0);
+    assert_eq!(cost("default").await, cost("b").await, "as the node says");
 }
 
 #[tokio::test(start_paused = true)]
