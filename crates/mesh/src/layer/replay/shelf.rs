@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ pub(super) struct Transcript {
     owner: u64,
     keep: Keep,
     total: Arc<AtomicUsize>,
+    shelf: Weak<Mutex<Streams>>,
     state: Mutex<State>,
 }
 
@@ -90,24 +91,13 @@ impl Shelf {
             owner: self.owner(prompt),
             keep: self.keep,
             total: self.bytes.clone(),
+            shelf: Arc::downgrade(&self.streams),
             state: Mutex::new(state),
         });
         let mut streams = self.streams.lock();
         streams.by_id.insert(transcript.id, transcript.clone());
         streams.order.push_back(transcript.id);
-        let now = Instant::now();
-        while let Some(oldest) = streams.order.front().copied() {
-            let full = streams.order.len() > self.keep.streams
-                || self.bytes.load(Ordering::Relaxed) > self.keep.total_bytes;
-            let stale = streams.by_id.get(&oldest).is_none_or(|oldest| oldest.is_stale(now));
-            if !full && !stale {
-                break;
-            }
-            streams.order.pop_front();
-            if let Some(oldest) = streams.by_id.remove(&oldest) {
-                oldest.forget();
-            }
-        }
+        streams.make_room(&self.keep, &self.bytes);
         transcript
     }
 
@@ -123,6 +113,23 @@ impl Shelf {
 
     fn owner(&self, prompt: &Prompt) -> u64 {
         self.hasher.hash_one((prompt.head.tenant.as_str(), prompt.body()))
+    }
+}
+
+impl Streams {
+    /// Forgets what is too old, and the oldest while there is too much.
+    fn make_room(&mut self, keep: &Keep, bytes: &AtomicUsize) {
+        let now = Instant::now();
+        while let Some(oldest) = self.order.front().copied() {
+            let full = self.order.len() > keep.streams || bytes.load(Ordering::Relaxed) > keep.total_bytes;
+            if !full && !self.by_id.get(&oldest).is_none_or(|oldest| oldest.is_stale(now)) {
+                break;
+            }
+            self.order.pop_front();
+            if let Some(oldest) = self.by_id.remove(&oldest) {
+                oldest.forget();
+            }
+        }
     }
 }
 
@@ -175,9 +182,15 @@ impl Transcript {
                 state.events.push(event);
             }
         }
-        if state.bytes > self.keep.stream_bytes || self.total.load(Ordering::Relaxed) > self.keep.total_bytes
-        {
+        if state.bytes > self.keep.stream_bytes {
             self.clear(&mut state);
+        }
+        // Let go before the others are looked at: they may look at this one.
+        drop(state);
+        if self.total.load(Ordering::Relaxed) > self.keep.total_bytes
+            && let Some(streams) = self.shelf.upgrade()
+        {
+            streams.lock().make_room(&self.keep, &self.total);
         }
         Some(passed.into())
     }

@@ -146,6 +146,23 @@ async fn stream_is_gone_after_its_time_and_beyond_each_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn stream_that_runs_takes_the_place_of_the_oldest() {
+    let keep = Keep { total_bytes: 2 * 1024, ..Keep::default() };
+    let (mesh, _) = mesh(keep, [Step::Answer(ANSWER.into())]);
+    let mut begun = Vec::new();
+    for _ in 0..20 {
+        begun.push(ids(&read(&mesh, prompt().with_event_ids(), usize::MAX).await)[0]);
+    }
+
+    let mut kept = Vec::new();
+    for id in &begun {
+        kept.push(mesh.clone().oneshot(prompt().with_last_event(*id)).await.is_ok());
+    }
+    assert!(!kept[0] && kept[19], "{kept:?}");
+    assert!(kept.is_sorted(), "the oldest first: {kept:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn reader_who_comes_back_ends_the_connection_that_is_left() {
     let (mesh, _) =
         mesh(Keep::default(), [Step::Stall("One, two,".into()), Step::Answer("three, four.".into())]);

@@ -156,9 +156,20 @@ fn refuse(fields: &Fields<'_>) -> Attempt {
     if fields.get("n").is_some_and(|n| !matches!(n.get(), "1" | "null")) {
         return Err("several choices");
     }
-    let format = fields.get("response_format").is_some_and(|format| !format.get().contains("\"text\""));
+    let is_text = |format: &RawValue| {
+        serde_json::from_str::<Option<ResponseFormat<'_>>>(format.get())
+            .is_ok_and(|format| format.is_none_or(|format| format.kind == "text"))
+    };
+    let format = fields.get("response_format").is_some_and(|format| !is_text(format));
     let is_there = |grammar: &&str| fields.get(*grammar).is_some_and(|value| value.get() != "null");
     if format || GRAMMARS.iter().any(is_there) { Err("a grammar") } else { Ok(()) }
+}
+
+/// How the client wants the answer.
+#[derive(Deserialize)]
+struct ResponseFormat<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
 }
 
 /// What constrains an answer from its first character on, at vLLM, SGLang and llama.cpp.

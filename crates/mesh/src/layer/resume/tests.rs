@@ -151,6 +151,13 @@ async fn what_cannot_be_continued_is_an_error_and_never_done() {
         (event("a", &second), body(""), "several choices"),
         (token("a", "x"), body(r#""n":2,"#), "several choices"),
         (token("a", "x"), body(r#""response_format":{"type":"json_object"},"#), "a grammar"),
+        (
+            token("a", "x"),
+            body(
+                r#""response_format":{"type":"json_schema","json_schema":{"schema":{"properties":{"text":{}}}}},"#,
+            ),
+            "a grammar",
+        ),
         (token("a", "x"), body(r#""guided_regex":"x+","#), "a grammar"),
         (token("a", "x"), begun.to_owned(), "an answer that the client began"),
     ] {

@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use maily_errors::{Error, Result};
+use maily_errors::{Code, Error, Result};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::gate::{Gate, Place};
@@ -52,7 +52,8 @@ impl<S: Service<Prompt>> ResponseFuture<S> {
     }
 
     pub(super) fn waiting(inner: S, prompt: Prompt, turn: oneshot::Receiver<Place>, gate: Gate) -> Self {
-        let sleep = sleep(gate.queue());
+        let patience = Instant::now() + gate.queue();
+        let sleep = sleep_until(prompt.head.deadline.map_or(patience, |deadline| deadline.min(patience)));
         Self {
             state: State::Waiting {
                 waiting: Box::pin(Waiting { inner, prompt: Some(prompt), turn, gate, sleep }),
@@ -121,7 +122,14 @@ where
             }
             // Somebody more important took its place in line.
             Poll::Ready(Err(_)) => Poll::Ready(Err(this.gate.overloaded())),
-            Poll::Pending => this.sleep.poll(cx).map(|()| Err(this.gate.overloaded())),
+            Poll::Pending => this.sleep.poll(cx).map(|()| {
+                let deadline = this.prompt.as_ref().and_then(|prompt| prompt.head.deadline);
+                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                    return Err(Error::new(Code::Timeout, "the prompt's time was over before its turn came")
+                        .with_operation("mesh::shed"));
+                }
+                Err(this.gate.overloaded())
+            }),
         }
     }
 }

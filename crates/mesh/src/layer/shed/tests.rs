@@ -55,6 +55,20 @@ async fn prompt_over_the_limit_waits_and_is_refused_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn prompt_waits_no_longer_than_it_has_time() {
+    let (node, scripted) = node(RULES);
+    let _open = full(&node).await;
+    let start = Instant::now();
+    let deadline = start + Duration::from_millis(50);
+
+    let prompt = Prompt::text("m", "Hi").unwrap().with_deadline(deadline);
+    let err = node.oneshot(prompt).await.unwrap_err();
+
+    assert_eq!((err.code(), start.elapsed()), (Code::Timeout, Duration::from_millis(50)));
+    assert_eq!(scripted.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn place_is_free_at_the_end_of_the_body_and_not_before() {
     let (node, _) = node(RULES);
     let mut open = full(&node).await;
