@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use maily_errors::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{CacheStatus, Cached, Endpoint, Format, NodeName, Recalled};
+use super::{CacheStatus, Cached, Endpoint, Format, NodeName, Recalled, Unpaid};
 use crate::body::Body;
 use crate::wire;
 
@@ -43,6 +43,8 @@ pub struct CompletionHead {
     pub recalled: Vec<Recalled>,
     /// Where the answer came from, if a cache had a say.
     pub cached: Option<Cached>,
+    /// For an answer of a call that another prompt began: whether that one still pays.
+    pub(crate) unpaid: Option<Unpaid>,
     /// Headers of the node that a client may want: request id, rate limits.
     pub headers: http::HeaderMap,
 }

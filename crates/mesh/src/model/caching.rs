@@ -1,5 +1,7 @@
 //! Whether an answer may come from memory, and whether it did.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -63,6 +65,26 @@ impl Cached {
     #[must_use]
     pub const fn now(status: CacheStatus) -> Self {
         Self { status, age: Duration::ZERO }
+    }
+}
+
+/// Whether the prompt that began a shared call has left it before its end. Then one of the others pays for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unpaid(Arc<AtomicBool>);
+
+impl Unpaid {
+    /// Who began the call leaves it.
+    pub(crate) fn leave(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_left(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Pays for the call, if somebody has to; returns whether.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -20,6 +20,7 @@ pub use self::answer::{
     Answer, Completion, CompletionHead, Delta, FinishReason, Thought, TokenCount, ToolCall, Usage,
 };
 pub use self::betas::Betas;
+pub(crate) use self::caching::Unpaid;
 pub use self::caching::{CacheStatus, Cached, Caching};
 pub use self::caller::Caller;
 pub use self::endpoint::Endpoint;

@@ -7,7 +7,7 @@ use super::count::Count;
 use super::price::Price;
 use super::purse::{Amounts, Purse, Reservation};
 use crate::body::Watch;
-use crate::model::{CacheStatus, Completion, Format, PromptHead};
+use crate::model::{CacheStatus, Completion, Format, PromptHead, Unpaid};
 
 /// What a prompt is expected to take.
 #[derive(Debug)]
@@ -50,15 +50,24 @@ pub(super) struct Bill {
     count: Count,
     /// The tokens read and written, once the answer has said something.
     took: Option<(u64, u64)>,
-    /// The answer came from memory, or is that of another prompt.
+    /// The answer came from memory.
     is_free: bool,
+    /// Whether the prompt that began the call of this answer has left it to this one.
+    unpaid: Option<Unpaid>,
 }
 
 impl Bill {
     pub(super) fn new(estimate: Estimate, mut held: Reservation) -> Self {
         // Who leaves before the answer begins has had the prompt read, as far as is known.
         held.set_used(estimate.prompt, estimate.price.cost(estimate.prompt, 0));
-        Self { estimate, held, count: Count::new(Format::Chat, false), took: None, is_free: false }
+        Self {
+            estimate,
+            held,
+            count: Count::new(Format::Chat, false),
+            took: None,
+            is_free: false,
+            unpaid: None,
+        }
     }
 
     /// The prompt failed: nothing was taken but the request.
@@ -71,9 +80,10 @@ impl Bill {
         let Completion { mut head, body } = answer;
         self.purse().write_headers(self.estimate.format, &mut head.headers);
         let cached = head.cached.map(|cached| cached.status);
-        self.is_free = matches!(cached, Some(CacheStatus::Hit | CacheStatus::Shared));
+        self.is_free = cached == Some(CacheStatus::Hit);
+        self.unpaid = head.unpaid.take();
         let reserved = self.held.reserved();
-        if self.is_free {
+        if self.is_free || self.unpaid.is_some() {
             self.held.set_used(0, 0);
         } else if !head.streamed {
             // All of it was written, whether or not anybody reads it.
@@ -96,7 +106,7 @@ impl Watch for Bill {
         self.count.see(chunk);
         let Estimate { price, prompt, answer, .. } = &mut self.estimate;
         let (read, written) = self.count.tokens(*prompt, false);
-        if written > *answer {
+        if written > *answer && self.unpaid.as_ref().is_none_or(Unpaid::is_left) {
             // Longer than expected: it holds more, so that others hear in time that there is less.
             let (before, more) = (*answer, (written - *answer).max(STEP));
             *answer += more;
@@ -108,6 +118,8 @@ impl Watch for Bill {
     fn end(&mut self, error: Option<&Error>) {
         if error.is_none() && self.took.is_some() {
             self.took = Some(self.count.tokens(self.estimate.prompt, true));
+            // The first that reads it to its end pays for all.
+            self.is_free = self.unpaid.take().is_some_and(|unpaid| !unpaid.take());
         }
     }
 }
@@ -115,7 +127,8 @@ impl Watch for Bill {
 impl Drop for Bill {
     fn drop(&mut self) {
         // Once, and not with each chunk: what it costs takes a division of 128 bits.
-        if let Some((read, written)) = self.took {
+        let is_free = self.is_free || self.unpaid.as_ref().is_some_and(|unpaid| !unpaid.is_left());
+        if let Some((read, written)) = self.took.filter(|_| !is_free) {
             self.held.set_used(read + written, self.estimate.price.cost(read, written));
         }
     }

@@ -18,6 +18,7 @@
 //! | the client left before the answer began | its prompt |
 //! | it failed before the answer began | the request |
 //! | it was answered from memory, or by a call that an equal prompt began | the request |
+//! | the one that began the call left before its end | as if it had begun it, by the first that reads to the end |
 //!
 //! An answer that is longer than expected goes on: it holds more and more while it runs. What it holds above the limit is
 //! a debt of this instance, which is paid before anybody else gets something.

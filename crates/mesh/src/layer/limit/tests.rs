@@ -1,21 +1,23 @@
 mod leases;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, stream};
 use maily_errors::{Code, Error, Result};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use tokio::time::advance;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::tab::LEASES;
 use super::{Keys, Limit, LimitLayer, LimitUsage};
 use crate::account::{Grant, Per, Pot, Unit};
 use crate::balance::{Node, Nodes};
+use crate::body::Body;
 use crate::clock::Clock;
 use crate::config::{KeyConfig, PriceConfig};
 use crate::layer::cache::{CacheLayer, Rules};
@@ -47,6 +49,9 @@ fn prompt() -> Prompt {
 }
 
 const PROMPT_TOKENS: u64 = 24;
+
+const WORD: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
 
 fn limit(keys: &Keys, unit: Unit) -> LimitUsage {
     keys.usage()[0].limits.iter().find(|limit| limit.unit == unit).unwrap().clone()
@@ -289,6 +294,38 @@ async fn answer_from_memory_costs_a_request() {
 
     assert_eq!((scripted.calls(), limit(&keys, Unit::Tokens).spent), (1, first));
     assert_eq!(limit(&keys, Unit::Requests).spent, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_that_its_first_reader_leaves_is_paid_for_once_by_who_reads_on() {
+    for leaves in [true, false] {
+        let keys = keys(KeyConfig::new("a").with_tokens_per_minute(1_000));
+        let node = service_fn(|_: Prompt| {
+            let chunks = [WORD.repeat(9), "data: [DONE]\n\n".to_owned()];
+            let body = stream::iter(chunks.map(|chunk| Ok(chunk.into())));
+            ready(Ok::<_, Error>(Completion::new(true, Body::stream(body))))
+        });
+        let node = LimitLayer::new(keys.clone()).layer(CacheLayer::new(Rules::default()).layer(node));
+        let body = r#"{"model":"m","stream":true,"seed":1,"messages":[{"role":"user","content":"Hi"}]}"#;
+        let prompt = || Prompt::parse(body).unwrap().with_key("a");
+        let read = body.len() as u64 / 4 + 1;
+
+        let first = node.clone().oneshot(prompt()).await.unwrap();
+        let others = [node.clone().oneshot(prompt()).await.unwrap(), node.oneshot(prompt()).await.unwrap()];
+        let mut readers = Vec::new();
+        if leaves {
+            drop(first)
+        } else {
+            readers.push(first)
+        }
+        readers.extend(others);
+        for reader in readers {
+            assert_eq!(reader.into_text().await.unwrap(), "Hi".repeat(9));
+        }
+
+        let left = if leaves { read } else { 0 };
+        assert_eq!(limit(&keys, Unit::Tokens).spent, left + read + 9, "{leaves}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::instruments::{Instruments, Kind, OfModel};
 use crate::body::Watch;
-use crate::model::{CacheStatus, Completion, CompletionHead, Format, ModelName, OWN};
+use crate::model::{CacheStatus, Completion, CompletionHead, Format, ModelName, OWN, Unpaid};
 use crate::wire::{Tokens, UsageReader};
 
 pin_project! {
@@ -64,18 +64,23 @@ struct MeterWatch {
     chunks: Option<(Instant, Instant)>,
     /// None: the answer came from memory and took no tokens.
     usage: Option<UsageReader>,
+    /// Of a call that another prompt began: whether that one has left it, and counts no tokens.
+    unpaid: Option<Unpaid>,
     ended: bool,
 }
 
 impl MeterWatch {
     fn new(of: Arc<OfModel>, start: Instant, head: &CompletionHead) -> Self {
         let cached = head.cached.map(|cached| cached.status);
-        let is_free = matches!(cached, Some(CacheStatus::Hit | CacheStatus::Shared));
-        let usage = (!is_free).then(UsageReader::new);
-        Self { of, start, streamed: head.streamed, chunks: None, usage, ended: false }
+        let usage = (cached != Some(CacheStatus::Hit)).then(UsageReader::new);
+        let unpaid = head.unpaid.clone();
+        Self { of, start, streamed: head.streamed, chunks: None, usage, unpaid, ended: false }
     }
 
     fn used(&self) {
+        if self.unpaid.as_ref().is_some_and(|unpaid| !unpaid.is_left()) {
+            return;
+        }
         let Some(tokens) = self.usage.as_ref().and_then(UsageReader::said) else { return };
         self.of.used(tokens);
         if let (Some((first, last)), Tokens { answer: 2.., .. }) = (self.chunks, tokens) {

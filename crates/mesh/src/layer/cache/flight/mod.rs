@@ -30,7 +30,7 @@ use self::window::{Left, Window};
 use super::key::Key;
 use super::store::Store;
 use crate::body::Body;
-use crate::model::{CacheStatus, Completion};
+use crate::model::{CacheStatus, Completion, Unpaid};
 
 /// A call to a node that has begun.
 pub(super) type Calling = BoxFuture<'static, Result<Completion>>;
@@ -40,6 +40,7 @@ pub(super) struct Flight {
     key: Key,
     store: Arc<Store>,
     deadline: Option<Instant>,
+    unpaid: Unpaid,
     notify: Arc<Notify>,
     waker: Waker,
     // Taken before `window`, never after it.
@@ -67,6 +68,7 @@ impl Flight {
         let flight = Arc::new(Self {
             key,
             deadline,
+            unpaid: Unpaid::default(),
             waker: Waker::from(notify.clone()),
             notify,
             source: Mutex::new(Source::Announced),

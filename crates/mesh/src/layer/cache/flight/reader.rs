@@ -21,6 +21,8 @@ pub(in super::super) struct Reader {
     // Only for who has less time than the call.
     deadline: Option<Pin<Box<Sleep>>>,
     over: bool,
+    /// The call is over, too, and nothing of it is left to be paid.
+    ended: bool,
 }
 
 impl Reader {
@@ -31,7 +33,7 @@ impl Reader {
         deadline: Option<Instant>,
     ) -> Self {
         let deadline = deadline.map(|deadline| Box::pin(sleep_until(deadline)));
-        Self { flight, slot, status, deadline, over: false }
+        Self { flight, slot, status, deadline, over: false, ended: false }
     }
 
     /// Begins the call that was announced.
@@ -47,6 +49,7 @@ impl Reader {
             let mut head = found??;
             // A layer inside may have had the answer in a memory of its own.
             head.cached.get_or_insert(Cached::now(status));
+            head.unpaid = (status == CacheStatus::Shared).then(|| self.flight.unpaid.clone());
             Ok(head)
         })
     }
@@ -90,8 +93,15 @@ impl Stream for Reader {
         }
         let item = match ready!(this.poll_for(cx, Window::next)) {
             Ok(Found::Chunk(chunk)) => return Poll::Ready(Some(Ok(chunk))),
-            Ok(Found::End) => None,
-            Ok(Found::Error(err)) | Err(err) => Some(Err(err)),
+            Ok(Found::End) => {
+                this.ended = true;
+                None
+            }
+            Ok(Found::Error(err)) => {
+                this.ended = true;
+                Some(Err(err))
+            }
+            Err(err) => Some(Err(err)),
             Ok(Found::Lost) => Some(Err(Error::new(
                 Code::StreamLagged,
                 "the reader fell too far behind the others of a shared stream",
@@ -105,6 +115,9 @@ impl Stream for Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        if self.status != CacheStatus::Shared && !self.ended {
+            self.flight.unpaid.leave();
+        }
         self.flight.leave(self.slot);
     }
 }
