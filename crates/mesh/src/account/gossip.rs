@@ -326,7 +326,8 @@ mod tests {
 
     fn running(parts: &[&GossipAccounts]) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        for part in parts.iter().copied().cloned() {
+        for part in parts {
+            let part = (*part).clone();
             tasks.spawn(async move { part.run().await });
         }
         tasks
