@@ -64,11 +64,6 @@ impl Confirmation {
     }
 }
 
-/// Says whether a push confirms a subscription or its end.
-pub(super) fn is_confirmation(words: &[Reply]) -> bool {
-    kind(words).is_some_and(|kind| kind.ends_with(b"subscribe"))
-}
-
 /// Returns the first word of a push.
 fn kind(words: &[Reply]) -> Option<&Bytes> {
     match words.first() {

@@ -72,9 +72,10 @@ async fn ask(
     sent.await.map_err(|err| error::lost(&err))?;
     let mut last = Reply::Nil;
     for command in commands {
-        last = answer(stream, frames, pushed).await?;
+        let confirmation = Confirmation::of(command);
+        last = answer(stream, frames, pushed, confirmation.as_ref()).await?;
         let Reply::Refused { code, message } = &last else { continue };
-        match Confirmation::of(command).and_then(|it| it.refused(code, message)) {
+        match confirmation.and_then(|it| it.refused(code, message)) {
             Some(said) => pushed.push(said),
             None => return Err(refused(code, message)),
         }
@@ -83,11 +84,16 @@ async fn ask(
 }
 
 /// Returns the next reply, or the push that stands for one.
-async fn answer(stream: &mut Stream, frames: &mut Frames, pushed: &mut Vec<Said>) -> Result<Reply> {
+async fn answer(
+    stream: &mut Stream,
+    frames: &mut Frames,
+    pushed: &mut Vec<Said>,
+    confirmation: Option<&Confirmation>,
+) -> Result<Reply> {
     loop {
         match frames.next().map_err(error::malformed)? {
             Some(Frame::Reply(reply)) => return Ok(reply),
-            Some(Frame::Push(words)) if events::is_confirmation(&words) => {
+            Some(Frame::Push(words)) if confirmation.is_some_and(|it| it.is(&words)) => {
                 pushed.extend(events::said(words.clone()));
                 return Ok(Reply::List(words));
             }

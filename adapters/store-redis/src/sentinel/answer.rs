@@ -7,6 +7,7 @@ use maily_redis::Reply;
 
 use crate::link::Target;
 use crate::stream::Address;
+use tokio::time::Instant;
 
 /// One sentinel's opinion.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,17 +44,32 @@ fn text(word: &Reply) -> Option<&str> {
     if let Reply::Data(data) = word { str::from_utf8(data).ok() } else { None }
 }
 
-/// Says whether the sentinels have forgotten what is known: most of them name something older, and for a while none has
-/// said otherwise. So it is when they were set up anew, and count from the beginning. A few that were cut off are not
-/// most, and after a vote all of them know it within seconds.
-pub(super) fn have_forgotten(
-    answers: &[Answer],
-    sentinels: usize,
-    known: &Target,
-    unconfirmed: Duration,
-) -> bool {
+/// Says whether most sentinels name something older than what is known, and none says otherwise. So it is when they were
+/// set up anew, and count from the beginning. A few that were cut off are not most.
+pub(super) fn name_older(answers: &[Answer], sentinels: usize, known: &Target) -> bool {
     let older = answers.iter().filter(|answer| answer.target.epoch < known.epoch).count();
-    older == answers.len() && 2 * older > sentinels && unconfirmed >= PATIENCE
+    older == answers.len() && 2 * older > sentinels
+}
+
+/// How long most sentinels have named something older than what is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    since: Instant,
+    seen: Instant,
+}
+
+impl Doubt {
+    /// Goes on with a doubt, or begins one: two that are far apart prove nothing of the time between.
+    pub(super) fn go_on(before: Option<Self>) -> Self {
+        let seen = Instant::now();
+        let since = before.filter(|before| before.seen.elapsed() < PATIENCE * 2).map_or(seen, |it| it.since);
+        Self { since, seen }
+    }
+
+    /// Says whether they have forgotten what is known: after a vote all of them know it within seconds.
+    pub(super) fn is_certain(self) -> bool {
+        self.since.elapsed() >= PATIENCE
+    }
 }
 
 /// Chooses the answer to believe: of those that are not older than what is known, the newest; among equals what
@@ -70,11 +86,13 @@ pub(super) fn choose(answers: &[Answer], known: Option<&Target>, refused: &[Targ
     best.map(|answer| answer.target.clone())
 }
 
-/// How long a newer master that no sentinel names any more is not forgotten.
+/// How long a newer master that most sentinels do not name any more is not forgotten.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
     fn target(port: u16, epoch: u64) -> Target {
@@ -127,18 +145,30 @@ mod tests {
     }
 
     #[test]
-    fn newer_master_is_forgotten_when_most_sentinels_name_an_older_one_for_half_a_minute() {
-        let (known, older, same) = (target(2, 4), answer(1, 0), answer(2, 4));
-        let forgotten = |answers: &[&Answer], seconds| {
-            let answers: Vec<_> = answers.iter().copied().cloned().collect();
-            have_forgotten(&answers, 3, &known, Duration::from_secs(seconds))
+    fn most_sentinels_name_an_older_master_and_none_the_one_that_is_known() {
+        let (known, older, same) = (target(1, 4), answer(1, 0), answer(1, 4));
+        let older_is_named = |answers: &[&Answer]| {
+            let answers: Vec<_> = answers.iter().map(|answer| (*answer).clone()).collect();
+            name_older(&answers, 3, &known)
         };
 
-        assert!(forgotten(&[&older, &older], 30));
-        assert!(!forgotten(&[&older, &older], 29), "a vote may be on its way");
-        assert!(!forgotten(&[&older], 30), "it may have been cut off");
-        assert!(!forgotten(&[&older, &older, &same], 30), "one knows it");
-        assert!(!forgotten(&[], 30), "nobody has said anything");
+        assert!(older_is_named(&[&older, &older]));
+        assert!(!older_is_named(&[&older]), "it may have been cut off");
+        assert!(!older_is_named(&[&older, &older, &same]), "one knows it");
+        assert!(!older_is_named(&[]), "nobody has said anything");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn doubt_is_certain_after_half_a_minute_without_a_gap() {
+        let first = Doubt::go_on(None);
+        advance(Duration::from_secs(29)).await;
+        let second = Doubt::go_on(Some(first));
+        assert!(!second.is_certain(), "a vote may be on its way");
+        advance(Duration::from_secs(1)).await;
+        assert!(Doubt::go_on(Some(second)).is_certain());
+
+        advance(Duration::from_secs(3600)).await;
+        assert!(!Doubt::go_on(Some(second)).is_certain(), "nobody has looked for an hour");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use self::answer::{Answer, choose, have_forgotten};
+use self::answer::{Answer, Doubt, choose, name_older};
 use crate::error::{self, no_master};
 use crate::link::{Constant, Hello, Link, LinkOptions, Resolve, Said, Target, WeakLink};
 use crate::stream::{Address, Connect};
@@ -46,7 +46,7 @@ struct State {
     sentinels: Vec<Link>,
     /// Moves the links when a sentinel says that something happened.
     follower: Option<JoinHandle<()>>,
-    /// The newest master that was connected to, and when a sentinel last said nothing older.
+    /// The newest master that was connected to, and since when the sentinels name something older.
     known: Option<Known>,
     /// What was tried in vain, and when.
     refused: Vec<(Target, Instant)>,
@@ -56,7 +56,7 @@ struct State {
 #[derive(Clone)]
 struct Known {
     target: Target,
-    confirmed: Instant,
+    doubt: Option<Doubt>,
 }
 
 impl Sentinels {
@@ -174,11 +174,14 @@ impl Sentinels {
     fn weigh(&self, answers: &[Answer]) -> Option<Target> {
         let mut state = self.state.lock();
         let known = state.known.as_mut()?;
-        if answers.iter().any(|answer| answer.target.epoch >= known.target.epoch) {
-            known.confirmed = Instant::now();
-        }
-        if have_forgotten(answers, self.addresses.len(), &known.target, known.confirmed.elapsed()) {
-            known.target.epoch = 0;
+        if name_older(answers, self.addresses.len(), &known.target) {
+            let doubt = Doubt::go_on(known.doubt);
+            known.doubt = Some(doubt);
+            if doubt.is_certain() {
+                known.target.epoch = 0;
+            }
+        } else if !answers.is_empty() {
+            known.doubt = None;
         }
         Some(known.target.clone())
     }
@@ -213,7 +216,7 @@ impl Resolve for Sentinels {
             return Err(no_master("there is a newer master than the one that was connected to"));
         }
         state.refused.retain(|(refused, _)| refused != target);
-        state.known = Some(Known { target: target.clone(), confirmed: Instant::now() });
+        state.known = Some(Known { target: target.clone(), doubt: None });
         Ok(())
     }
 
