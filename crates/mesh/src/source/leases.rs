@@ -141,7 +141,13 @@ impl Leases {
         }
         self.add(&mut held, &config)?;
         tracing::info!(node = %config.name, "registered");
-        held.insert(config.name.clone(), Held { config, own: Some(grant(0)), peers: BTreeMap::new() });
+        let before = held.insert(
+            config.name.clone(),
+            Held { config: config.clone(), own: Some(grant(0)), peers: BTreeMap::new() },
+        );
+        if before.is_some_and(|before| before.drains_elsewhere()) {
+            self.shared.nodes.hear_draining(config.name.as_str(), false);
+        }
         changed.notify_one();
         Ok(Lease { time, renewed: false })
     }
@@ -155,9 +161,8 @@ impl Leases {
     pub fn remove(&self, name: &str) -> Result<()> {
         let Shared { nodes, held, .. } = &*self.shared;
         let mut held = held.lock();
-        let Some(known) = held.get_mut(name) else {
-            return Err(if nodes.contains(name) { exists(&NodeName::new(name)) } else { not_found(name) });
-        };
+        self.settle(&mut held, &NodeName::new(name))?;
+        let Some(known) = held.get_mut(name) else { return Err(not_found(name)) };
         known.own = None;
         if let Some(peer) = known.peers.keys().next() {
             return Err(Error::new(Code::NodeExists, "the node registered at another instance as well")
@@ -180,7 +185,7 @@ impl Leases {
                 let mut held = held.lock();
                 held.retain(|name, known| {
                     known.own = known.own.filter(|own| own.until > now);
-                    known.peers.retain(|_, heard| heard.grant.until > now);
+                    known.lose(nodes, |_, heard| heard.grant.until <= now);
                     let lasts = known.is_held();
                     if !lasts {
                         nodes.remove_from(&LEASED, name.as_str());
@@ -241,7 +246,7 @@ impl Leases {
         let before = known.peers.insert(peer.clone(), Heard { grant, draining });
         // Only a change: who took the node back here is not overruled by each renewal.
         if before.is_some_and(|before| before.draining) != draining {
-            nodes.hear_draining(name.as_str(), known.peers.values().any(|heard| heard.draining));
+            nodes.hear_draining(name.as_str(), known.drains_elsewhere());
         }
         changed.notify_one();
         Ok(())
@@ -252,7 +257,8 @@ impl Leases {
         let Shared { nodes, held, .. } = &*self.shared;
         let mut held = held.lock();
         let Some(known) = held.get_mut(name) else { return };
-        if known.peers.remove(peer).is_some() && !known.is_held() {
+        known.lose(nodes, |from, _| from == peer);
+        if !known.is_held() {
             held.remove(name);
             nodes.remove_from(&LEASED, name.as_str());
             tracing::info!(node = %name, instance = %peer, "deregistered at another instance");
@@ -296,6 +302,20 @@ impl Leases {
 impl Held {
     fn grants(&self) -> impl Iterator<Item = &Grant> {
         self.own.iter().chain(self.peers.values().map(|heard| &heard.grant))
+    }
+
+    /// Whether it drains at an instance where it registered.
+    fn drains_elsewhere(&self) -> bool {
+        self.peers.values().any(|heard| heard.draining)
+    }
+
+    /// Forgets what some instances said, and that it drains with the last that said so.
+    fn lose(&mut self, nodes: &Nodes, is_over: impl Fn(&InstanceName, &Heard) -> bool) {
+        let drained = self.drains_elsewhere();
+        self.peers.retain(|from, heard| !is_over(from, heard));
+        if drained && !self.drains_elsewhere() {
+            nodes.hear_draining(self.config.name.as_str(), false);
+        }
     }
 
     fn is_held(&self) -> bool {

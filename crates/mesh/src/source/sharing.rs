@@ -293,6 +293,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn node_drained_by_an_instance_that_is_gone_is_taken_back() {
+        let [east, west] = pair();
+        for instance in [&east, &west] {
+            instance.leases.register(node("n"), None).unwrap();
+        }
+        east.nodes.drain("n");
+        sleep(SOON).await;
+        assert!(west.nodes.status()[0].draining);
+
+        drop(east._tasks);
+        for _ in 0..3 {
+            sleep(Duration::from_secs(15)).await;
+            west.leases.register(node("n"), None).unwrap();
+        }
+
+        assert!(!west.nodes.status()[0].draining, "its word stood for its time");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn node_that_renews_elsewhere_stays_and_keeps_what_is_known_of_it() {
         let [east, west] = pair();
         east.leases.register(node("n"), None).unwrap();

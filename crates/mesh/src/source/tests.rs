@@ -140,6 +140,7 @@ async fn lease_of_a_name_that_another_source_has_taken_over_is_neither_renewed_n
     leases.register(node("n"), None).unwrap();
     nodes.insert(Node::new("n", Scripted::new([Step::Hang])));
 
+    assert_eq!(leases.remove("n").unwrap_err().code(), Code::NodeExists, "it stays");
     for again in [node("n"), NodeConfig::new("n", "http://10.9.9.9/v1")] {
         let err = leases.register(again, None).unwrap_err();
         assert_eq!(err.code(), Code::NodeExists);

@@ -33,7 +33,8 @@ impl Begun {
         // Whoever only goes on may name the call once more, but not the tool.
         name.is_empty()
             || if id.is_empty() {
-                serde_json::from_str::<IgnoredAny>(&self.said).is_err()
+                // Looked at only where it may be whole, so that a long one is not read with each piece.
+                !self.said.ends_with('}') || serde_json::from_str::<IgnoredAny>(&self.said).is_err()
             } else {
                 self.id == id
             }

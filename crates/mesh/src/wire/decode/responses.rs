@@ -16,7 +16,9 @@ use crate::wire::json::as_text;
 pub(super) struct Decoder {
     // By the place of the item in the output.
     calls: BTreeMap<u32, (u32, bool)>,
+    // Whether there was a text or a call, and whether there was a thought.
     said: bool,
+    thought: bool,
     // Whether the thought that is under way said something.
     thinking: bool,
 }
@@ -32,6 +34,13 @@ struct Event<'a> {
     arguments: Option<String>,
     item: Option<Item>,
     response: Option<Response>,
+}
+
+/// What of the output was not said before its end: some servers send it only there.
+#[derive(Clone, Copy)]
+struct Missing {
+    thoughts: bool,
+    rest: bool,
 }
 
 #[derive(Deserialize)]
@@ -117,16 +126,20 @@ impl Decoder {
             }
             "response.completed" | "response.incomplete" => {
                 let response = event.response.ok_or_else(|| super::malformed("the response is missing"))?;
-                // Some servers send the output with its end only.
-                let nothing_yet = !self.said;
                 let called = !self.calls.is_empty();
-                return response.read(nothing_yet, called, ready).map(|_| Progress::Ended);
+                // A thought behind the text would be out of place.
+                let missing = Missing { thoughts: !self.said && !self.thought, rest: !self.said };
+                return response.read(missing, called, ready).map(|_| Progress::Ended);
             }
             "response.failed" | "error" => return Err(failed()),
             // Parts that begin and end, and what is yet to be invented.
             _ => {}
         }
-        self.said |= ready.len() > before;
+        for delta in ready.range(before..) {
+            let is_thought =
+                matches!(delta, Delta::Reasoning(_) | Delta::Signature(_) | Delta::HiddenThought(_));
+            *(if is_thought { &mut self.thought } else { &mut self.said }) = true;
+        }
         Ok(Progress::Goes)
     }
 
@@ -156,13 +169,13 @@ impl Decoder {
 /// Reads a whole answer.
 pub(super) fn whole(json: &[u8], ready: &mut VecDeque<Delta>) -> Result<bool> {
     let response: Response = read(json)?;
-    response.read(true, false, ready)
+    response.read(Missing { thoughts: true, rest: true }, false, ready)
 }
 
 impl Response {
-    /// Reads the end, and the output if it is wanted; returns whether the response is done. `called` says that a tool
+    /// Reads the end, and what is missing of the output; returns whether the response is done. `called` says that a tool
     /// was called before: not every server repeats the output at its end.
-    fn read(self, with_output: bool, called: bool, ready: &mut VecDeque<Delta>) -> Result<bool> {
+    fn read(self, missing: Missing, called: bool, ready: &mut VecDeque<Delta>) -> Result<bool> {
         let calls = called || self.output.iter().any(|item| item.kind.as_deref() == Some("function_call"));
         let finish = match self.status.as_deref() {
             Some("completed") if calls => FinishReason::ToolCalls,
@@ -178,12 +191,17 @@ impl Response {
             // It is still under way, somewhere else.
             _ => return Ok(false),
         };
-        if with_output {
-            self.output.into_iter().fold(0, |calls, item| item.read(calls, ready));
-        }
+        let output = self.output.into_iter().filter(|item| missing.holds(item));
+        output.fold(0, |calls, item| item.read(calls, ready));
         ready.push_back(Delta::Finish(finish));
         ready.extend(self.usage.map(|counts| Delta::Usage(counts.read())));
         Ok(true)
+    }
+}
+
+impl Missing {
+    fn holds(self, item: &Item) -> bool {
+        if item.kind.as_deref() == Some("reasoning") { self.thoughts } else { self.rest }
     }
 }
 

@@ -92,6 +92,20 @@ async fn response_that_streamed_a_call_ends_with_it_also_if_its_end_does_not_rep
 }
 
 #[tokio::test]
+async fn text_that_only_the_end_of_a_response_has_is_not_lost_behind_a_thought() {
+    let thought = r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm"}]}"#;
+    let done = format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{thought}}}"#);
+    let text = r#"{"type":"message","content":[{"type":"output_text","text":"Hi"}]}"#;
+    let end = format!(
+        r#"{{"type":"response.completed","response":{{"status":"completed","output":[{thought},{text}]}}}}"#
+    );
+
+    let answer = answer(Format::Responses, event(&done) + &event(&end)).await;
+
+    assert_eq!((&*answer.text, &*answer.thoughts[0].text), ("Hi", "Hm"));
+}
+
+#[tokio::test]
 async fn thought_of_a_streamed_response_is_hidden_only_where_it_has_no_part() {
     let said = |text: &str| Delta::Reasoning(text.into());
     let (signature, hidden) = (Delta::Signature("c".into()), Delta::HiddenThought("c".into()));
