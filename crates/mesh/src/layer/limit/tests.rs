@@ -1,26 +1,23 @@
+mod costs;
 mod leases;
 
-use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt};
 use maily_errors::{Code, Error, Result};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use tokio::time::advance;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, ServiceExt};
 
 use super::tab::LEASES;
 use super::{Keys, Limit, LimitLayer, LimitUsage};
 use crate::account::{Grant, Per, Pot, Unit};
-use crate::balance::{Node, Nodes};
-use crate::body::Body;
 use crate::clock::Clock;
 use crate::config::{KeyConfig, PriceConfig};
-use crate::layer::cache::{CacheLayer, Rules};
 use crate::memory::{LocalAccounts, Scripted, Step};
 use crate::model::{Completion, Format, PassedOn, Priority, Prompt};
 use crate::port::Accounts;
@@ -49,9 +46,6 @@ fn prompt() -> Prompt {
 }
 
 const PROMPT_TOKENS: u64 = 24;
-
-const WORD: &str =
-    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
 
 fn limit(keys: &Keys, unit: Unit) -> LimitUsage {
     keys.usage()[0].limits.iter().find(|limit| limit.unit == unit).unwrap().clone()
@@ -110,42 +104,6 @@ async fn tokens_are_reserved_and_then_settled_by_what_the_node_says() {
     let settled = limit(&keys, Unit::Tokens);
     // The script counts one token for the prompt.
     assert_eq!((settled.reserved, settled.spent, settled.remaining), (0, 4, 996));
-}
-
-#[tokio::test(start_paused = true)]
-async fn money_is_tokens_times_prices() {
-    let keys = keys(KeyConfig::new("a").with_budget(1_000_000, Per::Month));
-    let (node, _) = node(&keys, Step::Answer("three words here".into()));
-
-    let answer = node.oneshot(prompt().with_stream().unwrap()).await.unwrap();
-    assert!(answer.head.headers.contains_key("x-maily-budget-remaining-micros"));
-    answer.into_text().await.unwrap();
-
-    let spent = limit(&keys, Unit::Micros);
-    assert_eq!((spent.spent, spent.ends), (1 + 2 * 3, Some(1_709_251_200)), "until the first of March");
-    assert_eq!(keys.usage()[0].cost_micros, 7);
-}
-
-#[tokio::test(start_paused = true)]
-async fn default_costs_what_the_model_costs_that_answers() {
-    let nodes = Nodes::default();
-    let answering = || Scripted::new([Step::Answer("three words here".into())]);
-    nodes.insert(Node::new("first", answering()).with_model("m").with_model("a").with_price(9.0));
-    let keys = keys(KeyConfig::new("a").with_budget(1_000_000, Per::Month));
-    keys.price_by(nodes.clone());
-    let cost = async |model: &str| {
-        let before = keys.usage()[0].cost_micros;
-        let prompt = Prompt::text(model, "Hello!!!!").unwrap().with_key("a");
-        let node = LimitLayer::new(keys.clone()).layer(answering());
-        node.oneshot(prompt).await.unwrap().into_text().await.unwrap();
-        keys.usage()[0].cost_micros - before
-    };
-
-    assert_eq!(cost("default").await, cost("m").await, "as it is listed: the first in the settings");
-    nodes.remove("first");
-    nodes.insert(Node::new("second", answering()).with_model("b").with_price(9.0));
-    assert!(cost("default").await > 0);
-    assert_eq!(cost("default").await, cost("b").await, "as the node says");
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,54 +236,6 @@ async fn key_says_which_models_and_which_class() {
 
     let classes: Vec<_> = scripted.seen().iter().map(|prompt| prompt.head.priority).collect();
     assert_eq!(classes, [Priority::Standard, Priority::Batch], "a caller may only ask for less");
-}
-
-#[tokio::test(start_paused = true)]
-async fn answer_from_memory_costs_a_request() {
-    let keys = keys(KeyConfig::new("a").with_tokens_per_minute(1_000).with_requests_per_minute(10));
-    let scripted = Scripted::new([Step::Answer("Hi you".into())]);
-    let node = LimitLayer::new(keys.clone()).layer(CacheLayer::new(Rules::default()).layer(scripted.clone()));
-    let body = r#"{"model":"m","temperature":0,"messages":[{"role":"user","content":"Hi"}]}"#;
-    let prompt = Prompt::parse(body).unwrap().with_key("a");
-
-    node.clone().oneshot(prompt.clone()).await.unwrap().into_text().await.unwrap();
-    let first = limit(&keys, Unit::Tokens).spent;
-    node.oneshot(prompt).await.unwrap().into_text().await.unwrap();
-
-    assert_eq!((scripted.calls(), limit(&keys, Unit::Tokens).spent), (1, first));
-    assert_eq!(limit(&keys, Unit::Requests).spent, 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn answer_that_its_first_reader_leaves_is_paid_for_once_by_who_reads_on() {
-    for leaves in [true, false] {
-        let keys = keys(KeyConfig::new("a").with_tokens_per_minute(1_000));
-        let node = service_fn(|_: Prompt| {
-            let chunks = [WORD.repeat(9), "data: [DONE]\n\n".to_owned()];
-            let body = stream::iter(chunks.map(|chunk| Ok(chunk.into())));
-            ready(Ok::<_, Error>(Completion::new(true, Body::stream(body))))
-        });
-        let node = LimitLayer::new(keys.clone()).layer(CacheLayer::new(Rules::default()).layer(node));
-        let body = r#"{"model":"m","stream":true,"seed":1,"messages":[{"role":"user","content":"Hi"}]}"#;
-        let prompt = || Prompt::parse(body).unwrap().with_key("a");
-        let read = body.len() as u64 / 4 + 1;
-
-        let first = node.clone().oneshot(prompt()).await.unwrap();
-        let others = [node.clone().oneshot(prompt()).await.unwrap(), node.oneshot(prompt()).await.unwrap()];
-        let mut readers = Vec::new();
-        if leaves {
-            drop(first)
-        } else {
-            readers.push(first)
-        }
-        readers.extend(others);
-        for reader in readers {
-            assert_eq!(reader.into_text().await.unwrap(), "Hi".repeat(9));
-        }
-
-        let left = if leaves { read } else { 0 };
-        assert_eq!(limit(&keys, Unit::Tokens).spent, left + read + 9, "{leaves}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,98 @@
+//! What a prompt costs, and who pays for it.
+
+use std::future::ready;
+
+use futures_util::stream;
+use tower::service_fn;
+
+use super::*;
+use crate::balance::{Node, Nodes};
+use crate::body::Body;
+use crate::layer::cache::{CacheLayer, Rules};
+
+const WORD: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
+
+#[tokio::test(start_paused = true)]
+async fn money_is_tokens_times_prices() {
+    let keys = keys(KeyConfig::new("a").with_budget(1_000_000, Per::Month));
+    let (node, _) = node(&keys, Step::Answer("three words here".into()));
+
+    let answer = node.oneshot(prompt().with_stream().unwrap()).await.unwrap();
+    assert!(answer.head.headers.contains_key("x-maily-budget-remaining-micros"));
+    answer.into_text().await.unwrap();
+
+    let spent = limit(&keys, Unit::Micros);
+    assert_eq!((spent.spent, spent.ends), (1 + 2 * 3, Some(1_709_251_200)), "until the first of March");
+    assert_eq!(keys.usage()[0].cost_micros, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn default_costs_what_the_model_costs_that_answers() {
+    let nodes = Nodes::default();
+    let answering = || Scripted::new([Step::Answer("three words here".into())]);
+    nodes.insert(Node::new("first", answering()).with_model("m").with_model("a").with_price(9.0));
+    let keys = keys(KeyConfig::new("a").with_budget(1_000_000, Per::Month));
+    keys.price_by(nodes.clone());
+    let cost = async |model: &str| {
+        let before = keys.usage()[0].cost_micros;
+        let prompt = Prompt::text(model, "Hello!!!!").unwrap().with_key("a");
+        let node = LimitLayer::new(keys.clone()).layer(answering());
+        node.oneshot(prompt).await.unwrap().into_text().await.unwrap();
+        keys.usage()[0].cost_micros - before
+    };
+
+    assert_eq!(cost("default").await, cost("m").await, "as it is listed: the first in the settings");
+    nodes.remove("first");
+    nodes.insert(Node::new("second", answering()).with_model("b").with_price(9.0));
+    assert!(cost("default").await > 0);
+    assert_eq!(cost("default").await, cost("b").await, "as the node says");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_from_memory_costs_a_request() {
+    let keys = keys(KeyConfig::new("a").with_tokens_per_minute(1_000).with_requests_per_minute(10));
+    let scripted = Scripted::new([Step::Answer("Hi you".into())]);
+    let node = LimitLayer::new(keys.clone()).layer(CacheLayer::new(Rules::default()).layer(scripted.clone()));
+    let body = r#"{"model":"m","temperature":0,"messages":[{"role":"user","content":"Hi"}]}"#;
+    let prompt = Prompt::parse(body).unwrap().with_key("a");
+
+    node.clone().oneshot(prompt.clone()).await.unwrap().into_text().await.unwrap();
+    let first = limit(&keys, Unit::Tokens).spent;
+    node.oneshot(prompt).await.unwrap().into_text().await.unwrap();
+
+    assert_eq!((scripted.calls(), limit(&keys, Unit::Tokens).spent), (1, first));
+    assert_eq!(limit(&keys, Unit::Requests).spent, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_that_its_first_reader_leaves_is_paid_for_once_by_who_reads_on() {
+    for leaves in [true, false] {
+        let keys = keys(KeyConfig::new("a").with_tokens_per_minute(1_000));
+        let node = service_fn(|_: Prompt| {
+            let chunks = [WORD.repeat(9), "data: [DONE]\n\n".to_owned()];
+            let body = stream::iter(chunks.map(|chunk| Ok(chunk.into())));
+            ready(Ok::<_, Error>(Completion::new(true, Body::stream(body))))
+        });
+        let node = LimitLayer::new(keys.clone()).layer(CacheLayer::new(Rules::default()).layer(node));
+        let body = r#"{"model":"m","stream":true,"seed":1,"messages":[{"role":"user","content":"Hi"}]}"#;
+        let prompt = || Prompt::parse(body).unwrap().with_key("a");
+        let read = body.len() as u64 / 4 + 1;
+
+        let first = node.clone().oneshot(prompt()).await.unwrap();
+        let others = [node.clone().oneshot(prompt()).await.unwrap(), node.oneshot(prompt()).await.unwrap()];
+        let mut readers = Vec::new();
+        if leaves {
+            drop(first)
+        } else {
+            readers.push(first)
+        }
+        readers.extend(others);
+        for reader in readers {
+            assert_eq!(reader.into_text().await.unwrap(), "Hi".repeat(9));
+        }
+
+        let left = if leaves { read } else { 0 };
+        assert_eq!(limit(&keys, Unit::Tokens).spent, left + read + 9, "{leaves}");
+    }
+}
