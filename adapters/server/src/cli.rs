@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -117,6 +118,23 @@ pub struct Common {
     pub nodes: Vec<String>,
 }
 
+/// Returns the variables of the environment; those that are no text are not for us.
+fn variables() -> Result<Vec<(String, String)>, Error> {
+    let variable = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok()?;
+        match value.into_string() {
+            Ok(value) => Some(Ok((name, value))),
+            Err(_) if name.starts_with("MAILY__") => {
+                Some(Err(Error::new(Code::ConfigInvalid, "the value of a variable is no text")
+                    .with_operation("config::load")
+                    .with_context("variable", Public(name))))
+            }
+            Err(_) => None,
+        }
+    };
+    std::env::vars_os().filter_map(variable).collect()
+}
+
 impl Common {
     /// Reads the settings: file, then environment, then these options.
     ///
@@ -124,7 +142,7 @@ impl Common {
     ///
     /// Those of [`config::load`], and [`Code::ConfigInvalid`] for a node that is not `NAME=URL`.
     pub fn load(&self) -> Result<Config, Error> {
-        let mut config = config::load(self.config.as_deref(), std::env::vars())?;
+        let mut config = config::load(self.config.as_deref(), variables()?)?;
         if let Some(listen) = self.listen {
             config.server.listen = listen;
         }

@@ -21,6 +21,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A thread, seen from where connections are taken.
@@ -101,8 +102,12 @@ async fn serve(app: Router, mut incoming: mpsc::UnboundedReceiver<(Socket, Open)
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(MAX_HEADER_BYTES)
         .max_headers(MAX_HEADERS);
-    http.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEADER_BYTES as u32);
-    let connections = GracefulShutdown::new();
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(MAX_HEADER_BYTES as u32)
+        .keep_alive_interval(Some(PING_EACH))
+        .keep_alive_timeout(HEADER_TIME);
+    let (connections, draining) = (GracefulShutdown::new(), CancellationToken::new());
     while let Some((socket, open)) = incoming.recv().await {
         let socket = match TcpStream::from_std(socket) {
             Ok(socket) => socket,
@@ -111,18 +116,45 @@ async fn serve(app: Router, mut incoming: mpsc::UnboundedReceiver<(Socket, Open)
                 continue;
             }
         };
-        let service = TowerToHyperService::new(app.clone());
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(socket), service).into_owned();
-        let connection = connections.watch(connection);
+        let (http, service) = (http.clone(), TowerToHyperService::new(app.clone()));
+        let (watcher, draining) = (connections.watcher(), draining.clone());
         tokio::spawn(async move {
-            if let Err(err) = connection.await {
-                tracing::debug!(%err, "a connection ended early");
+            // What has said nothing has begun nothing: it ends with the server.
+            let speaks = draining.run_until_cancelled(timeout(HEADER_TIME, speaks(&socket))).await;
+            if let Some(Ok(Ok(()))) = speaks {
+                let connection = http.serve_connection_with_upgrades(TokioIo::new(socket), service);
+                if let Err(err) = watcher.watch(connection.into_owned()).await {
+                    tracing::debug!(%err, "a connection ended early");
+                }
             }
             drop(open);
         });
     }
+    draining.cancel();
     connections.shutdown().await;
 }
+
+/// Waits until a client has said which version of HTTP it speaks: hyper waits for that without an end.
+async fn speaks(socket: &TcpStream) -> io::Result<()> {
+    let mut said = [0; PREFACE.len()];
+    loop {
+        let count = socket.peek(&mut said).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if count == PREFACE.len() || !PREFACE.starts_with(&said[..count]) {
+            return Ok(());
+        }
+        // What was seen is there still, so that nothing wakes when there is more.
+        sleep(LOOKED_EACH).await;
+    }
+}
+
+/// What every connection of HTTP/2 begins with. Source: RFC 9113, section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const LOOKED_EACH: Duration = Duration::from_millis(10);
+/// How often a client of HTTP/2 is asked whether it is there.
+const PING_EACH: Duration = Duration::from_secs(20);
 
 const HEADER_TIME: Duration = Duration::from_secs(10);
 const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -135,6 +167,7 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::Notify;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -181,6 +214,26 @@ mod tests {
 
         assert!(read(&mut busy).await.ends_with("done"));
         closed.drained().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn client_that_does_not_say_what_it_speaks_is_left_after_its_time() {
+        for said in [&b""[..], &PREFACE[..9]] {
+            let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (socket, _) = listener.accept().unwrap();
+            socket.set_nonblocking(true).unwrap();
+            client.write_all(said).await.unwrap();
+            let (sockets, incoming) = mpsc::unbounded_channel();
+            sockets.send((socket, Open(Arc::default()))).unwrap();
+            let serving = tokio::spawn(serve(Router::new(), incoming));
+            let start = Instant::now();
+
+            assert_eq!(read(&mut client).await, "");
+
+            assert_eq!(start.elapsed().as_secs(), HEADER_TIME.as_secs());
+            serving.abort();
+        }
     }
 
     #[tokio::test]
