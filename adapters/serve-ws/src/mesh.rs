@@ -163,9 +163,18 @@ impl<'a> Frame<'a> {
 
 /// Answers one prompt; an error means that the socket has ended.
 async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt, format: Format) -> Result<()> {
-    let completion = tokio::select! {
-        completion = mesh.complete(prompt) => completion,
-        stop = stopped(socket, format) => return stop,
+    let mut completing = Box::pin(mesh.complete(prompt));
+    let completion = loop {
+        tokio::select! {
+            completion = &mut completing => break completion,
+            word = word(socket, format) => match word? {
+                Word::Cancel => {
+                    drop(completing);
+                    return cancelled(socket).await;
+                }
+                word => word.refuse(socket).await?,
+            },
+        }
     };
     let completion = match completion {
         Ok(completion) => completion,
@@ -176,7 +185,16 @@ async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt, format: Format
     loop {
         let delta = tokio::select! {
             delta = deltas.next() => delta,
-            stop = stopped(socket, format) => return stop,
+            word = word(socket, format) => match word? {
+                Word::Cancel => {
+                    drop(deltas);
+                    return cancelled(socket).await;
+                }
+                word => {
+                    word.refuse(socket).await?;
+                    continue;
+                }
+            },
         };
         match delta {
             Some(Ok(delta)) => {
@@ -191,24 +209,42 @@ async fn answer(socket: &mut Socket, mesh: &Mesh, prompt: Prompt, format: Format
     }
 }
 
-/// Waits until the client wants the answer no more: it says so, or it is gone.
-async fn stopped(socket: &mut Socket, format: Format) -> Result<()> {
-    loop {
-        let Some(message) = socket.recv_while_draining().await else {
-            return Err(Error::from(Code::Canceled));
-        };
-        match message.and_then(|message| read(&message, format)) {
-            Err(err) => socket.send_unread(&err).await?,
-            Ok(None) => {
-                return socket.send_error(&Error::new(Code::Canceled, "the answer was cancelled")).await;
-            }
-            Ok(Some(_)) if socket.draining().is_cancelled() => socket.send_error(&draining()).await?,
-            Ok(Some(_)) => {
-                let busy = Error::new(Code::Conflict, "an answer is under way; wait for it or cancel it");
-                socket.send_error(&busy).await?;
-            }
+/// What a client says while an answer is under way.
+enum Word {
+    Cancel,
+    /// What cannot be answered now.
+    Refused(Error),
+    /// What cannot be read.
+    Unread(Error),
+}
+
+impl Word {
+    async fn refuse(self, socket: &mut Socket) -> Result<()> {
+        match self {
+            Self::Cancel => Ok(()),
+            Self::Refused(err) => socket.send_error(&err).await,
+            Self::Unread(err) => socket.send_unread(&err).await,
         }
     }
+}
+
+/// Waits for the next word. It sends nothing: the wait is dropped when the answer goes on, and what was taken from the
+/// socket would be lost with it.
+async fn word(socket: &mut Socket, format: Format) -> Result<Word> {
+    let message = socket.recv_while_draining().await.ok_or_else(|| Error::from(Code::Canceled))?;
+    Ok(match message.and_then(|message| read(&message, format)) {
+        Err(err) => Word::Unread(err),
+        Ok(None) => Word::Cancel,
+        Ok(Some(_)) if socket.draining().is_cancelled() => Word::Refused(draining()),
+        Ok(Some(_)) => {
+            let busy = "an answer is under way; wait for it or cancel it";
+            Word::Refused(Error::new(Code::Conflict, busy))
+        }
+    })
+}
+
+async fn cancelled(socket: &mut Socket) -> Result<()> {
+    socket.send_error(&Error::new(Code::Canceled, "the answer was cancelled")).await
 }
 
 /// What was begun is answered; nothing else is.

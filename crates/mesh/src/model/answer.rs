@@ -45,8 +45,17 @@ pub struct CompletionHead {
     pub cached: Option<Cached>,
     /// For an answer of a call that another prompt began: whether that one still pays.
     pub(crate) unpaid: Option<Unpaid>,
+    /// All of it was told before and is told again, so that no node was asked.
+    pub(crate) is_told_again: bool,
     /// Headers of the node that a client may want: request id, rate limits.
     pub headers: http::HeaderMap,
+}
+
+impl CompletionHead {
+    /// Whether the answer came from memory, and took no tokens.
+    pub(crate) fn is_from_memory(&self) -> bool {
+        self.is_told_again || self.cached.is_some_and(|cached| cached.status == CacheStatus::Hit)
+    }
 }
 
 impl Completion {
@@ -54,6 +63,13 @@ impl Completion {
     #[must_use]
     pub fn new(streamed: bool, body: Body) -> Self {
         Self { head: Box::new(CompletionHead { streamed, ..CompletionHead::default() }), body }
+    }
+
+    /// Creates the end of a stream that was told before, from memory.
+    pub(crate) fn told_again(format: Format, missed: Vec<u8>) -> Self {
+        let mut again = Self::new(true, Body::full(missed)).with_format(format);
+        again.head.is_told_again = true;
+        again
     }
 
     /// Sets the protocol of the body.

@@ -7,7 +7,7 @@ use super::count::Count;
 use super::price::Price;
 use super::purse::{Amounts, Purse, Reservation};
 use crate::body::Watch;
-use crate::model::{CacheStatus, Completion, Format, PromptHead, Unpaid};
+use crate::model::{Completion, Format, PromptHead, Unpaid};
 
 /// What a prompt is expected to take.
 #[derive(Debug)]
@@ -79,8 +79,7 @@ impl Bill {
     pub(super) fn watch(mut self, answer: Completion) -> Completion {
         let Completion { mut head, body } = answer;
         self.purse().write_headers(self.estimate.format, &mut head.headers);
-        let cached = head.cached.map(|cached| cached.status);
-        self.is_free = cached == Some(CacheStatus::Hit);
+        self.is_free = head.is_from_memory();
         self.unpaid = head.unpaid.take();
         let reserved = self.held.reserved();
         if self.is_free || self.unpaid.is_some() {

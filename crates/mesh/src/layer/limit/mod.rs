@@ -17,7 +17,7 @@
 //! | the answer broke off, or the client left | its prompt, and what was seen until then |
 //! | the client left before the answer began | its prompt |
 //! | it failed before the answer began | the request |
-//! | it was answered from memory, or by a call that an equal prompt began | the request |
+//! | it was answered from memory, by a call that an equal prompt began, or comes back to a stream that has ended | the request |
 //! | the one that began the call left before its end | as if it had begun it, by the first that reads to the end |
 //!
 //! An answer that is longer than expected goes on: it holds more and more while it runs. What it holds above the limit is

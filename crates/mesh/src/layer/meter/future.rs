@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::instruments::{Instruments, Kind, OfModel};
 use crate::body::Watch;
-use crate::model::{CacheStatus, Completion, CompletionHead, Format, ModelName, OWN, Unpaid};
+use crate::model::{Completion, CompletionHead, Format, ModelName, OWN, Unpaid};
 use crate::wire::{Tokens, UsageReader};
 
 pin_project! {
@@ -71,8 +71,7 @@ struct MeterWatch {
 
 impl MeterWatch {
     fn new(of: Arc<OfModel>, start: Instant, head: &CompletionHead) -> Self {
-        let cached = head.cached.map(|cached| cached.status);
-        let usage = (cached != Some(CacheStatus::Hit)).then(UsageReader::new);
+        let usage = (!head.is_from_memory()).then(UsageReader::new);
         let unpaid = head.unpaid.clone();
         Self { of, start, streamed: head.streamed, chunks: None, usage, unpaid, ended: false }
     }

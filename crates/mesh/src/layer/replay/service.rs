@@ -63,7 +63,7 @@ where
             Ok(Resumed { transcript, reader, events, ended }) => {
                 let missed = events[last.number as usize..].concat();
                 if ended {
-                    return ResponseFuture::ready(Ok(Completion::new(true, Body::full(missed))));
+                    return ResponseFuture::ready(Ok(Completion::told_again(prompt.head.format, missed)));
                 }
                 if !events.is_empty() {
                     prompt.head.course.told = Some(events.into());
@@ -83,7 +83,7 @@ where
     let Found { told, writer } = writer.take_over(last).await?;
     let missed = told.events[last.number as usize..].concat();
     if told.ended {
-        return Ok(Completion::new(true, Body::full(missed)));
+        return Ok(Completion::told_again(prompt.head.format, missed));
     }
     if !told.events.is_empty() {
         prompt.head.course.told = Some(told.events.into());

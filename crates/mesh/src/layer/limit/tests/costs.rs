@@ -9,6 +9,7 @@ use super::*;
 use crate::balance::{Node, Nodes};
 use crate::body::Body;
 use crate::layer::cache::{CacheLayer, Rules};
+use crate::layer::replay::{Keep, ReplayLayer};
 
 const WORD: &str =
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
@@ -95,4 +96,24 @@ async fn answer_that_its_first_reader_leaves_is_paid_for_once_by_who_reads_on() 
         let left = if leaves { read } else { 0 };
         assert_eq!(limit(&keys, Unit::Tokens).spent, left + read + 9, "{leaves}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_to_a_stream_that_has_ended_pays_a_request_and_reads_its_format() {
+    let keys = keys(KeyConfig::new("a").with_tokens_per_minute(10_000).with_requests_per_minute(10));
+    let scripted = Scripted::new([Step::Answer("Hi you".into())]);
+    let node = LimitLayer::new(keys.clone()).layer(ReplayLayer::new(Keep::default()).layer(scripted.clone()));
+    let body = r#"{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"Hi"}]}"#;
+    let prompt = || Prompt::parse_as(Format::Messages, body).unwrap().with_key("a");
+
+    let first = node.clone().oneshot(prompt().with_event_ids()).await.unwrap();
+    let events: Vec<_> = first.body.map(Result::unwrap).collect().await;
+    let events = String::from_utf8(events.concat()).unwrap();
+    let id = events.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().parse().unwrap();
+    let spent = limit(&keys, Unit::Tokens).spent;
+    let again = node.oneshot(prompt().with_last_event(id)).await.unwrap();
+
+    assert_eq!(again.into_text().await.unwrap(), "Hi you");
+    assert_eq!((scripted.calls(), limit(&keys, Unit::Tokens).spent), (1, spent));
+    assert_eq!(limit(&keys, Unit::Requests).spent, 2);
 }
