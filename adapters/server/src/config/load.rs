@@ -104,10 +104,10 @@ fn check_values(config: &Config) -> Result<(), Error> {
     config.analytics.check()?;
     let origin = &config.trust.origin;
     if origin.is_empty()
-        || origin.len() > 255
-        || origin.contains(|sign: char| sign == '+' || sign.is_whitespace())
+        || origin.len() > 128
+        || origin.contains(|sign: char| sign == '+' || sign.is_whitespace() || sign.is_control())
     {
-        return refuse("trust.origin", "an origin has 1 to 255 characters, without blanks and `+`");
+        return refuse("trust.origin", "an origin has 1 to 128 bytes, without blanks and `+`");
     }
     let Config { canvas, sockets, server, redis, .. } = config;
     let numbers: [(&'static str, u64, RangeInclusive<u64>); 11] = [

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457) in FastAPI and Starlette, and in clients: `pip install maily[fastapi]`.
+"""Problem documents (RFC 9457) in FastAPI and Starlette, and in clients; the extra `fastapi` has both.
 
     from fastapi import FastAPI
     from maily.errors import Code, NotFound
