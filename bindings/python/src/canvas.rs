@@ -11,7 +11,8 @@ use maily_store_redb::RedbConfig;
 use pyo3::prelude::*;
 use serde::Serialize;
 
-use crate::runtime;
+use crate::runtime::Here;
+use crate::{errors, runtime};
 
 /// Fills `maily._maily.canvas`.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -22,20 +23,22 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// The documents in a file; without a path they are in the memory of this object.
+///
+/// They belong to the process that opened them: in a child of a fork their calls raise the code `unsupported`.
 #[pyclass(frozen, module = "maily.canvas")]
-struct Canvas(Core);
+struct Canvas(Arc<Here<Core>>);
 
 /// The documents in a file; without a path they are in memory. Every method returns an awaitable.
 #[pyclass(frozen, module = "maily.canvas")]
-struct AsyncCanvas(Core);
+struct AsyncCanvas(Arc<Here<Core>>);
 
 /// A document that is open. Its edits are on the disk when they return, and everybody who is connected sees them.
 #[pyclass(frozen, module = "maily.canvas")]
-struct Document(CoreDocument);
+struct Document(Arc<Here<CoreDocument>>);
 
 /// A document that is open. Every method returns an awaitable.
 #[pyclass(frozen, module = "maily.canvas")]
-struct AsyncDocument(CoreDocument);
+struct AsyncDocument(Arc<Here<CoreDocument>>);
 
 #[pymethods]
 impl Canvas {
@@ -82,8 +85,8 @@ impl AsyncCanvas {
 impl Document {
     /// The name of the document.
     #[getter]
-    fn name(&self) -> String {
-        self.0.name().to_string()
+    fn name(&self) -> PyResult<String> {
+        self.0.get().map(|document| document.name().to_string()).map_err(errors::to_py)
     }
 
     /// Adds an element in front of the others of its layer, and returns its id.
@@ -154,8 +157,8 @@ impl Document {
 impl AsyncDocument {
     /// The name of the document.
     #[getter]
-    fn name(&self) -> String {
-        self.0.name().to_string()
+    fn name(&self) -> PyResult<String> {
+        self.0.get().map(|document| document.name().to_string()).map_err(errors::to_py)
     }
 
     /// Adds an element in front of the others of its layer, and returns its id.
@@ -261,52 +264,53 @@ impl Keywords {
     }
 }
 
-async fn canvas(path: Option<PathBuf>) -> Result<Core> {
-    match path {
-        Some(path) => Ok(Core::builder(Arc::new(RedbConfig::new(path).documents().await?)).build()),
-        None => Ok(Core::in_memory()),
-    }
+async fn canvas(path: Option<PathBuf>) -> Result<Arc<Here<Core>>> {
+    let canvas = match path {
+        Some(path) => Core::builder(Arc::new(RedbConfig::new(path).documents().await?)).build(),
+        None => Core::in_memory(),
+    };
+    Ok(Arc::new(Here::new(canvas)))
 }
 
-async fn open(canvas: Core, name: String) -> Result<CoreDocument> {
-    canvas.open(&name.parse()?).await
+async fn open(canvas: Arc<Here<Core>>, name: String) -> Result<Arc<Here<CoreDocument>>> {
+    Ok(Arc::new(Here::new(canvas.get()?.open(&name.parse()?).await?)))
 }
 
-async fn documents(canvas: Core) -> Result<Vec<String>> {
-    Ok(canvas.documents().await?.into_iter().map(String::from).collect())
+async fn documents(canvas: Arc<Here<Core>>) -> Result<Vec<String>> {
+    Ok(canvas.get()?.documents().await?.into_iter().map(String::from).collect())
 }
 
-async fn insert_element(document: CoreDocument, element: Keywords) -> Result<String> {
-    Ok(document.insert_element(element.element()?).await?.into())
+async fn insert_element(document: Arc<Here<CoreDocument>>, element: Keywords) -> Result<String> {
+    Ok(document.get()?.insert_element(element.element()?).await?.into())
 }
 
-async fn move_element(document: CoreDocument, id: String, [x, y, w, h]: [f64; 4]) -> Result<()> {
-    document.move_element(&item(&id)?, Geom::new(x, y, w, h)).await
+async fn move_element(document: Arc<Here<CoreDocument>>, id: String, [x, y, w, h]: [f64; 4]) -> Result<()> {
+    document.get()?.move_element(&item(&id)?, Geom::new(x, y, w, h)).await
 }
 
-async fn set_text(document: CoreDocument, id: String, text: String) -> Result<()> {
-    document.set_text(&item(&id)?, text).await
+async fn set_text(document: Arc<Here<CoreDocument>>, id: String, text: String) -> Result<()> {
+    document.get()?.set_text(&item(&id)?, text).await
 }
 
-async fn append_text(document: CoreDocument, id: String, text: String) -> Result<()> {
-    document.append_text(&item(&id)?, text).await
+async fn append_text(document: Arc<Here<CoreDocument>>, id: String, text: String) -> Result<()> {
+    document.get()?.append_text(&item(&id)?, text).await
 }
 
-async fn remove_element(document: CoreDocument, id: String) -> Result<()> {
-    document.remove_element(&item(&id)?).await
+async fn remove_element(document: Arc<Here<CoreDocument>>, id: String) -> Result<()> {
+    document.get()?.remove_element(&item(&id)?).await
 }
 
-async fn scene(document: CoreDocument) -> Result<Json> {
-    let scene = document.scene().await?;
+async fn scene(document: Arc<Here<CoreDocument>>) -> Result<Json> {
+    let scene = document.get()?.scene().await?;
     serde_json::to_string(&scene).map(Json).map_err(|err| Error::from(Code::Unexpected).with_source(err))
 }
 
-async fn export_svg(document: CoreDocument) -> Result<String> {
-    Ok(document.export_svg(Vec::new()).await?.to_string())
+async fn export_svg(document: Arc<Here<CoreDocument>>) -> Result<String> {
+    Ok(document.get()?.export_svg(Vec::new()).await?.to_string())
 }
 
-async fn export_html(document: CoreDocument) -> Result<String> {
-    Ok(document.export_html().await?.to_string())
+async fn export_html(document: Arc<Here<CoreDocument>>) -> Result<String> {
+    Ok(document.get()?.export_html().await?.to_string())
 }
 
 fn item(id: &str) -> Result<ItemId> {

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::OnceCell;
 
+use crate::runtime::Here;
 use crate::{errors, runtime};
 
 /// Fills `maily._maily.trust`.
@@ -37,7 +38,8 @@ fn verify<'py>(py: Python<'py>, message: &[u8], key: Option<&str>) -> PyResult<B
 /// A log that certifies messages and verifies them.
 ///
 /// With a `folder` the log and its key are files in it; without one they are in the memory of this object. `name` is
-/// the name of the log, which its key carries.
+/// the name of the log, which its key carries. A log has one writer, the process of the first call: in a child of a fork
+/// the calls raise the code `unsupported`.
 #[pyclass(frozen, module = "maily.trust")]
 struct Trust(Calls);
 
@@ -102,7 +104,7 @@ impl AsyncTrust {
 struct Calls {
     folder: Option<PathBuf>,
     name: Arc<str>,
-    opened: Arc<OnceCell<maily_trust::Trust>>,
+    opened: Arc<OnceCell<Here<maily_trust::Trust>>>,
 }
 
 impl Calls {
@@ -123,7 +125,7 @@ impl Calls {
     }
 
     async fn trust(&self) -> Result<&maily_trust::Trust> {
-        self.opened.get_or_try_init(|| self.open()).await
+        self.opened.get_or_try_init(async || self.open().await.map(Here::new)).await?.get()
     }
 
     async fn open(&self) -> Result<maily_trust::Trust> {

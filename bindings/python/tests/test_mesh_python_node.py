@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -228,6 +229,55 @@ def test_blocking_nodes_answer_at_once() -> None:
         return [answer.text for answer in answers]
 
     assert asyncio.run(main()) == [str(number) for number in range(8)]
+
+
+def test_nothing_among_the_steps_is_no_end_but_a_type_error() -> None:
+    class Nothing:
+        def stream(self, request: Request) -> Iterator[Any]:
+            del request
+            yield from ("It ", None, "rains")
+
+    class AsyncNothing:
+        async def stream(self, request: Request) -> AsyncIterator[Any]:
+            for step in Nothing().stream(request):
+                yield step
+
+    nodes: list[Any] = [Nothing(), AsyncNothing()]
+    for node in nodes:
+        mesh = Mesh()
+        mesh.add_node("nothing", node)
+        with pytest.raises(TypeError, match="texts and events"):
+            mesh.complete("Weather?")
+
+
+def test_with_a_cache_the_caller_still_gets_what_a_node_raises() -> None:
+    class Broken:
+        def complete(self, request: Request) -> str:
+            raise KeyError(request.model)
+
+    mesh = Mesh(cache=True)
+    mesh.add_node("broken", Broken(), models=["m"])
+
+    with pytest.raises(KeyError, match="m"):
+        mesh.complete("Hi", model="m", temperature=0.0)
+
+
+def test_node_that_looks_at_the_mesh_when_it_goes_holds_up_nobody() -> None:
+    gone: list[int] = []
+    mesh = Mesh()
+
+    class Last:
+        def complete(self, request: Request) -> str:
+            return request.model
+
+        def __del__(self) -> None:
+            gone.append(len(mesh.nodes()))
+
+    mesh.add_node("last", Last())
+    assert mesh.remove_node("last")
+    gc.collect()
+
+    assert gone == [0]
 
 
 def test_wrong_node_and_wrong_answer_are_type_errors() -> None:

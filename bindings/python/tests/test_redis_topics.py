@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -275,6 +277,25 @@ def test_bus_reaches_who_listens(store: Store) -> None:
     assert heard == [b"0", b"1", b"2"]
     subscription.close()
     assert list(subscription) == []
+
+
+def test_closed_subscription_that_nobody_reads_leaves_the_channel(server: str) -> None:
+    channel = uuid.uuid4().hex
+    subscription = Bus(Store(server, timeout=10.0)).subscribe(channel)
+    address = ("127.0.0.1", int(server.rsplit(":", 1)[1]))
+    with socket.create_connection(address) as connection, connection.makefile("rb") as answers:
+
+        def listeners() -> int:
+            connection.sendall(f"PUBSUB SHARDNUMSUB {channel}\r\n".encode())
+            # An array of two: the channel in two lines, and how many listen.
+            *_, count = [answers.readline() for _ in range(4)]
+            return int(count[1:])
+
+        assert listeners() == 1
+        subscription.close()
+        deadline = time.monotonic() + 20
+        while listeners():
+            assert time.monotonic() < deadline
 
 
 def test_slow_reader_hears_that_it_missed_something() -> None:

@@ -1,4 +1,4 @@
-"""Rust futures on event loops: several loops, loops that close, cancellation, forks, and the end of the interpreter."""
+"""Rust futures on event loops: several loops, loops that close, cancellation, and the end of the interpreter."""
 
 from __future__ import annotations
 
@@ -216,31 +216,6 @@ async def wait():
         done = subprocess.run(
             [sys.executable, "-c", program.format(port=server.port) + end], timeout=30, capture_output=True, text=True
         )
-
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
-def test_child_of_a_fork_has_a_runtime_of_its_own() -> None:
-    program = """
-import asyncio, os, warnings
-warnings.simplefilter("ignore")  # Python 3.12 and later say that threads do not survive a fork: that is the point
-from maily.errors import MailyError
-from maily.redis import AsyncStore, Store
-async def main(store):
-    try:
-        await store.get("k")
-    except MailyError as error:
-        return error.kind
-asyncio.run(main(AsyncStore()))
-child = os.fork()
-if child == 0:
-    url = "redis://127.0.0.1:1"
-    kinds = [asyncio.run(main(AsyncStore(url))), asyncio.run(main(AsyncStore()))]
-    os._exit(0 if kinds == ["unavailable", None] else 1)
-assert os.waitpid(child, 0)[1] == 0
-"""
-    done = subprocess.run([sys.executable, "-c", program], timeout=30, capture_output=True, text=True)
 
     assert (done.returncode, done.stderr) == (0, "")
 

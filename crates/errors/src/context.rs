@@ -114,6 +114,7 @@ impl IntoContext for Kind {
 }
 
 /// A pair of a key and its value.
+#[derive(Clone)]
 pub(crate) struct Pair {
     pub(crate) key: &'static str,
     pub(crate) value: Value,
@@ -121,7 +122,7 @@ pub(crate) struct Pair {
 }
 
 /// The context of one error: the first pairs lie in its box, only more of them take a list.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Pairs {
     first: [Option<Pair>; 2],
     more: Vec<Pair>,

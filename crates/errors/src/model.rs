@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::causes::Causes;
@@ -57,6 +58,7 @@ pub struct Error {
     detail: Option<Box<Detail>>,
 }
 
+#[derive(Clone)]
 struct Detail {
     message: Option<&'static str>,
     operation: Option<&'static str>,
@@ -66,7 +68,7 @@ struct Detail {
     context: Pairs,
     violations: Vec<Violation>,
     causes: Causes,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -121,7 +123,7 @@ impl Error {
     #[must_use]
     #[track_caller]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.detail().source = Some(source.into());
+        self.detail().source = Some(Arc::from(source.into()));
         self
     }
 
@@ -154,6 +156,27 @@ impl Error {
     pub const fn into_persistent(mut self) -> Self {
         self.spent = true;
         self
+    }
+
+    /// Returns the same error for one more of those who waited for the same work: what it says, what led to it, and the
+    /// current position in the trace, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    ///
+    /// use maily_errors::{Code, Error};
+    ///
+    /// let first = Error::new(Code::Unavailable, "the loader failed").with_source(std::fmt::Error);
+    /// let second = first.again();
+    /// assert_eq!(second.to_string(), first.to_string());
+    /// assert!(second.source().is_some_and(|source| source.is::<std::fmt::Error>()));
+    /// ```
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let again = Self { code: self.code, spent: self.spent, detail: self.detail.clone() };
+        TraceContext::current().into_iter().fold(again, Self::with_trace)
     }
 
     /// What the first detail finds: where it is given, and in which trace.

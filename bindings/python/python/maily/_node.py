@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import threading
-from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import aclosing
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator, Iterator
+from contextlib import aclosing, suppress
+from contextvars import Context
+from typing import Any, TypeVar
 
+from maily.trace import _CURRENT, Trace
+
+_T = TypeVar("_T")
+# Whether a task can be given a context; else it works in a copy.
+_CONTEXT_OF_TASK = sys.version_info >= (3, 11)
 _lock = threading.Lock()
 _own: asyncio.AbstractEventLoop | None = None
 
@@ -43,14 +50,75 @@ def _forked() -> None:
     _own, _lock = None, threading.Lock()
 
 
+def ask(node: Any, request: Any, here: str | None, loop: asyncio.AbstractEventLoop | None) -> Steps | AsyncSteps:
+    """Asks a node, in a trace. Nothing of it runs before the first step is taken."""
+    context = Context()
+    context.run(_CURRENT.set, Trace.parse(here or ""))
+    return Steps(node, request, context) if loop is None else AsyncSteps(node, request, context, loop)
+
+
+class Steps:
+    """The steps of an answer, taken in threads. All of them work in one context."""
+
+    def __init__(self, node: Any, request: Any, context: Context) -> None:
+        self._steps, self._context = _steps(node, request), context
+
+    def next(self) -> tuple[Any] | None:
+        """Takes the next step, if there is one."""
+        return self._context.run(_next, self._steps)
+
+    def close(self) -> None:
+        """Ends the answer."""
+        # A thread may be within a step of it; the answer ends with that step, for nobody holds it any more.
+        with suppress(RuntimeError, ValueError):
+            self._context.run(self._steps.close)
+
+
+class AsyncSteps:
+    """The steps of an answer, taken on an event loop. All of them work in one context, from Python 3.11 on."""
+
+    def __init__(self, node: Any, request: Any, context: Context, loop: asyncio.AbstractEventLoop) -> None:
+        self._steps, self._context, self._loop = _asteps(node, request), context, loop
+
+    async def next(self) -> tuple[Any] | None:
+        """Takes the next step, if there is one."""
+        return await self._here(_anext(self._steps))
+
+    def close(self) -> None:
+        """Ends the answer."""
+        if not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._here(self._close()), self._loop)
+
+    async def _close(self) -> None:
+        # The step that was canceled may be ending it.
+        with suppress(RuntimeError):
+            await self._steps.aclose()
+
+    async def _here(self, work: Coroutine[Any, Any, _T]) -> _T:
+        if _CONTEXT_OF_TASK:
+            return await self._loop.create_task(work, context=self._context)
+        return await self._context.copy().run(self._loop.create_task, work)
+
+
+def _next(steps: Iterator[Any]) -> tuple[Any] | None:
+    for step in steps:
+        return (step,)
+    return None
+
+
+async def _anext(steps: AsyncIterator[Any]) -> tuple[Any] | None:
+    async for step in steps:
+        return (step,)
+    return None
+
+
 def _ask(node: Any, request: Any) -> Any:
     complete, stream = getattr(node, "complete", None), getattr(node, "stream", None)
     ask: Any = stream if stream is not None and (request.stream or complete is None) else complete
     return ask(request)
 
 
-def steps(node: Any, request: Any) -> Iterator[Any]:
-    """Asks a node, in a thread that may block."""
+def _steps(node: Any, request: Any) -> Generator[Any, None, None]:
     said = _ask(node, request)
     if isinstance(said, str):
         yield said
@@ -58,8 +126,7 @@ def steps(node: Any, request: Any) -> Iterator[Any]:
         yield from said
 
 
-async def asteps(node: Any, request: Any) -> AsyncIterator[Any]:
-    """Asks a node, on an event loop."""
+async def _asteps(node: Any, request: Any) -> AsyncGenerator[Any, None]:
     said = _ask(node, request)
     if inspect.isawaitable(said):
         said = await said
@@ -75,40 +142,6 @@ async def asteps(node: Any, request: Any) -> AsyncIterator[Any]:
     else:
         for step in said:
             yield step
-
-
-def next_of(answer: Iterator[Any]) -> Any:
-    """Returns the next step, or `None`."""
-    return next(answer, None)
-
-
-async def anext_of(answer: AsyncIterator[Any]) -> Any:
-    """Returns the next step, or `None`."""
-    return await anext(answer, None)
-
-
-def close(answer: Any, loop: asyncio.AbstractEventLoop | None) -> None:
-    """Ends an answer, wherever it is."""
-    if loop is None:
-        _close_here(answer)
-    elif not loop.is_closed():
-        asyncio.run_coroutine_threadsafe(_close_there(answer), loop)
-
-
-def _close_here(answer: Generator[Any, None, None]) -> None:
-    try:
-        answer.close()
-    except ValueError:
-        # A thread is within a step of it; the answer ends with that step, for nobody holds it any more.
-        pass
-
-
-async def _close_there(answer: Any) -> None:
-    try:
-        await answer.aclose()
-    except RuntimeError:
-        # The step that was canceled is ending it.
-        pass
 
 
 def _register() -> None:

@@ -46,13 +46,11 @@ Jobs are done at least once; a worker keeps, acknowledges and repeats them.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from maily import _maily
-from maily.trace import Trace, use
+from maily.trace import _CURRENT, Trace
 
 Answer = _maily.redis.Answer
 AsyncBus = _maily.redis.AsyncBus
@@ -131,22 +129,8 @@ def _traced(handler: Callable[[Any], Any]) -> Callable[[Any, str | None], Any]:
     """Lets the handler of a worker, coroutine function or not, work in the trace of its job."""
 
     def handle(job: Any, here: str | None) -> Any:
-        trace = Trace.parse(here or "") or Trace.root()
-        with use(trace):
-            result = handler(job)
-        # Without an event loop nobody awaits it, and who called says so.
-        awaits = inspect.isawaitable(result) and asyncio._get_running_loop() is not None
-        return _awaited(result, trace) if awaits else result
+        # Each call has a context of its own.
+        _CURRENT.set(Trace.parse(here or "") or Trace.root())
+        return handler(job)
 
     return handle
-
-
-async def _awaited(result: Awaitable[Any], trace: Trace) -> Any:
-    with use(trace):
-        return await result
-
-
-async def _await(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """Calls a function of the caller, coroutine function or not; the native module does, on the event loop."""
-    result = function(*arguments)
-    return await result if inspect.isawaitable(result) else result

@@ -1,7 +1,10 @@
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import final
 
 __all__ = ["Trace", "current", "headers", "use"]
+
+_CURRENT: ContextVar[Trace | None]
 
 @final
 class Trace:

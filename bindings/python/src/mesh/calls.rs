@@ -22,6 +22,7 @@ use super::reader::Reader;
 use super::stream::Tokens;
 use super::{instances, nodes, recall};
 use crate::redis::AnyStore;
+use crate::runtime::Process;
 
 /// What a mesh shares with others through stores.
 pub(super) struct SharedStores {
@@ -37,6 +38,8 @@ pub(crate) struct Calls {
     pub(super) connect_ms: u64,
     pub(super) gossip: Option<Arc<GossipUdp>>,
     embed: AnyEmbed,
+    /// Where its connections and tasks are.
+    pub(super) process: Process,
     /// They end with the mesh.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -70,14 +73,24 @@ impl Calls {
             tasks.spawn(share_load(mesh.nodes().clone(), gossip));
         }
         let connect_ms = config.deadline.connect_ms;
-        Ok(Self { mesh, recall, registry, connect_ms, gossip, embed, tasks: Mutex::new(tasks) })
+        Ok(Self {
+            mesh,
+            recall,
+            registry,
+            connect_ms,
+            gossip,
+            embed,
+            process: Process::current(),
+            tasks: Mutex::new(tasks),
+        })
     }
 
     /// Gives back what keys drew and did not spend, leaves the other instances, and ends what follows nodes.
     pub(super) fn close(&self) -> impl Future<Output = Result<()>> + Send + use<> {
-        let (keys, gossip) = (self.mesh.keys().clone(), self.gossip.clone());
+        let (process, keys, gossip) = (self.process, self.mesh.keys().clone(), self.gossip.clone());
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         async move {
+            process.check()?;
             let given_back = keys.give_back().await;
             drop(tasks);
             if let Some(gossip) = gossip {
@@ -97,8 +110,9 @@ impl Calls {
         prompt: Wanted,
         options: Option<&Bound<'_, PyDict>>,
     ) -> impl Future<Output = Result<Answer>> + Send + use<> {
-        let (mesh, ask) = (self.mesh.clone(), Ask::read(prompt, options, false));
+        let (process, mesh, ask) = (self.process, self.mesh.clone(), Ask::read(prompt, options, false));
         async move {
+            process.check()?;
             let ask = ask?;
             let raw = ask.raw;
             let Completion { head, body } = mesh.complete(ask.begin()).await?;
@@ -118,6 +132,7 @@ impl Calls {
     }
 
     pub(super) fn stream(&self, prompt: Wanted, options: Option<&Bound<'_, PyDict>>) -> Result<Tokens> {
+        self.process.check()?;
         Ok(Tokens(Reader::new(self.mesh.clone(), Ask::read(prompt, options, true)?)))
     }
 
@@ -125,8 +140,9 @@ impl Calls {
         &self,
         texts: Vec<String>,
     ) -> impl Future<Output = Result<Vec<Vec<f32>>>> + Send + use<> {
-        let embed = self.embed.clone();
+        let (process, embed) = (self.process, self.embed.clone());
         async move {
+            process.check()?;
             let vectors = embed.oneshot(Texts::new(texts)?).await?;
             Ok(vectors.iter().map(|vector| vector.as_slice().to_vec()).collect())
         }

@@ -75,6 +75,9 @@ twins! {
     /// `accounts` is a `maily.redis.Store` that keeps what the keys draw: one with a file outlives the process, and one on a
     /// server is shared by all who use it. With `limit.shared` set to `gossip` it keeps the share of this instance alone.
     /// `streams` is one that keeps resumable streams: a mesh of another process with the same store goes on with them.
+    ///
+    /// Its connections and tasks are those of the process that made it: in a child of a fork its calls raise the code
+    /// `unsupported`.
     sync Mesh {
         fn __enter__(slf: Py<Self>) -> Py<Self> {
             slf
@@ -215,7 +218,8 @@ twins! {
             (node.connect_ms, node.weight, node.canary_pct) = (connect_ms, weight, canary_pct);
             (node.capacity, node.price, node.zone) = (capacity, price, zone);
             let inserted = if url.is_instance_of::<PyString>() {
-                self.0.insert(node)
+                // A local model is read from its file.
+                url.py().detach(|| self.0.insert(node))
             } else {
                 self.0.insert_python(&node, PythonNode::new(url, Self::ON_CALLERS_LOOP)?)
             };

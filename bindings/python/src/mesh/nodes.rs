@@ -117,29 +117,28 @@ impl Calls {
     }
 
     pub(super) fn follow_file(&self, path: PathBuf, every: f64) -> Result<()> {
-        self.follow(FileNodesConfig::new(path).with_interval(seconds(every)?).build());
-        Ok(())
+        self.follow(FileNodesConfig::new(path).with_interval(seconds(every)?).build())
     }
 
     pub(super) fn follow_redis(&self, store: AnyStore, key: &str, every: f64) -> Result<()> {
         let every = seconds(every)?;
         let nodes = RedisNodes::new(store).with_key(Key::new(key.to_owned())?);
-        self.follow(nodes.with_interval(every).watch());
-        Ok(())
+        self.follow(nodes.with_interval(every).watch())
     }
 
     pub(super) fn follow_kubernetes(&self, config: &KubernetesNodesConfig) -> Result<()> {
-        self.follow(config.build()?);
-        Ok(())
+        self.follow(config.build()?)
     }
 
     /// Follows a source for as long as the mesh is there.
-    fn follow(&self, source: impl NodeSource<NodeConfig> + 'static) {
+    fn follow(&self, source: impl NodeSource<NodeConfig> + 'static) -> Result<()> {
+        self.process.check()?;
         let (mesh, registry) = (self.mesh.clone(), self.registry.clone());
         self.spawn(async move {
             // What went wrong stands in the log, and the nodes stay.
             let _ = mesh.follow(source, &registry).await;
         });
+        Ok(())
     }
 }
 

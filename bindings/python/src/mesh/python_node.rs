@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, TryStreamExt as _, iter, try_unfold};
-use maily_errors::{Error, Result};
+use maily_errors::{Error, Result, TraceContext};
 use maily_mesh::{Completion, Delta, FinishReason, Prompt, wire};
 use pyo3::prelude::*;
 use tower_service::Service;
@@ -74,15 +74,18 @@ impl PythonNode {
         Ok(Self { object: Arc::new(object.clone().unbind()), event_loop })
     }
 
-    /// Asks for an answer: what gives the steps of it. Nothing of the node runs before the first one is taken.
+    /// Asks for an answer, in the trace of the call. Nothing of the node runs before the first step is taken.
     fn ask(&self, prompt: &Prompt) -> PyResult<Answering> {
+        let here = TraceContext::current().map(|here| here.to_string());
         Python::attach(|py| {
-            let module = py.import("maily._node")?;
-            let how = if self.event_loop.is_some() { "asteps" } else { "steps" };
-            let steps = module.getattr(how)?.call1((&*self.object, Request(prompt.clone())))?;
-            let next = module.getattr(if self.event_loop.is_some() { "anext_of" } else { "next_of" })?;
-            let next = Callback::on(next.unbind(), self.event_loop.clone());
-            Ok(Answering { steps: steps.unbind(), next, event_loop: self.event_loop.clone() })
+            let (object, event_loop) = (&*self.object, self.event_loop.as_deref());
+            let ask = py.import("maily._node")?.getattr("ask")?;
+            let steps = ask.call1((object, Request(prompt.clone()), here, event_loop))?;
+            // The steps have a context of their own.
+            let nobodys = py.import("contextvars")?.getattr("Context")?.call0()?;
+            let next =
+                Callback::on(steps.getattr("next")?.unbind(), nobodys.unbind(), self.event_loop.clone());
+            Ok(Answering { steps: steps.unbind(), next })
         })
     }
 }
@@ -110,7 +113,6 @@ impl Service<Prompt> for PythonNode {
 struct Answering {
     steps: Py<PyAny>,
     next: Callback,
-    event_loop: Option<Arc<Py<PyAny>>>,
 }
 
 impl Answering {
@@ -120,10 +122,9 @@ impl Answering {
             if ended {
                 return Ok::<_, Error>(None);
             }
-            let steps = Python::attach(|py| answering.steps.clone_ref(py));
-            let said: Option<Said> = answering.next.call((steps,)).await?;
+            let said: Option<(Said,)> = answering.next.call(()).await?;
             let (deltas, ended) = match said {
-                Some(said) => (said.0, false),
+                Some((said,)) => (said.0, false),
                 None if finished => return Ok(None),
                 None => (vec![Delta::Finish(FinishReason::Stop)], true),
             };
@@ -137,11 +138,7 @@ impl Answering {
 impl Drop for Answering {
     fn drop(&mut self) {
         // If the interpreter is ending, so is the node.
-        let close = |py: Python<'_>| -> PyResult<()> {
-            let event_loop = self.event_loop.as_ref().map(|event_loop| event_loop.bind(py));
-            py.import("maily._node")?.getattr("close")?.call1((&self.steps, event_loop)).map(drop)
-        };
-        Python::try_attach(close);
+        Python::try_attach(|py| self.steps.call_method0(py, "close").map(drop));
     }
 }
 

@@ -68,18 +68,22 @@ async fn sweep(memories: Weak<Memories<AnyEmbed>>) {
 }
 
 impl Calls {
+    fn recall(&self) -> Result<Arc<dyn Recall>> {
+        self.process.check().map(|()| self.recall.clone())
+    }
+
     pub(super) fn remember(
         &self,
         text: String,
         ttl: Option<f64>,
         tenant: Option<String>,
     ) -> impl Future<Output = Result<String>> + Send + use<> {
-        let recall = self.recall.clone();
+        let recall = self.recall();
         // What is no length of time is refused like one of no length.
         let ttl = ttl.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
         let memory = ttl.into_iter().fold(Memory::new(text), Memory::with_ttl);
         let memory = tenant.into_iter().fold(memory, Memory::with_tenant);
-        async move { recall.store(memory).await.map(|id| id.to_string()) }
+        async move { recall?.store(memory).await.map(|id| id.to_string()) }
     }
 
     pub(super) fn memories(
@@ -88,10 +92,10 @@ impl Calls {
         limit: usize,
         tenant: Option<String>,
     ) -> impl Future<Output = Result<Vec<Remembered>>> + Send + use<> {
-        let recall = self.recall.clone();
+        let recall = self.recall();
         let page = MemoryPage::new(owner(tenant)).with_limit(limit);
         let page = after.map(MemoryId::from).into_iter().fold(page, MemoryPage::with_after);
-        async move { Ok(recall.list(page).await?.into_iter().map(Remembered::from).collect()) }
+        async move { Ok(recall?.list(page).await?.into_iter().map(Remembered::from).collect()) }
     }
 
     pub(super) fn search(
@@ -100,9 +104,9 @@ impl Calls {
         limit: usize,
         tenant: Option<String>,
     ) -> impl Future<Output = Result<Vec<Recalled>>> + Send + use<> {
-        let recall = self.recall.clone();
+        let recall = self.recall();
         let query = MemoryQuery::new(query).with_limit(limit).with_tenant(owner(tenant));
-        async move { Ok(recall.search(query).await?.into_iter().map(Recalled::from).collect()) }
+        async move { Ok(recall?.search(query).await?.into_iter().map(Recalled::from).collect()) }
     }
 
     pub(super) fn forget(
@@ -110,16 +114,16 @@ impl Calls {
         id: String,
         tenant: Option<String>,
     ) -> impl Future<Output = Result<bool>> + Send + use<> {
-        let recall = self.recall.clone();
-        async move { recall.forget(&owner(tenant), &MemoryId::new(id)).await }
+        let recall = self.recall();
+        async move { recall?.forget(&owner(tenant), &MemoryId::new(id)).await }
     }
 
     pub(super) fn forget_all(
         &self,
         tenant: Option<String>,
     ) -> impl Future<Output = Result<usize>> + Send + use<> {
-        let recall = self.recall.clone();
-        async move { recall.forget_all(&owner(tenant)).await }
+        let recall = self.recall();
+        async move { recall?.forget_all(&owner(tenant)).await }
     }
 }
 

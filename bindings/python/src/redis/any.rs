@@ -1,9 +1,10 @@
 //! A store of any kind, so that what is built on it is compiled once.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use maily_errors::Result;
+use maily_errors::{Code, Error, Result};
 use maily_redis::bus::{Bus, Channel, Subscription};
 use maily_redis::jobs::{
     DeadLetter, DeadLetters, Failure, Fate, Job, JobId, Jobs, NewJob, Queue, Receipt, Stats, WorkerId,
@@ -16,25 +17,73 @@ use maily_redis::{
 use maily_store_redb::{RedbStore, RedbWatched};
 use maily_store_redis::{RedisConfig, RedisTransport};
 
+use crate::runtime::Here;
+
 /// A store in a file, in memory or on a server.
 #[derive(Clone, Debug)]
 pub(crate) enum AnyStore {
-    File(RedbStore),
+    /// A file has one writer: the process that opened it.
+    File(Arc<Here<RedbStore>>),
     Memory(MemoryStore),
-    Server(ServerStore<RedisTransport>),
+    Server(Arc<Server>),
 }
 
 impl AnyStore {
+    pub(super) fn file(store: RedbStore) -> Self {
+        Self::File(Arc::new(Here::new(store)))
+    }
+
+    /// Reaches a server.
+    pub(super) fn server(config: RedisConfig) -> Result<Self> {
+        Server::new(config).map(|server| Self::Server(Arc::new(server)))
+    }
+
     /// Reaches a server by its URL alone.
     pub(crate) fn at(url: String) -> Result<Self> {
-        RedisConfig::new(url).build().map(Self::Server)
+        Self::server(RedisConfig::new(url))
+    }
+
+    /// Refuses a store that is of no use in this process.
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Self::File(store) => store.get().map(drop),
+            Self::Memory(_) => Ok(()),
+            Self::Server(server) => server.get().map(drop),
+        }
     }
 
     /// Closes the file, if the store is one.
     pub(super) async fn close(&self) -> Result<()> {
         match self {
-            Self::File(store) => store.close().await,
+            Self::File(store) => store.get()?.close().await,
             Self::Memory(_) | Self::Server(_) => Ok(()),
+        }
+    }
+}
+
+/// A server, over connections of this process.
+#[derive(Debug)]
+pub(crate) struct Server {
+    config: RedisConfig,
+    store: Here<ServerStore<RedisTransport>>,
+    /// Over those of a child, once a fork has made one and it has asked.
+    child: OnceLock<Box<Self>>,
+}
+
+impl Server {
+    fn new(config: RedisConfig) -> Result<Self> {
+        let store = Here::new(config.build()?);
+        Ok(Self { config, store, child: OnceLock::new() })
+    }
+
+    fn get(&self) -> Result<&ServerStore<RedisTransport>> {
+        match (self.store.get(), self.child.get()) {
+            (Ok(store), _) => Ok(store),
+            (Err(_), Some(child)) => child.get(),
+            (Err(_), None) => {
+                let child = Self::new(self.config.clone())?;
+                self.child.get_or_init(|| Box::new(child)).get()
+            }
         }
     }
 }
@@ -44,9 +93,9 @@ macro_rules! ask {
     ($(fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $out:ty;)*) => {
         $(async fn $name(&self $(, $arg: $type)*) -> Result<$out> {
             match self {
-                Self::File(store) => store.$name($($arg),*).await,
+                Self::File(store) => store.get()?.$name($($arg),*).await,
                 Self::Memory(store) => store.$name($($arg),*).await,
-                Self::Server(store) => store.$name($($arg),*).await,
+                Self::Server(server) => server.get()?.$name($($arg),*).await,
             }
         })*
     };
@@ -108,30 +157,42 @@ pub(crate) enum AnyWatched {
     File(RedbWatched),
     Memory(<MemoryStore as Watch>::Watched),
     Server(<ServerStore<RedisTransport> as Watch>::Watched),
+    /// The store is of no use in this process, as [`AnyStore::check`] said.
+    Unusable,
 }
 
 impl Watch for AnyStore {
     type Watched = AnyWatched;
 
     fn watch(&self, listener: Listener) -> AnyWatched {
+        let unusable = |_| AnyWatched::Unusable;
         match self {
-            Self::File(store) => AnyWatched::File(store.watch(listener)),
+            Self::File(store) => {
+                store.get().map_or_else(unusable, |store| AnyWatched::File(store.watch(listener)))
+            }
             Self::Memory(store) => AnyWatched::Memory(store.watch(listener)),
-            Self::Server(store) => AnyWatched::Server(store.watch(listener)),
+            Self::Server(server) => {
+                server.get().map_or_else(unusable, |store| AnyWatched::Server(store.watch(listener)))
+            }
         }
     }
 
     fn silence(&self) -> Duration {
         match self {
-            Self::File(store) => store.silence(),
+            Self::File(store) => store.get().map_or(Duration::ZERO, Watch::silence),
             Self::Memory(store) => store.silence(),
-            Self::Server(store) => Watch::silence(store),
+            Self::Server(server) => server.get().map_or(Duration::ZERO, Watch::silence),
         }
     }
 }
 
 impl Watched for AnyWatched {
-    ask! {
-        fn read(&self, key: &Key) -> Option<Held>;
+    async fn read(&self, key: &Key) -> Result<Option<Held>> {
+        match self {
+            Self::File(watched) => watched.read(key).await,
+            Self::Memory(watched) => watched.read(key).await,
+            Self::Server(watched) => watched.read(key).await,
+            Self::Unusable => Err(Error::new(Code::Unsupported, "the store is of no use in this process")),
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::any::AnyStore;
 use super::store::Stores;
 use super::values::Blob;
 use crate::runtime;
-use crate::runtime::Next;
+use crate::runtime::{Next, Process};
 use crate::twins::twins;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -96,7 +96,7 @@ twins! {
     both {
         /// Ends the subscription, and every wait for its next message.
         fn close(&self) {
-            self.0.closed.notify_one();
+            self.0.close();
         }
     }
 }
@@ -105,16 +105,28 @@ twins! {
 pub(super) struct Hearing {
     subscription: Arc<Mutex<Option<CoreSubscription>>>,
     closed: Arc<Notify>,
+    process: Process,
 }
 
 impl Hearing {
     fn new(subscription: CoreSubscription) -> Self {
-        Self { subscription: Arc::new(Mutex::new(Some(subscription))), closed: Arc::default() }
+        let subscription = Arc::new(Mutex::new(Some(subscription)));
+        Self { subscription, closed: Arc::default(), process: Process::current() }
+    }
+
+    /// Whoever waits for the next message hears of it, and lets go of the subscription.
+    fn close(&self) {
+        self.closed.notify_one();
+        if let Ok(mut idle) = self.subscription.try_lock() {
+            *idle = None;
+        }
     }
 
     fn next(&self) -> impl Future<Output = Result<Option<Word>>> + Send + use<> {
         let (subscription, closed) = (Arc::clone(&self.subscription), Arc::clone(&self.closed));
+        let process = self.process;
         async move {
+            process.check()?;
             let mut held = subscription.lock().await;
             let Some(hearing) = held.as_mut() else { return Ok(None) };
             tokio::select! {

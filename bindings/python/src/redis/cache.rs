@@ -1,6 +1,7 @@
 //! `Cache` and its twin.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use maily_errors::Result;
 use maily_redis::Key;
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 use super::any::AnyStore;
 use super::store::Stores;
 use super::values::{Blob, Function, duration, milliseconds};
+use crate::runtime::Here;
 use crate::twins::twins;
 use crate::{errors, runtime};
 
@@ -25,7 +27,8 @@ twins! {
     /// Values that are read from this process while nobody changes them, and loaded once for all who wait.
     ///
     /// Seconds: a value is kept `stale` after its time, absence is kept for `absent`, a call is answered with the old
-    /// value after `soft` and given up after `hard`. `max_entries` and `max_bytes` bound what is near.
+    /// value after `soft` and given up after `hard`. `max_entries` and `max_bytes` bound what is near. A child of a fork
+    /// does not hear the changes: there it raises the code `unsupported`.
     sync Cache {}
 
     /// Values that are read from this process while nobody changes them. Methods return awaitables.
@@ -53,7 +56,9 @@ twins! {
                 config.hard_ms = milliseconds(hard)?;
                 config.near.max_entries = max_entries;
                 config.near.max_bytes = max_bytes;
-                Ok(Self(Values(config.build(&store.into_any())?)))
+                let store = store.into_any();
+                store.check()?;
+                Ok(Self(Values(Arc::new(Here::new(config.build(&store)?)))))
             };
             build().map_err(errors::to_py)
         }
@@ -61,7 +66,7 @@ twins! {
         /// Whether changes are heard. While they are not, every read goes to the store.
         #[getter]
         fn listening(&self) -> bool {
-            self.0.0.state().listening
+            self.0.0.get().is_ok_and(|cache| cache.state().listening)
         }
     }
 
@@ -92,7 +97,7 @@ struct Cached {
 }
 
 /// What both classes hold.
-pub(super) struct Values(CoreCache<AnyStore>);
+pub(super) struct Values(Arc<Here<CoreCache<AnyStore>>>);
 
 impl Values {
     fn get_or_load(
@@ -101,28 +106,28 @@ impl Values {
         ttl: f64,
         load: Function,
     ) -> impl Future<Output = Result<Cached>> + Send + use<> {
-        let cache = self.0.clone();
+        let cache = Arc::clone(&self.0);
         async move {
             let loaded = move || async move {
                 load.0.call::<_, Option<Blob>>(()).await.map(|value| value.map(|blob| blob.0))
             };
-            let cached = cache.get_or_load(&Key::new(key.0)?, duration(ttl)?, loaded).await?;
+            let cached = cache.get()?.get_or_load(&Key::new(key.0)?, duration(ttl)?, loaded).await?;
             Ok(Cached { stale: cached.is_stale(), value: cached.into_value().map(Blob) })
         }
     }
 
     fn get(&self, key: Blob) -> impl Future<Output = Result<Option<Blob>>> + Send + use<> {
-        let cache = self.0.clone();
-        async move { Ok(cache.get(&Key::new(key.0)?).await?.map(Blob)) }
+        let cache = Arc::clone(&self.0);
+        async move { Ok(cache.get()?.get(&Key::new(key.0)?).await?.map(Blob)) }
     }
 
     fn set(&self, key: Blob, value: Blob, ttl: f64) -> impl Future<Output = Result<()>> + Send + use<> {
-        let cache = self.0.clone();
-        async move { cache.set(&Key::new(key.0)?, value.0, duration(ttl)?).await }
+        let cache = Arc::clone(&self.0);
+        async move { cache.get()?.set(&Key::new(key.0)?, value.0, duration(ttl)?).await }
     }
 
     fn remove(&self, key: Blob) -> impl Future<Output = Result<bool>> + Send + use<> {
-        let cache = self.0.clone();
-        async move { cache.remove(&Key::new(key.0)?).await }
+        let cache = Arc::clone(&self.0);
+        async move { cache.get()?.remove(&Key::new(key.0)?).await }
     }
 }

@@ -147,7 +147,7 @@ struct DeadLetter {
     deliveries: u32,
     /// The name of the last error's code.
     code: String,
-    /// The last error in words.
+    /// The last error in words of this library; those of an exception are not kept, as they may hold anything.
     message: String,
 }
 

@@ -31,6 +31,9 @@ twins! {
     /// jobs, locks and limits outlive the process, and a call ends when its change is on the disk. One process at a time
     /// has it open, until `close` or the end of a `with` block. Keys and values are `bytes`, or `str` as UTF-8; what is read is `bytes`. A `ttl` is
     /// in seconds, from 0.001; `None` is for ever.
+    ///
+    /// After a fork the child reaches a server over connections of its own. A file is the parent's: what the child asks of it
+    /// raises the code `unsupported`.
     sync Store {
         fn __enter__(slf: Py<Self>) -> Py<Self> {
             slf
@@ -82,12 +85,12 @@ twins! {
                 config.connect_timeout_ms = milliseconds(connect_timeout)?;
                 config.silence_ms = milliseconds(silence)?;
                 config.ca_file = ca_file;
-                Ok(AnyStore::Server(config.build()?))
+                AnyStore::server(config)
             };
             let store = match (url, path) {
                 (None, None) => Ok(AnyStore::Memory(MemoryStore::default())),
                 (None, Some(path)) => {
-                    runtime::block_on(py, async { RedbConfig::new(path).store().await.map(AnyStore::File) })
+                    runtime::block_on(py, async { RedbConfig::new(path).store().await.map(AnyStore::file) })
                 }
                 (Some(url), None) => server(url).map_err(errors::to_py),
                 (Some(_), Some(_)) => {

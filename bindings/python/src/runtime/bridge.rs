@@ -2,7 +2,8 @@
 //!
 //! A call is a Rust future that is polled on the thread of the event loop, and an `asyncio.Future` that gets
 //! its outcome. Wakers put calls into an [`Inbox`] and ring once; the event loop then polls all of them in one
-//! callback. Tokio's threads never need the interpreter, so they never wait for it.
+//! callback. To wake a call, tokio's threads do not need the interpreter; they wait for it where they call functions of
+//! Python, such as the handler of a worker.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -86,7 +87,10 @@ impl Bridge {
             Arc::new(Self { event_loop: event_loop_ref, inbox, calls, forget, at_once: AtomicU32::new(0) });
         let descriptor = socket.as_raw_fd();
         let reader = Reader { socket, bridge: Arc::clone(&bridge) };
-        event_loop.call_method1(intern!(py, "add_reader"), (descriptor, reader))?;
+        // An event loop calls back in the context of who asked for it: of all tasks that will call, that is the first.
+        let nobodys = py.import("contextvars")?.getattr("Context")?.call0()?;
+        let add_reader = event_loop.getattr(intern!(py, "add_reader"))?;
+        nobodys.call_method1(intern!(py, "run"), (add_reader, descriptor, reader))?;
         Ok(bridge)
     }
 

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use maily_errors::{Code, Error, Result};
-use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use tokio::sync::oneshot;
@@ -19,6 +18,8 @@ use crate::errors;
 #[derive(Clone)]
 pub(crate) struct Callback {
     function: Arc<Py<PyAny>>,
+    /// The variables of who handed it over (`contextvars`): each call works in a copy of them.
+    context: Arc<Py<PyAny>>,
     event_loop: Option<Arc<Py<PyAny>>>,
     /// Whether the call that it was given to holds up the event loop until it ends.
     held_up: Arc<AtomicBool>,
@@ -42,38 +43,40 @@ impl Callback {
         let py = function.py();
         let running = py.import("asyncio")?.getattr("_get_running_loop")?.call0()?;
         let event_loop = (!running.is_none()).then(|| Arc::new(running.unbind()));
-        let this = Self::on(function.unbind(), event_loop);
+        let context = py.import("contextvars")?.getattr("copy_context")?.call0()?;
+        let this = Self::on(function.unbind(), context.unbind(), event_loop);
         TAKEN.set(Some(this.held_up.clone()));
         Ok(this)
     }
 
-    /// Takes a function that runs on an event loop, or without one in a thread of its own.
-    pub(crate) fn on(function: Py<PyAny>, event_loop: Option<Arc<Py<PyAny>>>) -> Self {
-        Self { function: Arc::new(function), event_loop, held_up: Arc::default() }
+    /// Takes a function that runs in a context, on an event loop or without one in a thread of its own.
+    pub(crate) fn on(function: Py<PyAny>, context: Py<PyAny>, event_loop: Option<Arc<Py<PyAny>>>) -> Self {
+        let (function, context) = (Arc::new(function), Arc::new(context));
+        Self { function, context, event_loop, held_up: Arc::default() }
     }
 
     /// Calls the function; dropping the future cancels the task. What it raises is what the caller gets back.
     pub(crate) fn call<A, T>(&self, arguments: A) -> impl Future<Output = Result<T>> + Send + use<A, T>
     where
-        A: for<'py> PyCallArgs<'py> + for<'py> IntoPyObject<'py> + Send + 'static,
+        A: for<'py> IntoPyObject<'py> + Send + 'static,
         T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr> + Send + 'static,
     {
         let this = self.clone();
         async move {
             let free = this.event_loop.filter(|_| !this.held_up.load(Ordering::Relaxed));
             let Some(event_loop) = free else {
-                let call =
-                    move || attached(|py| answered(this.function.bind(py).call1(arguments)?)?.extract());
+                let call = move || {
+                    attached(|py| {
+                        let call = py.import("maily._callback")?.getattr("call")?;
+                        answered(call.call1((&*this.context, &*this.function, arguments))?)?.extract()
+                    })
+                };
                 return spawn_blocking(call).await.unwrap_or_else(|_| Err(ended()));
             };
             let (sender, outcome) = oneshot::channel();
             let task = attached(|py| {
-                let module = py.import("maily.redis")?;
-                let coroutine = module.getattr("_await")?.call1((&*this.function, arguments))?;
-                let task = py
-                    .import("asyncio")?
-                    .getattr("run_coroutine_threadsafe")?
-                    .call1((coroutine, &*event_loop))?;
+                let begin = py.import("maily._callback")?.getattr("begin")?;
+                let task = begin.call1((&*this.context, &*this.function, arguments, &*event_loop))?;
                 task.call_method1("add_done_callback", (Ended(Mutex::new(Some(sender))),))?;
                 Ok(Task(Some(task.unbind())))
             })?;

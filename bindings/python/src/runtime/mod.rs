@@ -8,6 +8,7 @@
 
 mod bridge;
 mod callback;
+mod fork;
 mod inbox;
 mod outcome;
 
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 pub(crate) use self::callback::{Callback, Raised};
+pub(crate) use self::fork::{Here, Process};
 pub(crate) use self::outcome::{Next, Outcome};
 use crate::errors;
 
@@ -146,6 +148,7 @@ fn start() -> Result<&'static Runtime> {
 /// Forgets the runtime of the parent process, whose threads a fork does not copy.
 #[pyfunction]
 fn forked() {
+    fork::happened();
     *RUNTIME.write().unwrap_or_else(PoisonError::into_inner) = None;
 }
 

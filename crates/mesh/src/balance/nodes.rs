@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -312,7 +313,10 @@ impl Nodes {
         let mut members = table.members.clone();
         change(&mut members);
         let next = Arc::new(Table::new(members, &table));
-        *table = next;
+        let before = mem::replace(&mut *table, next);
+        drop(table);
+        // A node may take time to go, or ask for the others.
+        drop(before);
     }
 }
 

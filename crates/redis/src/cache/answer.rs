@@ -1,11 +1,6 @@
 //! What a cache answers.
 
-use std::error::Error as StdError;
-use std::fmt;
-use std::sync::Arc;
-
 use bytes::Bytes;
-use maily_errors::Error;
 
 /// A cached value, or that there is none, and whether its time is over.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,33 +32,5 @@ impl Cached {
     #[must_use]
     pub const fn is_stale(&self) -> bool {
         matches!(self, Self::Stale(_))
-    }
-}
-
-/// Gives each of those who waited an error of its own that says the same.
-pub(super) fn again(err: &Arc<Error>) -> Error {
-    let mut own = Error::new(err.code(), err.message()).with_source(Shared(Arc::clone(err)));
-    if let Some(operation) = err.operation() {
-        own = own.with_operation(operation);
-    }
-    if let Some(delay) = err.retry_after() {
-        own = own.with_retry_after(delay);
-    }
-    if own.is_temporary() && !err.is_temporary() { own.into_persistent() } else { own }
-}
-
-/// An error that several callers have as their source.
-#[derive(Debug)]
-struct Shared(Arc<Error>);
-
-impl fmt::Display for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl StdError for Shared {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source()
     }
 }

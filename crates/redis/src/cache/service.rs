@@ -11,7 +11,7 @@ use maily_errors::{Code, Error, Result};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep};
 
-use super::answer::{Cached, again};
+use super::answer::Cached;
 use super::backoff::Backoffs;
 use super::config::{CacheConfig, ms};
 use super::early;
@@ -183,7 +183,7 @@ impl<S: Watch + 'static> Cache<S> {
             let now = progress.borrow_and_update().clone();
             if let Some(outcome) = now.outcome {
                 self.shared.meter.answered(&outcome);
-                return outcome.map_err(|err| again(&err));
+                return outcome.map_err(|err| err.again());
             }
             if late && let Some(stale) = now.stale {
                 self.shared.meter.stale.increment(1);

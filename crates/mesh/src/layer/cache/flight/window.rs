@@ -139,7 +139,7 @@ impl Window {
     pub(super) fn head(&self) -> Option<Result<Box<CompletionHead>, Error>> {
         match (&self.head, &self.end) {
             (Some(head), _) => Some(Ok(head.clone())),
-            (None, Some(Some(err))) => Some(Err(copy(err))),
+            (None, Some(Some(err))) => Some(Err(err.again())),
             (None, _) => None,
         }
     }
@@ -154,7 +154,7 @@ impl Window {
             self.trim();
             return Some(Found::Chunk(chunk));
         }
-        self.end.as_ref().map(|end| end.as_ref().map_or(Found::End, |err| Found::Error(copy(err))))
+        self.end.as_ref().map(|end| end.as_ref().map_or(Found::End, |err| Found::Error(err.again())))
     }
 
     /// Lets go of what all have read, and of what is too far behind.
@@ -173,19 +173,4 @@ impl Window {
             self.first += 1;
         }
     }
-}
-
-/// The same error once more, for another reader: code, message, advice and place.
-fn copy(err: &Error) -> Error {
-    let mut copy = Error::new(err.code(), err.message()).with_causes(err.causes().clone());
-    if !err.violations().is_empty() {
-        copy = copy.with_violations(err.violations().iter().cloned());
-    }
-    if let Some(operation) = err.operation() {
-        copy = copy.with_operation(operation);
-    }
-    if let Some(delay) = err.retry_after() {
-        copy = copy.with_retry_after(delay);
-    }
-    if err.is_temporary() { copy } else { copy.into_persistent() }
 }
