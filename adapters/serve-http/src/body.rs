@@ -1,17 +1,17 @@
 //! Bodies in: JSON with errors that name the field.
 
-#[cfg(feature = "mesh")]
+use std::error::Error as _;
+use std::time::Duration;
+
+use axum::RequestExt as _;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-#[cfg(feature = "mesh")]
-use bytes::BytesMut;
-#[cfg(feature = "mesh")]
-use http_body_util::BodyExt as _;
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, LengthLimitError};
 use maily_errors::{Code, Error, Violation};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::reply::Problem;
 
@@ -43,9 +43,10 @@ pub struct Raw(pub Bytes);
 impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = Response;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let read = Bytes::from_request(request, state).await;
-        read.map(Self).map_err(|rejection| Problem::from(unread(&rejection)).into_response())
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        // The limit is that of the router.
+        let read = whole(request.into_limited_body(), usize::MAX).await;
+        read.map(Self).map_err(|err| Problem::from(err).into_response())
     }
 }
 
@@ -67,12 +68,16 @@ fn invalid(violation: Violation) -> Error {
         .with_violations([violation])
 }
 
-/// Reads a body of at most so many bytes. What comes in one piece is not copied.
-#[cfg(feature = "mesh")]
-pub(crate) async fn whole(mut body: Body, most: usize) -> Result<Bytes, Error> {
+/// Reads a body of at most so many bytes, each of which comes within [`PIECE_TIME`] of the one before, and all within
+/// [`BODY_TIME`]. What comes in one piece is not copied.
+pub(crate) async fn whole(body: Body, most: usize) -> Result<Bytes, Error> {
+    timeout(BODY_TIME, pieces(body, most)).await.unwrap_or_else(|_| Err(late()))
+}
+
+async fn pieces(mut body: Body, most: usize) -> Result<Bytes, Error> {
     let mut whole = Bytes::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame.map_err(|_| broken())?.into_data() else { continue };
+    while let Some(frame) = timeout(PIECE_TIME, body.frame()).await.map_err(|_| late())? {
+        let Ok(piece) = frame.map_err(|err| unread(&err))?.into_data() else { continue };
         if whole.len() + piece.len() > most {
             return Err(too_large());
         }
@@ -90,8 +95,13 @@ pub(crate) async fn whole(mut body: Body, most: usize) -> Result<Bytes, Error> {
     Ok(whole)
 }
 
-fn unread(rejection: &BytesRejection) -> Error {
-    if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { broken() }
+fn unread(err: &axum::Error) -> Error {
+    let limited = err.source().is_some_and(|source| source.is::<LengthLimitError>());
+    if limited { too_large() } else { broken() }
+}
+
+fn late() -> Error {
+    Error::new(Code::BodyInvalid, "the body did not come in time").with_operation("serve_http::body")
 }
 
 fn too_large() -> Error {
@@ -102,8 +112,16 @@ fn broken() -> Error {
     Error::new(Code::BodyInvalid, "the body could not be read").with_operation("serve_http::body")
 }
 
+/// How long the next piece of a body may take.
+const PIECE_TIME: Duration = Duration::from_secs(30);
+/// How long a whole body may take: for the largest prompt, 25 MiB, that is 44 KiB a second.
+const BODY_TIME: Duration = Duration::from_secs(600);
+
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+    use tokio::time::{Instant, sleep};
+
     use super::*;
 
     #[derive(Debug, serde::Deserialize)]
@@ -125,7 +143,6 @@ mod tests {
         assert_eq!(decode::<u8>(b"1 2").unwrap_err().code(), Code::BodyInvalid);
     }
 
-    #[cfg(feature = "mesh")]
     #[tokio::test]
     async fn body_has_all_its_pieces_up_to_its_limit() {
         let read = async |most| {
@@ -135,5 +152,21 @@ mod tests {
 
         assert_eq!(read(6).await.unwrap(), "123456");
         assert_eq!(read(5).await.unwrap_err().code(), Code::TooLarge);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_that_stops_or_never_ends_is_given_up() {
+        let pieces = |gap: Duration| {
+            Body::from_stream(futures_util::stream::repeat("a").then(move |piece| async move {
+                sleep(gap).await;
+                Ok::<_, Error>(piece)
+            }))
+        };
+
+        for (gap, time) in [(PIECE_TIME * 2, PIECE_TIME), (PIECE_TIME / 2, BODY_TIME)] {
+            let begun = Instant::now();
+            let err = whole(pieces(gap), 1 << 20).await.unwrap_err();
+            assert_eq!((err.code(), begun.elapsed()), (Code::BodyInvalid, time));
+        }
     }
 }

@@ -68,6 +68,8 @@ pub struct Socket {
     ended: bool,
     nonsense: u32,
     heard: Instant,
+    /// How much was fed since the last flush.
+    unsent: usize,
     ping: Interval,
     config: SocketsConfig,
     drain: CancellationToken,
@@ -92,6 +94,7 @@ impl Socket {
             ended: false,
             nonsense: 0,
             heard: Instant::now(),
+            unsent: 0,
             ping,
             config,
             drain,
@@ -181,7 +184,7 @@ impl Socket {
     /// # Errors
     ///
     /// - [`Code::FrameTooLarge`] when it is over [`max_outbound_bytes`](SocketsConfig::max_outbound_bytes).
-    /// - [`Code::Canceled`] when the peer is gone, or takes nothing for the idle timeout.
+    /// - [`Code::Canceled`] when the peer is gone, or too slow, as for [`flush`](Self::flush).
     pub async fn send(&mut self, message: Message) -> Result<(), Error> {
         self.feed(message).await?;
         self.flush().await
@@ -206,6 +209,7 @@ impl Socket {
             Message::Binary(bytes) => ws::Message::Binary(bytes),
             Message::Text(text) => ws::Message::Text(text),
         };
+        self.unsent = self.unsent.saturating_add(len);
         self.put(message).await
     }
 
@@ -213,12 +217,18 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// - [`Code::Canceled`] when the peer is gone, or takes nothing for the idle timeout.
+    /// - [`Code::Canceled`] when the peer is gone, or needs longer than the idle timeout and a second for each 64 KiB.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        let timeout = self.idle_timeout();
+        let (begun, timeout) = (Instant::now(), self.patience());
         let wire = self.wire.as_mut().ok_or_else(gone)?;
         let flushed = tokio::time::timeout(timeout, wire.flush()).await;
-        self.checked(flushed)
+        self.checked(flushed)?;
+        self.unsent = 0;
+        if begun.elapsed() >= self.ping.period() {
+            // It has read meanwhile, and nobody has asked it or listened to it.
+            self.heard = Instant::now();
+        }
+        Ok(())
     }
 
     /// Sends a value as one JSON text message.
@@ -313,7 +323,7 @@ impl Socket {
         if self.ended {
             return Err(gone());
         }
-        let timeout = self.idle_timeout();
+        let timeout = self.patience();
         let wire = self.wire.as_mut().ok_or_else(gone)?;
         let ready = tokio::time::timeout(timeout, poll_fn(|cx| Pin::new(&mut *wire).poll_ready(cx))).await;
         self.checked(ready)?;
@@ -344,6 +354,11 @@ impl Socket {
             self.ended = true;
             self.close = close;
         }
+    }
+
+    /// How long the peer may need for what was fed.
+    fn patience(&self) -> Duration {
+        self.idle_timeout() + Duration::from_secs((self.unsent / SLOWEST) as u64)
     }
 
     const fn idle_timeout(&self) -> Duration {
@@ -379,6 +394,9 @@ fn decode<T: DeserializeOwned>(message: &Message) -> Result<T, Error> {
             .with_source(err)
     })
 }
+
+/// How many bytes a second a peer takes at least.
+const SLOWEST: usize = 64 * 1024;
 
 fn gone() -> Error {
     Error::new(Code::Canceled, "the peer is gone").with_operation("socket::send")

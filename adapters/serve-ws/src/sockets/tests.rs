@@ -33,10 +33,18 @@ impl Peer {
 }
 
 fn wire() -> (Box<dyn Wire>, Peer) {
+    slow_wire(Duration::ZERO)
+}
+
+/// A peer that needs so long for each message of bytes.
+fn slow_wire(each: Duration) -> (Box<dyn Wire>, Peer) {
     let (send, incoming) = mpsc::unbounded_channel();
     let (outgoing, recv) = mpsc::unbounded_channel();
     let stream = stream::unfold(incoming, async |mut incoming| Some((incoming.recv().await?, incoming)));
-    let sink = sink::unfold(outgoing, async |outgoing: mpsc::UnboundedSender<_>, message| {
+    let sink = sink::unfold(outgoing, move |outgoing: mpsc::UnboundedSender<_>, message| async move {
+        if matches!(message, ws::Message::Binary(_)) {
+            tokio::time::sleep(each).await;
+        }
         let sent = outgoing.send(message);
         sent.map(|()| outgoing).map_err(|_| axum::Error::new("gone"))
     });
@@ -113,6 +121,44 @@ async fn silent_peer_is_pinged_and_then_closed() {
     assert_eq!(peer.close_code().await, 1001);
     // The farewell waits two seconds for the close frame of the peer, which never comes.
     assert_eq!(start.elapsed(), Duration::from_secs(47));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_peer_has_time_for_a_long_message_and_is_heard_after_it() {
+    let sockets = Sockets::default();
+    let (wire, peer) = slow_wire(Duration::from_secs(60));
+    let slot = sockets.admit().unwrap();
+    let start = Instant::now();
+
+    sockets
+        .run(wire, slot, "test", async |mut socket| {
+            // A second for each 64 KiB, and the idle timeout of 45.
+            socket.send(Message::Binary(vec![0; 1024 * 1024].into())).await.unwrap();
+            assert_eq!(start.elapsed(), Duration::from_secs(60));
+            peer.text("thanks");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(socket.recv().await.unwrap().unwrap(), Message::Text("thanks".into()));
+            assert!(socket.send(Message::Binary(Bytes::from_static(b"short"))).await.is_err());
+            assert_eq!(start.elapsed(), Duration::from_secs(61 + 45));
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn peer_that_read_a_long_message_is_asked_before_it_is_idle() {
+    let sockets = Sockets::default();
+    let (wire, mut peer) = slow_wire(Duration::from_secs(60));
+    let slot = sockets.admit().unwrap();
+
+    sockets
+        .run(wire, slot, "test", async |mut socket| {
+            socket.send(Message::Binary(vec![0; 1024 * 1024].into())).await.unwrap();
+            assert!(socket.recv().await.is_none());
+        })
+        .await;
+
+    assert!(matches!(peer.recv.recv().await, Some(ws::Message::Binary(_))));
+    assert!(matches!(peer.recv.recv().await, Some(ws::Message::Ping(_))));
 }
 
 #[tokio::test(start_paused = true)]

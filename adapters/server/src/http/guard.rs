@@ -11,6 +11,7 @@ use axum::extract::{Query, Request};
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE, WWW_AUTHENTICATE};
+use http::uri::Authority;
 use maily_errors::{Code, Error, Public, Secret};
 use maily_mesh::Caller;
 use maily_mesh::layer::limit::Keys;
@@ -162,7 +163,9 @@ impl Rules {
         if self.draining.is_cancelled() && path != "/healthz" {
             return Err(Error::from(Code::Draining).with_operation("server::guard"));
         }
-        let host = text(request.headers(), HOST).or_else(|| request.uri().host()).unwrap_or_default();
+        // HTTP/2 names the host, and its port, in the address.
+        let authority = || request.uri().authority().map(Authority::as_str);
+        let host = text(request.headers(), HOST).or_else(authority).unwrap_or_default();
         if !self.knows_keys() && !is_loopback(host) {
             return Err(refused("without keys only loopback names are answered"));
         }

@@ -14,6 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use axum::Router;
+use http::{Request, Version};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -23,6 +25,9 @@ use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::ServiceExt;
+
+use super::patience::{Patient, Streams};
 
 /// A thread, seen from where connections are taken.
 #[derive(Debug)]
@@ -36,7 +41,8 @@ pub(super) struct Lane {
 #[derive(Debug)]
 pub(super) struct Closed {
     drained: oneshot::Receiver<()>,
-    _stop: DropGuard,
+    ended: oneshot::Receiver<()>,
+    stop: DropGuard,
 }
 
 /// Counts a connection while it lasts.
@@ -49,6 +55,7 @@ impl Lane {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (sockets, incoming) = mpsc::unbounded_channel();
         let (done, drained) = oneshot::channel();
+        let (last, ended) = oneshot::channel();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         thread::Builder::new().name("maily-lane".to_owned()).spawn(move || {
@@ -60,8 +67,10 @@ impl Lane {
             };
             runtime.block_on(stopped.run_until_cancelled(serving));
             runtime.shutdown_background();
+            let _ = last.send(());
         })?;
-        Ok(Self { sockets, open: Arc::default(), closed: Closed { drained, _stop: stop.drop_guard() } })
+        let closed = Closed { drained, ended, stop: stop.drop_guard() };
+        Ok(Self { sockets, open: Arc::default(), closed })
     }
 
     /// How many connections it has.
@@ -85,6 +94,12 @@ impl Closed {
     /// Waits until the last connection has ended.
     pub(super) async fn drained(&mut self) {
         let _ = (&mut self.drained).await;
+    }
+
+    /// Ends it, with what is still open on it, and waits until all of that has been dropped.
+    pub(super) async fn end(self) {
+        drop(self.stop);
+        let _ = self.ended.await;
     }
 }
 
@@ -116,14 +131,24 @@ async fn serve(app: Router, mut incoming: mpsc::UnboundedReceiver<(Socket, Open)
                 continue;
             }
         };
-        let (http, service) = (http.clone(), TowerToHyperService::new(app.clone()));
+        let (http, app) = (http.clone(), app.clone());
         let (watcher, draining) = (connections.watcher(), draining.clone());
         tokio::spawn(async move {
             // What has said nothing has begun nothing: it ends with the server.
             let speaks = draining.run_until_cancelled(timeout(HEADER_TIME, speaks(&socket))).await;
-            if let Some(Ok(Ok(()))) = speaks {
-                let connection = http.serve_connection_with_upgrades(TokioIo::new(socket), service);
-                if let Err(err) = watcher.watch(connection.into_owned()).await {
+            if let Some(Ok(Ok(version))) = speaks {
+                let (streams, watched) = (Streams::default(), version == Version::HTTP_2);
+                let streams_of_it = streams.clone();
+                let watch = move |answer| if watched { streams.watch(answer) } else { answer };
+                let service = ServiceExt::<Request<Incoming>>::map_response(app, watch);
+                let service = TowerToHyperService::new(service);
+                let socket = TokioIo::new(Patient::new(socket));
+                let connection = http.serve_connection_with_upgrades(socket, service).into_owned();
+                let ended = tokio::select! {
+                    ended = watcher.watch(connection) => ended,
+                    never = streams_of_it.sweep(), if watched => match never {},
+                };
+                if let Err(err) = ended {
                     tracing::debug!(%err, "a connection ended early");
                 }
             }
@@ -134,16 +159,19 @@ async fn serve(app: Router, mut incoming: mpsc::UnboundedReceiver<(Socket, Open)
     connections.shutdown().await;
 }
 
-/// Waits until a client has said which version of HTTP it speaks: hyper waits for that without an end.
-async fn speaks(socket: &TcpStream) -> io::Result<()> {
+/// Waits until a client has said whether it speaks HTTP/2 or an older one: hyper waits for that without an end.
+async fn speaks(socket: &TcpStream) -> io::Result<Version> {
     let mut said = [0; PREFACE.len()];
     loop {
         let count = socket.peek(&mut said).await?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if count == PREFACE.len() || !PREFACE.starts_with(&said[..count]) {
-            return Ok(());
+        if !PREFACE.starts_with(&said[..count]) {
+            return Ok(Version::HTTP_11);
+        }
+        if count == PREFACE.len() {
+            return Ok(Version::HTTP_2);
         }
         // What was seen is there still, so that nothing wakes when there is more.
         sleep(LOOKED_EACH).await;
@@ -162,14 +190,19 @@ const MAX_HEADERS: usize = 100;
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
     use std::net::{Ipv4Addr, TcpListener as Listener};
 
+    use axum::body::Body;
     use axum::routing::get;
+    use bytes::Bytes;
+    use futures_util::stream;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::Notify;
     use tokio::time::Instant;
 
     use super::*;
+    use crate::http::patience::PATIENCE;
 
     const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -236,14 +269,54 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn dropped_lane_cuts_what_is_open() {
-        let lane = Lane::start(Router::new().route("/", get(pending::<()>))).unwrap();
-        let mut client = connect(&lane).await;
+    #[tokio::test(start_paused = true)]
+    async fn answer_that_nobody_reads_ends_after_its_time() {
+        let gone = CancellationToken::new();
+        let answered = gone.clone();
+        let endless = get(async move || {
+            let guard = answered.drop_guard();
+            Body::from_stream(stream::repeat_with(move || {
+                let _held = &guard;
+                Ok::<_, Infallible>(Bytes::from_static(&[0; 64 * 1024]))
+            }))
+        });
+        let (sockets, incoming) = mpsc::unbounded_channel();
+        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        sockets.send((socket, Open(Arc::default()))).unwrap();
+        let serving = tokio::spawn(serve(Router::new().route("/", endless), incoming));
+        let begun = Instant::now();
         client.write_all(ASK).await.unwrap();
 
-        drop(lane);
+        gone.cancelled().await;
 
+        assert!(begun.elapsed() >= PATIENCE && begun.elapsed() < PATIENCE * 2);
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn lane_that_has_ended_has_dropped_what_was_open() {
+        let begun = Arc::new(Notify::new());
+        let (note, answering) = (begun.clone(), Arc::new(()));
+        let held = Arc::downgrade(&answering);
+        let app = Router::new().route(
+            "/",
+            get(async move || {
+                let _held = answering;
+                note.notify_one();
+                pending::<()>().await;
+            }),
+        );
+        let lane = Lane::start(app).unwrap();
+        let mut client = connect(&lane).await;
+        client.write_all(ASK).await.unwrap();
+        begun.notified().await;
+
+        lane.close().end().await;
+
+        assert_eq!(held.strong_count(), 0);
         assert_eq!(read(&mut client).await, "");
     }
 }

@@ -23,6 +23,8 @@ pub struct Running {
     draining: CancellationToken,
     sockets: Sockets,
     patience: Duration,
+    /// Ends what is still open.
+    cut: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -33,7 +35,8 @@ impl Running {
         self.address
     }
 
-    /// Waits for `signal`, then takes nothing new and waits for what was begun, at most the drain time.
+    /// Waits for `signal`, then takes nothing new and waits for what was begun, at most the drain time. What is still open
+    /// then is cut, and has settled what it took when this returns.
     ///
     /// # Errors
     ///
@@ -55,7 +58,8 @@ impl Running {
         // The sockets have their own time and then say goodbye; let the last words leave.
         if tokio::time::timeout(self.patience + LAST_WORDS, drained).await.is_err() {
             tracing::warn!("the drain time is over; closing what is still open");
-            self.task.abort();
+            self.cut.cancel();
+            let _ = tokio::time::timeout(CUT_TIME, &mut self.task).await;
         }
         Ok(())
     }
@@ -86,13 +90,19 @@ pub async fn listen(
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let lanes = (0..cores).map(|_| Lane::start(app.clone())).collect::<io::Result<_>>();
     let lanes = lanes.map_err(|err| unbound(config.listen, err))?;
-    let task = tokio::spawn(accept(listener, lanes, draining.clone()));
-    Ok(Running { address, draining, sockets, patience: Duration::from_secs(config.drain_s), task })
+    let cut = CancellationToken::new();
+    let task = tokio::spawn(accept(listener, lanes, draining.clone(), cut.clone()));
+    Ok(Running { address, draining, sockets, patience: Duration::from_secs(config.drain_s), cut, task })
 }
 
 /// Takes connections until `draining` and gives each to the lane that has the fewest, then waits for those that are
-/// open.
-async fn accept(listener: TcpListener, lanes: Vec<Lane>, draining: CancellationToken) {
+/// open, until they are `cut`.
+async fn accept(
+    listener: TcpListener,
+    lanes: Vec<Lane>,
+    draining: CancellationToken,
+    cut: CancellationToken,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -115,8 +125,14 @@ async fn accept(listener: TcpListener, lanes: Vec<Lane>, draining: CancellationT
     }
     drop(listener);
     let mut lanes: Vec<_> = lanes.into_iter().map(Lane::close).collect();
-    for lane in &mut lanes {
-        lane.drained().await;
+    let drained = async {
+        for lane in &mut lanes {
+            lane.drained().await;
+        }
+    };
+    cut.run_until_cancelled(drained).await;
+    for lane in lanes {
+        lane.end().await;
     }
 }
 
@@ -132,4 +148,6 @@ fn unbound(address: SocketAddr, err: io::Error) -> Error {
 }
 
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// A lane ends between two steps of what runs on it.
+const CUT_TIME: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

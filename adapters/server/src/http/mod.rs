@@ -6,6 +6,7 @@ mod lane;
 mod listen;
 mod measure;
 mod pages;
+mod patience;
 
 pub use self::files::raise_file_limit;
 pub use self::guard::Guard;

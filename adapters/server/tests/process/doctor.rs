@@ -1,5 +1,6 @@
 //! `maily doctor` on Redis and Valkey servers that are well, and on some that are not.
 
+use maily_embed_ort::EmbedOrtConfig;
 use maily_store_redis::testing::{Cluster, Product, Sentinels, Server, Tls, free_port};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,6 +52,21 @@ async fn server_that_is_well_is_described() {
         said.assert("ok", "redis persistence", "appendonly yes");
         assert_eq!(server.ask(&["DBSIZE"]).unwrap(), maily_redis::Reply::Integer(0), "the probe stays");
     }
+}
+
+#[tokio::test]
+async fn embedder_that_is_cut_off_is_not_there_for_the_doctor() {
+    let cache = tempfile::tempdir().unwrap();
+    let settings = [("MAILY__SERVER__CACHE", cache.path().to_str().unwrap())];
+
+    doctor("", &settings).await.assert("missing", "embedder", "embedder-missing");
+    for file in [EmbedOrtConfig::LIBRARY_FILE, EmbedOrtConfig::MODEL_FILE, EmbedOrtConfig::TOKENIZER_FILE] {
+        std::fs::write(cache.path().join(file), "half of it").unwrap();
+    }
+    let said = doctor("", &settings).await;
+
+    assert_eq!(said.exit, 1, "{}", said.text);
+    said.assert("wrong", "embedder", "model-broken");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod redis;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use maily_embed_ort::EmbedOrtConfig;
 use maily_errors::{Code, Error};
 use serde::Serialize;
 
@@ -72,9 +73,7 @@ fn examine(config: &Config) -> Vec<Finding> {
     let cache = &config.server.cache;
     let mut findings = vec![
         file("language model", &cache.join("smollm2-135m-instruct-q4_1.gguf"), FETCH),
-        file("embedding model", &cache.join("minilm-l6-v2-int8.onnx"), FETCH),
-        file("embedding tokenizer", &cache.join("minilm-l6-v2-tokenizer.json"), FETCH),
-        file("ONNX Runtime", &cache.join("libonnxruntime.so"), FETCH),
+        embedder(cache, FETCH),
         program(
             "Redis or Valkey",
             "MAILY_REDIS_SERVER",
@@ -99,6 +98,20 @@ fn file(what: &'static str, path: &Path, fix: &'static str) -> Finding {
         Err(_) => path.display().to_string(),
     };
     Finding::new(what, present(size.is_ok()), detail, fix)
+}
+
+/// Looks at the model, its tokenizer and ONNX Runtime as the server does when it starts.
+fn embedder(folder: &Path, fix: &'static str) -> Finding {
+    const WHAT: &str = "embedder";
+    match EmbedOrtConfig::from_folder(folder).verify() {
+        Ok(()) => Finding::new(WHAT, Mark::Ok, folder.display().to_string(), fix),
+        Err(err) if err.code() == Code::EmbedderMissing => {
+            Finding::new(WHAT, Mark::Missing, err.to_string(), fix)
+        }
+        Err(err) => {
+            Finding::new(WHAT, Mark::Wrong, err.to_string(), "remove the file, and it is fetched again")
+        }
+    }
 }
 
 fn program(what: &'static str, variable: &str, names: &[&str], fix: &'static str) -> Finding {

@@ -35,6 +35,15 @@ fn page_of_another_origin_is_refused() {
 }
 
 #[test]
+fn page_of_this_origin_is_welcome_also_where_the_address_names_the_host() {
+    let origin = ("origin", "http://127.0.0.1:7890");
+    assert_eq!(admit(&[], "/v1/models", &[("host", "127.0.0.1:7890"), origin]), Ok(()));
+    // As HTTP/2 has it: no header, and the port in the address.
+    assert_eq!(admit(&[], "http://127.0.0.1:7890/v1/models", &[origin]), Ok(()));
+    assert_eq!(admit(&[], "http://127.0.0.1:7891/v1/models", &[origin]), Err(Code::Forbidden));
+}
+
+#[test]
 fn api_needs_a_key_that_is_known() {
     let host = ("host", "maily.example");
     assert_eq!(admit(&[KEY], "/v1/models", &[host]), Err(Code::Unauthorized));
