@@ -44,7 +44,7 @@ export const ADVICE: Readonly<Record<Code, readonly [cause: string, fix: string]
   "redis-disk-corrupt": ["The file is not a store, or its checksum does not match.", "Move the file away and restore a backup; it was not changed."],
   "redis-disk-locked": ["The file of the store is open in another process.", "Stop the other process, or choose another file."],
   "redis-disk-closed": ["`close` was called before, on this store or on a clone of it.", "End what uses the store before you close it, or open the file again."],
-  "prompt-invalid": ["The body is not a JSON object with `model` and `messages`.", "Send an OpenAI chat-completions body."],
+  "prompt-invalid": ["The body is not a JSON object of the format of its route: a model, and a conversation, a prompt or an input.", "Send a body of that format (chat completions, completions, responses, messages or embeddings); the answer names the wrong field where there is one."],
   "prompt-too-large": ["The body is larger than the limit of this mesh, or than the context of the model.", "Shorten the prompt; the context names the limit."],
   "model-not-found": ["No node of the mesh offers a model of this name.", "Ask `GET /v1/models` for the names that exist."],
   "node-unreachable": ["The connection to a node was refused, reset or never answered.", "Check that the node runs; the context names it."],

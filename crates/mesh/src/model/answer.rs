@@ -22,6 +22,19 @@ pub struct Completion {
     pub body: Body,
 }
 
+/// What of an answer was told to the same reader before, over another connection, and is counted there: in tokens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Retold {
+    /// All of it.
+    pub(crate) told: u64,
+    /// What stands at the beginning of this answer once more.
+    pub(crate) missed: u64,
+}
+
+impl Retold {
+    pub(crate) const NONE: Self = Self { told: 0, missed: 0 };
+}
+
 /// What comes with an answer.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -45,6 +58,8 @@ pub struct CompletionHead {
     pub cached: Option<Cached>,
     /// For an answer of a call that another prompt began: whether that one still pays.
     pub(crate) unpaid: Option<Unpaid>,
+    /// What of it was told before over another connection, and is paid for there.
+    pub(crate) retold: Retold,
     /// All of it was told before and is told again, so that no node was asked.
     pub(crate) is_told_again: bool,
     /// Headers of the node that a client may want: request id, rate limits.

@@ -16,6 +16,7 @@ mod priority;
 mod prompt;
 mod vector;
 
+pub(crate) use self::answer::Retold;
 pub use self::answer::{
     Answer, Completion, CompletionHead, Delta, FinishReason, Thought, TokenCount, ToolCall, Usage,
 };

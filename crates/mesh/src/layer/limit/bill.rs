@@ -88,7 +88,7 @@ impl Bill {
             // All of it was written, whether or not anybody reads it.
             self.held.set_used(reserved.tokens, reserved.micros);
         }
-        self.count = Count::new(head.format, head.streamed);
+        self.count = Count::new(head.format, head.streamed).behind(head.retold);
         Completion { head, body: body.watched(self) }
     }
 

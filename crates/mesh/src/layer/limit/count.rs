@@ -1,9 +1,10 @@
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use memchr::memchr;
 use memchr::memmem::Finder;
 
-use crate::model::Format;
+use crate::model::{Format, Retold};
 use crate::wire::{Tokens, UsageReader};
 
 /// Counts the tokens of an answer that passes by: what the node says, or else about what it sends.
@@ -15,11 +16,24 @@ pub(super) struct Count {
     streamed: bool,
     usage: UsageReader,
     seen: u64,
+    retold: Retold,
+}
+
+/// Counts what was told, in events, of which all behind the first so many are told again.
+pub(crate) fn retold(format: Format, events: &[Bytes], first: usize) -> Retold {
+    let count = |events: &[Bytes]| events.iter().map(|event| spoken(format, event)).sum();
+    Retold { told: count(events), missed: count(events.get(first..).unwrap_or_default()) }
 }
 
 impl Count {
     pub(super) const fn new(format: Format, streamed: bool) -> Self {
-        Self { format, streamed, usage: UsageReader::new(), seen: 0 }
+        Self { format, streamed, usage: UsageReader::new(), seen: 0, retold: Retold::NONE }
+    }
+
+    /// Leaves out what was told before.
+    pub(super) const fn behind(mut self, retold: Retold) -> Self {
+        self.retold = retold;
+        self
     }
 
     pub(super) fn see(&mut self, chunk: &[u8]) {
@@ -36,7 +50,10 @@ impl Count {
     /// answer nothing that the node says is its last word.
     pub(super) fn tokens(&self, estimated: u64, whole: bool) -> (u64, u64) {
         let seen = if self.streamed { self.seen } else { self.seen / BYTES_OF_TOKEN };
+        let seen = seen.saturating_sub(self.retold.missed);
         let Tokens { prompt, answer, .. } = self.usage.said().unwrap_or_default();
+        // What a node says of the end of an answer is joined to what was told of it: it is of the whole answer.
+        let answer = answer.saturating_sub(self.retold.told);
         let prompt = if prompt > 0 { prompt } else { estimated };
         // Messages begin with a count of the prompt, and end with that of the answer.
         let is_last =

@@ -88,6 +88,7 @@ mod usage;
 mod watched;
 
 pub use self::charge::Charge;
+pub(crate) use self::count::retold;
 pub use self::future::ResponseFuture;
 pub use self::keys::Keys;
 pub use self::layer::LimitLayer;

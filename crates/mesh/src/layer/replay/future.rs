@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use super::body::Numbered;
 use super::kept::Kept;
 use crate::body::Body;
-use crate::model::Completion;
+use crate::model::{Completion, Retold};
 
 pin_project! {
     /// The future of [`Replay`](super::Replay).
@@ -18,6 +18,7 @@ pin_project! {
         state: State<F>,
         // What numbers the events, if the prompt asks for it.
         numbered: Option<Numbers>,
+        retold: Retold,
     }
 }
 
@@ -52,15 +53,21 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     pub(super) const fn passing(future: F, numbered: Option<Numbers>) -> Self {
-        Self { state: State::Called { future }, numbered }
+        Self { state: State::Called { future }, numbered, retold: Retold::NONE }
+    }
+
+    /// Says what the reader was told before it came back.
+    pub(super) const fn with_retold(mut self, retold: Retold) -> Self {
+        self.retold = retold;
+        self
     }
 
     pub(super) const fn returning(future: Returning) -> Self {
-        Self { state: State::Returning { future }, numbered: None }
+        Self { state: State::Returning { future }, numbered: None, retold: Retold::NONE }
     }
 
     pub(super) const fn ready(answer: Result<Completion>) -> Self {
-        Self { state: State::Ready { answer: Some(answer) }, numbered: None }
+        Self { state: State::Ready { answer: Some(answer) }, numbered: None, retold: Retold::NONE }
     }
 }
 
@@ -74,8 +81,11 @@ impl<F: Future<Output = Result<Completion>>> Future for ResponseFuture<F> {
             StateProjection::Returning { future } => ready!(future.as_mut().poll(cx)),
             StateProjection::Ready { answer } => answer.take().expect("polled after it was ready"),
         };
-        Poll::Ready(answer.map(|Completion { head, body }| match this.numbered.take() {
-            Some(numbered) if head.streamed => Completion { head, body: numbered.around(body) },
+        Poll::Ready(answer.map(|Completion { mut head, body }| match this.numbered.take() {
+            Some(numbered) if head.streamed => {
+                head.retold = *this.retold;
+                Completion { head, body: numbered.around(body) }
+            }
             _ => Completion { head, body },
         }))
     }

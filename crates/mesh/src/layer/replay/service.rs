@@ -12,6 +12,7 @@ use super::kept::Kept;
 use super::shared::{Found, Writer};
 use super::shelf::{Resumed, Shelf};
 use crate::body::Body;
+use crate::layer::limit::retold;
 use crate::model::{Completion, EventId, Prompt};
 
 /// Numbers the events of streams, and replays them for readers who come back.
@@ -65,11 +66,12 @@ where
                 if ended {
                     return ResponseFuture::ready(Ok(Completion::told_again(prompt.head.format, missed)));
                 }
+                let retold = retold(prompt.head.format, &events, last.number as usize);
                 if !events.is_empty() {
                     prompt.head.course.told = Some(events.into());
                 }
                 let numbered = Numbers::Here(Numbered::new(transcript, reader, missed.into()));
-                ResponseFuture::passing(self.inner.call(prompt), Some(numbered))
+                ResponseFuture::passing(self.inner.call(prompt), Some(numbered)).with_retold(retold)
             }
         }
     }
@@ -85,11 +87,15 @@ where
     if told.ended {
         return Ok(Completion::told_again(prompt.head.format, missed));
     }
+    let retold = retold(prompt.head.format, &told.events, last.number as usize);
     if !told.events.is_empty() {
         prompt.head.course.told = Some(told.events.into());
     }
-    let Completion { head, body } = inner.call(prompt).await?;
-    let body =
-        if head.streamed { Body::stream(Kept::new(writer, missed.into()).with_body(body)) } else { body };
+    let Completion { mut head, body } = inner.call(prompt).await?;
+    if !head.streamed {
+        return Ok(Completion { head, body });
+    }
+    head.retold = retold;
+    let body = Body::stream(Kept::new(writer, missed.into()).with_body(body));
     Ok(Completion { head, body })
 }

@@ -10,9 +10,12 @@ use crate::balance::{Node, Nodes};
 use crate::body::Body;
 use crate::layer::cache::{CacheLayer, Rules};
 use crate::layer::replay::{Keep, ReplayLayer};
+use crate::layer::resume::ResumeLayer;
 
 const WORD: &str =
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
+
+const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 
 #[tokio::test(start_paused = true)]
 async fn money_is_tokens_times_prices() {
@@ -95,6 +98,51 @@ async fn answer_that_its_first_reader_leaves_is_paid_for_once_by_who_reads_on() 
 
         let left = if leaves { read } else { 0 };
         assert_eq!(limit(&keys, Unit::Tokens).spent, left + read + 9, "{leaves}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_pays_for_each_word_once() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":30,\"completion_tokens\":5,\"total_tokens\":35}}\n\n";
+    for end in ["", usage] {
+        let keys = keys(KeyConfig::new("a").with_tokens_per_minute(1_000));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let node = service_fn(move |_: Prompt| {
+            let said = match calls.fetch_add(1, Relaxed) {
+                0 => stream::iter(vec![WORD.to_owned(); 4]).chain(stream::pending()).left_stream(),
+                _ => {
+                    let rest = [
+                        WORD.replace("Hi", " you").repeat(5),
+                        STOP.to_owned(),
+                        end.to_owned(),
+                        "data: [DONE]\n\n".to_owned(),
+                    ];
+                    stream::iter(rest).right_stream()
+                }
+            };
+            ready(Ok::<_, Error>(Completion::new(true, Body::stream(said.map(|said| Ok(said.into()))))))
+        });
+        let node = ReplayLayer::new(Keep::default()).layer(ResumeLayer::default().layer(node));
+        let node = LimitLayer::new(keys.clone()).layer(node);
+        let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"Hi"}]}"#;
+        let prompt = || Prompt::parse(body).unwrap().with_key("a");
+        let read = body.len() as u64 / 4 + 1;
+
+        let mut first = node.clone().oneshot(prompt().with_event_ids()).await.unwrap().body;
+        let mut ids = Vec::new();
+        for _ in 0..4 {
+            let event = String::from_utf8(first.next().await.unwrap().unwrap().to_vec()).unwrap();
+            ids.extend(event.lines().find_map(|line| line.strip_prefix("id: ")).map(str::to_owned));
+        }
+        drop(first);
+        assert_eq!(limit(&keys, Unit::Tokens).spent, read + 4);
+        // Of the four words two were lost on their way.
+        let again = node.oneshot(prompt().with_last_event(ids[1].parse().unwrap())).await.unwrap();
+
+        assert_eq!(again.into_text().await.unwrap(), "Hi".repeat(2) + &" you".repeat(5));
+        // The prompt was read a second time, with the words so far.
+        let second = if end.is_empty() { read } else { 30 - 4 };
+        assert_eq!(limit(&keys, Unit::Tokens).spent, read + 4 + second + 5, "{end}");
     }
 }
 
