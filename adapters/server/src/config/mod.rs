@@ -2,6 +2,8 @@
 
 mod key;
 mod load;
+#[cfg(test)]
+mod page;
 mod schema;
 mod standard;
 

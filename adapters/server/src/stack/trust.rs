@@ -6,6 +6,7 @@ use maily_errors::{Code, Error, Public};
 use maily_ledger_evm::{EvmConfig, EvmLedger};
 use maily_ledger_log::LogConfig;
 use maily_trust::memory::Ed25519Signer;
+use maily_trust::port::Sign as _;
 use maily_trust::{Trust, TrustConfig};
 
 use crate::config::{Config, Evm};
@@ -25,6 +26,10 @@ pub fn key_file(config: &Config) -> PathBuf {
 pub async fn open(config: &Config) -> Result<Trust, Error> {
     let log = LogConfig::new(super::data_file(config, "ledger.log")?).build()?;
     let signer = Ed25519Signer::load_or_create(&key_file(config), &config.trust.origin)?;
+    let (name, origin) = (signer.key().name(), config.trust.origin.as_str());
+    if name != origin {
+        tracing::warn!(name, origin, "`trust.origin` names a new key; the one that is there keeps its name");
+    }
     let mut settings = TrustConfig::default();
     settings.public_url = Some(config.trust.public_url.clone()).filter(|url| !url.is_empty());
     match &config.trust.evm {
