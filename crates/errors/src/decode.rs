@@ -103,7 +103,8 @@ impl Problem {
     /// Reads a problem document.
     ///
     /// A member of another type than its definition is ignored (RFC 9457, section 3.1), and so is a number out of
-    /// range. At most 127 levels are read.
+    /// range. Half of a surrogate pair, as in a text that was cut within an emoji, is read as U+FFFD. At most 127 levels
+    /// are read.
     ///
     /// # Errors
     ///
@@ -111,8 +112,10 @@ impl Problem {
     /// (no `type`, `title`, `status` or `code`).
     pub fn from_json(text: &[u8]) -> Result<Self, Error> {
         let malformed = || Error::new(Code::MalformedProblem, "the body is not a problem document");
-        let members: Map<String, Json> =
-            serde_json::from_slice(text).map_err(|err| malformed().with_source(err))?;
+        let read = serde_json::from_slice(text);
+        let read =
+            read.or_else(|err| whole_pairs(text).map_or(Err(err), |text| serde_json::from_slice(&text)));
+        let members: Map<String, Json> = read.map_err(|err| malformed().with_source(err))?;
         let problem = Self::from(members);
         let says_nothing = problem.type_uri == ABOUT_BLANK
             && problem.title.is_empty()
@@ -153,6 +156,29 @@ impl From<Map<String, Json>> for Problem {
         problem.extensions = members.into_iter().collect();
         problem
     }
+}
+
+/// Writes U+FFFD where an escape is half of a surrogate pair; nothing if there is none.
+fn whole_pairs(text: &[u8]) -> Option<Vec<u8>> {
+    let surrogate = |at: usize| {
+        let hex = std::str::from_utf8(text.get(at..at + 6)?.strip_prefix(b"\\u")?).ok()?;
+        u16::from_str_radix(hex, 16).ok().filter(|unit| (0xD800..=0xDFFF).contains(unit))
+    };
+    let (mut mended, mut at) = (text.to_vec(), 0);
+    while let Some(step) = text[at..].iter().position(|byte| *byte == b'\\') {
+        at += step;
+        at += match (surrogate(at), surrogate(at + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..)) => 12,
+            (Some(_), _) => {
+                mended[at..at + 6].copy_from_slice(b"\\ufffd");
+                6
+            }
+            // Whatever is escaped, also a backslash.
+            (None, _) => 2,
+        };
+        at = at.min(text.len());
+    }
+    (mended != text).then_some(mended)
 }
 
 /// A number without a fraction, however it is written, up to the largest that every language holds exactly.

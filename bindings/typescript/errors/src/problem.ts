@@ -127,11 +127,16 @@ function decode(body: string | Uint8Array): string | undefined {
 
 function parseObject(text: string): Members | undefined {
   try {
-    const value: unknown = depth(text) > MAX_DEPTH ? undefined : JSON.parse(text);
+    const value: unknown = depth(text) > MAX_DEPTH ? undefined : JSON.parse(text.replace(ESCAPE, wholePair));
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Half of a surrogate pair, as in a text that was cut within an emoji, is read as U+FFFD. */
+function wholePair(escape: string, half: string | undefined): string {
+  return half === undefined ? escape : "\\ufffd";
 }
 
 /** How deep JSON nests; of text that is no JSON, any number. */
@@ -170,6 +175,9 @@ async function read(response: Response): Promise<Uint8Array> {
   }
   return body;
 }
+
+/** An escape: a surrogate pair, half of one, or any other. */
+const ESCAPE = /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|[^])/g;
 
 /** Statuses that proxies answer by themselves. */
 const PROXY_ANSWERS: readonly number[] = [408, 429, 502, 503, 504];

@@ -1,1 +1,0 @@
-export{t as fromResponse}from"./problem-D20OtBj9.js";

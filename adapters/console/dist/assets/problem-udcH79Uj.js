@@ -1,0 +1,1 @@
+export{t as fromResponse}from"./problem-CUSbzH1g.js";
