@@ -107,7 +107,12 @@ impl Streams {
                 return body;
             }
             let turn = Arc::new(Mutex::new(Turn { body, given: Some(Instant::now()) }));
-            self.0.lock().push(Arc::downgrade(&turn));
+            let mut turns = self.0.lock();
+            if turns.len() == turns.capacity() {
+                // Before it grows: most answers have ended long before somebody sweeps.
+                turns.retain(|turn| turn.strong_count() > 0);
+            }
+            turns.push(Arc::downgrade(&turn));
             Body::new(Watched(turn))
         })
     }
@@ -236,6 +241,17 @@ mod tests {
 
         assert!(begun.elapsed() >= PATIENCE && begun.elapsed() <= PATIENCE * 2);
         assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[test]
+    fn answers_that_have_ended_are_forgotten_before_there_are_many() {
+        let streams = Streams::default();
+
+        for _ in 0..10_000 {
+            drop(streams.watch(answer(stream::pending()).0));
+        }
+
+        assert!(streams.0.lock().len() <= 8);
     }
 
     #[tokio::test(start_paused = true)]
